@@ -1,0 +1,140 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace glmocr {
+namespace {
+
+Error Errno(const std::filesystem::path& path, std::string_view doing) {
+  const int code = errno;
+  ErrorCode kind = ErrorCode::kIo;
+  std::string_view remedy;
+  if (code == ENOENT) kind = ErrorCode::kNotFound, remedy = " (check the path)";
+  if (code == EACCES || code == EPERM) remedy = " (check the permissions)";
+  if (code == ENOSPC || code == EDQUOT) kind = ErrorCode::kResourceExhausted, remedy = " (free some space and run again)";
+  return {kind, fmt::format("cannot {} '{}': {}{}", doing, path.string(), std::strerror(code), remedy)};
+}
+
+Result<std::string> ReadAll(int fd, const std::filesystem::path& path, size_t size_hint, size_t limit_bytes) {
+  std::string bytes;
+  size_t used = 0;
+  for (;;) {
+    const size_t want = used == 0 ? size_hint + 1 : bytes.size() / 2 + 65536;
+    if (bytes.size() - used < 4096) bytes.resize(used + want);
+    const ssize_t got = ::read(fd, bytes.data() + used, bytes.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Errno(path, "read");
+    if (got == 0) break;
+    used += static_cast<size_t>(got);
+    if (used > limit_bytes) {
+      return Error{ErrorCode::kResourceExhausted,
+                   fmt::format("'{}' is larger than the limit of {} bytes", path.string(), limit_bytes)};
+    }
+  }
+  bytes.resize(used);
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::string> ReadFile(const std::filesystem::path& path, size_t limit_bytes) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return Errno(path, "open");
+  struct stat info {};
+  Result<std::string> bytes = Error{};
+  if (::fstat(fd, &info) != 0) {
+    bytes = Errno(path, "read");
+  } else if (S_ISDIR(info.st_mode)) {
+    bytes = Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is a folder, not a file", path.string())};
+  } else if (S_ISREG(info.st_mode) && static_cast<size_t>(info.st_size) > limit_bytes) {
+    bytes = Error{ErrorCode::kResourceExhausted,
+                  fmt::format("'{}' has {} bytes; the limit is {}", path.string(), info.st_size, limit_bytes)};
+  } else {
+    bytes = ReadAll(fd, path, S_ISREG(info.st_mode) ? static_cast<size_t>(info.st_size) : 0, limit_bytes);
+  }
+  ::close(fd);
+  return bytes;
+}
+
+Result<std::string> ReadStdin(size_t limit_bytes) { return ReadAll(STDIN_FILENO, "standard input", 0, limit_bytes); }
+
+Result<AtomicFileWriter> AtomicFileWriter::Open(const std::filesystem::path& path) {
+  static std::atomic<unsigned> serial{0};  // keeps two writers of one process apart; the pid keeps processes apart
+  AtomicFileWriter writer;
+  writer.path_ = path;
+  writer.temporary_ = path;
+  writer.temporary_ += fmt::format(".{}-{}.part", ::getpid(), serial.fetch_add(1));
+  writer.fd_ = ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (writer.fd_ < 0) return Errno(path, "write");
+  return writer;
+}
+
+AtomicFileWriter::AtomicFileWriter(AtomicFileWriter&& other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept {
+  if (this != &other) {
+    Discard();
+    path_ = std::move(other.path_);
+    temporary_ = std::move(other.temporary_);
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+AtomicFileWriter::~AtomicFileWriter() { Discard(); }
+
+void AtomicFileWriter::Discard() {
+  if (fd_ < 0) return;
+  ::close(std::exchange(fd_, -1));
+  ::unlink(temporary_.c_str());
+}
+
+Status AtomicFileWriter::Append(const void* data, size_t size_bytes) {
+  GLM_CHECK(fd_ >= 0);
+  const char* at = static_cast<const char*>(data);
+  while (size_bytes > 0) {
+    const ssize_t wrote = ::write(fd_, at, size_bytes);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      Error error = Errno(path_, "write");
+      Discard();
+      return error;
+    }
+    at += wrote;
+    size_bytes -= static_cast<size_t>(wrote);
+  }
+  return OkStatus();
+}
+
+Status AtomicFileWriter::Commit() {
+  GLM_CHECK(fd_ >= 0);
+  if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) {
+    Error error = Errno(path_, "write");
+    Discard();
+    return error;
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    Error error = Errno(path_, "write");
+    Discard();
+    return error;
+  }
+  ::close(std::exchange(fd_, -1));
+  return OkStatus();
+}
+
+Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
+  GLM_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::Open(path));
+  GLM_RETURN_IF_ERROR(writer.Append(bytes.data(), bytes.size()));
+  return writer.Commit();
+}
+
+}  // namespace glmocr
