@@ -1,0 +1,2 @@
+#include "kernels/reference/reference.h"
+
