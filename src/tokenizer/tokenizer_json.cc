@@ -243,6 +243,8 @@ Status ReadAddedTokens(const json& list, const IdOfSpelling& ids, TokenizerSpec*
   std::unordered_map<int32_t, std::string> spelling_of_id;
   for (const auto& [spelling, id] : ids) spelling_of_id.emplace(id, spelling);
   std::unordered_set<std::string> contents;
+  const auto vocabulary_size = static_cast<int32_t>(ids.size());
+  int32_t largest = -1;
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string where = fmt::format("added_tokens[{}]", i);
     GLM_ASSIGN(AddedToken token, ReadAddedToken(list[i], where));
@@ -257,6 +259,14 @@ Status ReadAddedTokens(const json& list, const IdOfSpelling& ids, TokenizerSpec*
       return Corrupt(fmt::format("{}: '{}' has id {} here and id {} in model.vocab", where, token.content, token.id,
                                  in_vocabulary->second));
     }
+    // The reference does not take the file's id for a token that is new: it counts on. A file that counts differently has two
+    // meanings.
+    const int32_t next = std::max(largest + 1, vocabulary_size);
+    if (in_vocabulary == ids.end() && token.id != next) {
+      return Unsupported(fmt::format("{}: '{}' has id {}, and the reference tokenizer would number it {}", where, token.content,
+                                     token.id, next));
+    }
+    largest = std::max(largest, token.id);
     const auto [owner, is_new] = spelling_of_id.emplace(token.id, token.content);
     if (!is_new && owner->second != token.content) {
       return Corrupt(fmt::format("{}: id {} belongs to '{}' already", where, token.id, owner->second));
