@@ -65,8 +65,9 @@ def tensor_shapes(case: Case, vocab: int) -> dict[str, tuple]:
                    b + "mlp.down_proj.weight": (out, t.intermediate)}
         if i >= t.layers:
             shapes |= {b + "enorm.weight": (out,), b + "hnorm.weight": (out,), b + "shared_head.norm.weight": (out,),
-                       b + "eh_proj.weight": (out, 2 * out), b + "embed_tokens.weight": (vocab, out),
-                       b + "shared_head.head.weight": (vocab, out)}
+                       b + "eh_proj.weight": (out, 2 * out)}
+            if case.mtp_tables != "none":
+                shapes |= {b + "embed_tokens.weight": (vocab, out), b + "shared_head.head.weight": (vocab, out)}
     shapes |= {lm + "norm.weight": (out,), "lm_head.weight": (vocab, out)}
     return shapes
 

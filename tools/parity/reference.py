@@ -101,14 +101,17 @@ class Mtp(nn.Module):
         return v, self.shared_head_norm(v)
 
 
-def load_mtp(model_dir: Path, config, dtype: torch.dtype) -> Mtp | None:
-    """The draft layer of a checkpoint, or None when its config says there is none."""
+def load_mtp(model_dir: Path, model, dtype: torch.dtype) -> Mtp | None:
+    """The draft layer of a checkpoint, or None when its config says there is none. Tables it lacks are the model's own."""
+    config = model.config.text_config
     if not getattr(config, "num_nextn_predict_layers", 0):
         return None
     prefix, tensors = f"model.language_model.layers.{config.num_hidden_layers}.", {}
     for path in sorted(model_dir.glob("*.safetensors")):
         with safe_open(path, "pt") as file:
             tensors |= {k.removeprefix(prefix): file.get_tensor(k) for k in file.keys() if k.startswith(prefix)}
+    tensors.setdefault("embed_tokens.weight", model.model.language_model.embed_tokens.weight.data)
+    tensors.setdefault("shared_head.head.weight", model.lm_head.weight.data)
     return Mtp(config, tensors, dtype)
 
 
@@ -123,7 +126,7 @@ class Tracer:
             raise SystemExit(f"{model_dir}: transformers misses {info['missing_keys']} {info['mismatched_keys']}")
         self.model.eval().requires_grad_(False)
         self.lm, self.config = self.model.model.language_model, self.model.config
-        self.mtp = load_mtp(model_dir, self.config.text_config, dtype)
+        self.mtp = load_mtp(model_dir, self.model, dtype)
         self.trace: dict[str, torch.Tensor] = {}
 
     def _hooks(self):
