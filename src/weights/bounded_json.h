@@ -1,8 +1,10 @@
-// JSON documents from files, parsed with limits. Include this only in .cc files: it brings nlohmann-json.
+// JSON documents from files, parsed with limits. Include this only in .cc files: it brings
+// nlohmann-json.
 //
-// nlohmann's parser keeps its own stack, so deep nesting cannot overflow ours, but it lets duplicate keys
-// through (the last wins, which hides tampering) and code that walks a value may recurse. So a first pass
-// over the events refuses nesting beyond `max_depth` and duplicate keys, before a value is built.
+// nlohmann's parser keeps its own stack, so deep nesting cannot overflow ours, but it lets
+// duplicate keys through (the last wins, which hides tampering) and code that walks a value may
+// recurse. So a first pass over the events refuses nesting beyond `max_depth` and duplicate keys,
+// before a value is built.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -91,7 +91,8 @@ Result<Checkpoint> Checkpoint::OpenSharded(const fs::path& index_path) {
   for (const auto& [shard, names] : shards) {
     Result<SafetensorsFile> file = SafetensorsFile::Open(index_path.parent_path() / shard);
     if (!file.ok()) {
-      return file.error().With(fmt::format("'{}' lists shard {}", index_path.string(), QuoteUntrusted(shard)));
+      return file.error().With(
+          fmt::format("'{}' lists shard {}", index_path.string(), QuoteUntrusted(shard)));
     }
     const size_t unlisted = file->tensors().size() - std::min(names.size(), file->tensors().size());
     if (unlisted > 0) {
@@ -102,9 +103,11 @@ Result<Checkpoint> Checkpoint::OpenSharded(const fs::path& index_path) {
     for (const std::string& name : names) {
       const std::optional<TensorView> view = file->Find(name);
       if (!view) {
-        return Error{ErrorCode::kCorrupt,
-                     fmt::format("'{}' lists tensor {} in shard {}, which lacks it; download the model again",
-                                 index_path.string(), QuoteUntrusted(name), QuoteUntrusted(shard))};
+        return Error{
+            ErrorCode::kCorrupt,
+            fmt::format(
+                "'{}' lists tensor {} in shard {}, which lacks it; download the model again",
+                index_path.string(), QuoteUntrusted(name), QuoteUntrusted(shard))};
       }
       checkpoint.tensors_.push_back({name, checkpoint.files_.size(), *view});
     }
@@ -115,7 +118,8 @@ Result<Checkpoint> Checkpoint::OpenSharded(const fs::path& index_path) {
 }
 
 void Checkpoint::Finish() {
-  std::sort(tensors_.begin(), tensors_.end(), [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
+  std::sort(tensors_.begin(), tensors_.end(),
+            [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
   for (const Tensor& tensor : tensors_) {
     n_params_ += tensor.view.shape.count();
     n_bytes_ += tensor.view.size_bytes();
@@ -130,15 +134,17 @@ std::vector<std::string_view> Checkpoint::names() const {
 }
 
 std::optional<TensorView> Checkpoint::Find(std::string_view name) const {
-  const auto at = std::lower_bound(tensors_.begin(), tensors_.end(), name,
-                                   [](const Tensor& tensor, std::string_view n) { return tensor.name < n; });
+  const auto at =
+      std::lower_bound(tensors_.begin(), tensors_.end(), name,
+                       [](const Tensor& tensor, std::string_view n) { return tensor.name < n; });
   if (at == tensors_.end() || at->name != name) return std::nullopt;
   return at->view;
 }
 
 bool Checkpoint::HasPrefix(std::string_view prefix) const {
-  const auto at = std::lower_bound(tensors_.begin(), tensors_.end(), prefix,
-                                   [](const Tensor& tensor, std::string_view p) { return tensor.name < p; });
+  const auto at =
+      std::lower_bound(tensors_.begin(), tensors_.end(), prefix,
+                       [](const Tensor& tensor, std::string_view p) { return tensor.name < p; });
   return at != tensors_.end() && at->name.starts_with(prefix);
 }
 

@@ -1,11 +1,13 @@
-// A model's weights on disk as one table of named tensors, whether they lie in one file or in shards.
+// A model's weights on disk as one table of named tensors, whether they lie in one file or in
+// shards.
 //
 //   GLM_ASSIGN(Checkpoint weights, Checkpoint::Open("models/GLM-OCR"));   // folder or file
 //   std::optional<TensorView> w = weights.Find("lm_head.weight");
 //
-// A folder holds model.safetensors, or model.safetensors.index.json with its shards. The index is data from
-// strangers: shard names must be plain *.safetensors names inside the folder, every listed tensor must be in
-// the shard that the index names. Tensors in shards that the index does not list are left out and noted.
+// A folder holds model.safetensors, or model.safetensors.index.json with its shards. The index is
+// data from strangers: shard names must be plain *.safetensors names inside the folder, every
+// listed tensor must be in the shard that the index names. Tensors in shards that the index does
+// not list are left out and noted.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,8 @@ namespace glmocr {
 
 class Checkpoint {
  public:
-  // `path`: the model's folder, one .safetensors file, or an .index.json. kNotFound, kCorrupt, kUnsupported, kIo.
+  // `path`: the model's folder, one .safetensors file, or an .index.json. kNotFound, kCorrupt,
+  // kUnsupported, kIo.
   static Result<Checkpoint> Open(const std::filesystem::path& path);
 
   struct Tensor {
@@ -39,9 +42,11 @@ class Checkpoint {
   bool HasPrefix(std::string_view prefix) const;
 
   const std::vector<SafetensorsFile>& files() const { return files_; }
-  int64_t n_params() const { return n_params_; }      // elements of all tensors
-  uint64_t n_bytes() const { return n_bytes_; }       // bytes of all tensors
-  const std::vector<std::string>& notes() const { return notes_; }  // oddities that do not stop loading
+  int64_t n_params() const { return n_params_; }  // elements of all tensors
+  uint64_t n_bytes() const { return n_bytes_; }   // bytes of all tensors
+  const std::vector<std::string>& notes() const {
+    return notes_;
+  }  // oddities that do not stop loading
 
   // Lets the kernel forget the pages read so far: call it once the weights are packed.
   void DropPages() const;

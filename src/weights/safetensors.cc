@@ -13,11 +13,13 @@ namespace glmocr {
 
 Result<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& path) {
   GLM_ASSIGN(MappedFile map, MappedFile::Open(path));
-  GLM_ASSIGN(SafetensorsHeader header, ParseSafetensorsHeader({map.data(), map.size_bytes()}, path.string()));
+  GLM_ASSIGN(SafetensorsHeader header,
+             ParseSafetensorsHeader({map.data(), map.size_bytes()}, path.string()));
   return SafetensorsFile(path, std::move(map), std::move(header));
 }
 
-SafetensorsFile::SafetensorsFile(std::filesystem::path path, MappedFile map, SafetensorsHeader header)
+SafetensorsFile::SafetensorsFile(std::filesystem::path path, MappedFile map,
+                                 SafetensorsHeader header)
     : path_(std::move(path)), map_(std::move(map)), header_(std::move(header)) {}
 
 TensorView SafetensorsFile::View(const TensorInfo& info) const {
@@ -26,8 +28,9 @@ TensorView SafetensorsFile::View(const TensorInfo& info) const {
 }
 
 std::optional<TensorView> SafetensorsFile::Find(std::string_view name) const {
-  const auto at = std::lower_bound(header_.tensors.begin(), header_.tensors.end(), name,
-                                   [](const TensorInfo& tensor, std::string_view n) { return tensor.name < n; });
+  const auto at = std::lower_bound(
+      header_.tensors.begin(), header_.tensors.end(), name,
+      [](const TensorInfo& tensor, std::string_view n) { return tensor.name < n; });
   if (at == header_.tensors.end() || at->name != name) return std::nullopt;
   return View(*at);
 }
@@ -40,7 +43,8 @@ Result<SafetensorsWriter> SafetensorsWriter::Open(const std::filesystem::path& p
                                                   const SafetensorsMetadata& metadata) {
   const auto refuse = [&](const TensorSpec& spec, std::string_view why) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("cannot write '{}': tensor {} {}", path.string(), QuoteUntrusted(spec.name), why)};
+                 fmt::format("cannot write '{}': tensor {} {}", path.string(),
+                             QuoteUntrusted(spec.name), why)};
   };
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -52,11 +56,13 @@ Result<SafetensorsWriter> SafetensorsWriter::Open(const std::filesystem::path& p
     const int64_t begin = end;
     const std::optional<int64_t> count = spec.shape.CheckedCount();
     int64_t bytes = 0;
-    if (!count || __builtin_mul_overflow(*count, static_cast<int64_t>(DTypeBytes(spec.dtype)), &bytes) ||
+    if (!count ||
+        __builtin_mul_overflow(*count, static_cast<int64_t>(DTypeBytes(spec.dtype)), &bytes) ||
         __builtin_add_overflow(begin, bytes, &end)) {
       return refuse(spec, "has a shape whose size overflows");
     }
-    // push_back instead of operator[]: ordered_json looks keys up linearly, and names are known to be unique.
+    // push_back instead of operator[]: ordered_json looks keys up linearly, and names are known to
+    // be unique.
     header.get_ref<nlohmann::ordered_json::object_t&>().emplace_back(
         spec.name, nlohmann::ordered_json{{"dtype", std::string(DTypeName(spec.dtype))},
                                           {"shape", spec.shape.dims()},
@@ -66,12 +72,15 @@ Result<SafetensorsWriter> SafetensorsWriter::Open(const std::filesystem::path& p
   try {
     text = header.dump();
   } catch (const nlohmann::json::exception&) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("cannot write '{}': a tensor name or metadata is not UTF-8", path.string())};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot write '{}': a tensor name or metadata is not UTF-8", path.string())};
   }
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the data to 8 bytes, as the reference writer does
+  text.resize((text.size() + 7) / 8 * 8,
+              ' ');  // aligns the data to 8 bytes, as the reference writer does
   std::string prefix(8, '\0');
-  for (size_t i = 0; i < 8; ++i) prefix[i] = static_cast<char>(static_cast<uint64_t>(text.size()) >> (8 * i) & 0xff);
+  for (size_t i = 0; i < 8; ++i)
+    prefix[i] = static_cast<char>(static_cast<uint64_t>(text.size()) >> (8 * i) & 0xff);
   GLM_ASSIGN(AtomicFileWriter file, AtomicFileWriter::Open(path));
   GLM_RETURN_IF_ERROR(file.Append(prefix.data(), prefix.size()));
   GLM_RETURN_IF_ERROR(file.Append(text.data(), text.size()));
@@ -81,8 +90,8 @@ Result<SafetensorsWriter> SafetensorsWriter::Open(const std::filesystem::path& p
 Status SafetensorsWriter::Append(const void* data, size_t size_bytes) {
   if (size_bytes > total_bytes_ - written_bytes_) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("a safetensors file declared with {} bytes of data got at least {}", total_bytes_,
-                             written_bytes_ + size_bytes)};
+                 fmt::format("a safetensors file declared with {} bytes of data got at least {}",
+                             total_bytes_, written_bytes_ + size_bytes)};
   }
   GLM_RETURN_IF_ERROR(file_.Append(data, size_bytes));
   written_bytes_ += size_bytes;
@@ -91,8 +100,9 @@ Status SafetensorsWriter::Append(const void* data, size_t size_bytes) {
 
 Status SafetensorsWriter::Commit() {
   if (written_bytes_ != total_bytes_) {
-    return Error{ErrorCode::kInvalidArgument, fmt::format("a safetensors file declared with {} bytes of data got {}",
-                                                          total_bytes_, written_bytes_)};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("a safetensors file declared with {} bytes of data got {}",
+                             total_bytes_, written_bytes_)};
   }
   return file_.Commit();
 }
@@ -100,7 +110,8 @@ Status SafetensorsWriter::Commit() {
 Status WriteSafetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                         const SafetensorsMetadata& metadata) {
   std::vector<TensorSpec> specs;
-  for (const NamedTensor& item : tensors) specs.push_back({item.name, item.tensor.dtype, item.tensor.shape});
+  for (const NamedTensor& item : tensors)
+    specs.push_back({item.name, item.tensor.dtype, item.tensor.shape});
   GLM_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::Open(path, specs, metadata));
   for (const NamedTensor& item : tensors) {
     GLM_RETURN_IF_ERROR(writer.Append(item.tensor.data, item.tensor.size_bytes()));

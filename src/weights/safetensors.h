@@ -1,17 +1,18 @@
 // The safetensors file format: a memory-mapped reader that trusts nothing, and a streaming writer.
 //
 // A file is: u64 little-endian header length n; n bytes of JSON {"tensor": {"dtype", "shape",
-// "data_offsets": [begin, end]}, "__metadata__": {string: string}}; then the data, to which the offsets are
-// relative. The reader checks every number of the header against the file before any tensor can be asked for,
-// so a TensorView from here always lies inside the map. Like the reference library, it refuses headers over
-// 100 MB, and files whose tensors overlap, leave holes, or do not end where the file ends. It is stricter in
-// three points: duplicate names, unknown fields and ranks above 8 are refused.
+// "data_offsets": [begin, end]}, "__metadata__": {string: string}}; then the data, to which the
+// offsets are relative. The reader checks every number of the header against the file before any
+// tensor can be asked for, so a TensorView from here always lies inside the map. Like the reference
+// library, it refuses headers over 100 MB, and files whose tensors overlap, leave holes, or do not
+// end where the file ends. It is stricter in three points: duplicate names, unknown fields and
+// ranks above 8 are refused.
 //
 //   GLM_ASSIGN(SafetensorsFile file, SafetensorsFile::Open("model.safetensors"));
 //   std::optional<TensorView> w = file.Find("lm_head.weight");
 //
-// Tensors may start at any byte (old writers did not pad the header): read elements through CopyAsFloat or
-// memcpy, never through a cast pointer.
+// Tensors may start at any byte (old writers did not pad the header): read elements through
+// CopyAsFloat or memcpy, never through a cast pointer.
 #pragma once
 
 #include <cstddef>
@@ -50,8 +51,8 @@ struct SafetensorsHeader {
   SafetensorsMetadata metadata;
 };
 
-// Parses and validates the header of a whole file's bytes. `file_name` is only for messages. kCorrupt for
-// damage, kUnsupported for a dtype or rank that this program does not know.
+// Parses and validates the header of a whole file's bytes. `file_name` is only for messages.
+// kCorrupt for damage, kUnsupported for a dtype or rank that this program does not know.
 Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> file,
                                                  std::string_view file_name);
 
@@ -83,11 +84,12 @@ struct TensorSpec {
   Shape shape;
 };
 
-// Writes a file in one pass: the specs first, then the bytes of each tensor in the order of the specs, in
-// chunks of any size. Nothing appears under `path` before Commit.
+// Writes a file in one pass: the specs first, then the bytes of each tensor in the order of the
+// specs, in chunks of any size. Nothing appears under `path` before Commit.
 class SafetensorsWriter {
  public:
-  // kInvalidArgument for a duplicate or non-UTF-8 name, "__metadata__" as a name, or a shape whose size overflows.
+  // kInvalidArgument for a duplicate or non-UTF-8 name, "__metadata__" as a name, or a shape whose
+  // size overflows.
   static Result<SafetensorsWriter> Open(const std::filesystem::path& path,
                                         const std::vector<TensorSpec>& specs,
                                         const SafetensorsMetadata& metadata = {});

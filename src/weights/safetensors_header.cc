@@ -22,8 +22,8 @@ constexpr size_t kMaxTensors = 1 << 20;            // 18,106 is the most of any 
 constexpr size_t kMaxRank = 8;
 constexpr std::string_view kDamaged = "; the file is damaged or not safetensors, download it again";
 
-// Turns the parser's events into tensors without building a JSON value: a header may have 100 MB, and the
-// fixed structure (three levels) leaves nothing for a nesting bomb to nest.
+// Turns the parser's events into tensors without building a JSON value: a header may have 100 MB,
+// and the fixed structure (three levels) leaves nothing for a nesting bomb to nest.
 class HeaderReader : public nlohmann::json_sax<json> {
  public:
   Error TakeError() { return std::move(error_); }
@@ -46,14 +46,16 @@ class HeaderReader : public nlohmann::json_sax<json> {
   bool string(string_t& value) override {
     if (where_ == Where::kMetadata) {
       if (header_.metadata.emplace(key_, value).second) return true;
-      return Fail(ErrorCode::kCorrupt, fmt::format("the metadata key {} appears twice", QuoteUntrusted(key_)));
+      return Fail(ErrorCode::kCorrupt,
+                  fmt::format("the metadata key {} appears twice", QuoteUntrusted(key_)));
     }
     if (where_ != Where::kTensor || field_ != Field::kDType) return Unexpected("a string");
     const std::optional<DType> dtype = DTypeFromName(value);
     if (!dtype) {
-      return Fail(ErrorCode::kUnsupported,
-                  fmt::format("has dtype {}, which is not supported; convert the model to BF16, F16 or F32",
-                              QuoteUntrusted(value)));
+      return Fail(
+          ErrorCode::kUnsupported,
+          fmt::format("has dtype {}, which is not supported; convert the model to BF16, F16 or F32",
+                      QuoteUntrusted(value)));
     }
     tensor_.dtype = *dtype;
     return true;
@@ -88,7 +90,8 @@ class HeaderReader : public nlohmann::json_sax<json> {
       offsets_.push_back(range_);
       where_ = Where::kTop;
       if (header_.tensors.size() > kMaxTensors) {
-        return Fail(ErrorCode::kResourceExhausted, fmt::format("is one of more than {} tensors", kMaxTensors));
+        return Fail(ErrorCode::kResourceExhausted,
+                    fmt::format("is one of more than {} tensors", kMaxTensors));
       }
     } else {
       where_ = where_ == Where::kMetadata ? Where::kTop : Where::kDone;
@@ -132,16 +135,19 @@ class HeaderReader : public nlohmann::json_sax<json> {
              : name == "data_offsets" ? Field::kOffsets
                                       : Field::kNone;
     if (field_ == Field::kNone) {
-      return Fail(ErrorCode::kCorrupt, fmt::format("has the unknown field {}", QuoteUntrusted(name)));
+      return Fail(ErrorCode::kCorrupt,
+                  fmt::format("has the unknown field {}", QuoteUntrusted(name)));
     }
     const unsigned bit = 1u << (static_cast<unsigned>(field_) - 1);
-    if (seen_ & bit) return Fail(ErrorCode::kCorrupt, fmt::format("has two fields {}", QuoteUntrusted(name)));
+    if (seen_ & bit)
+      return Fail(ErrorCode::kCorrupt, fmt::format("has two fields {}", QuoteUntrusted(name)));
     seen_ |= bit;
     return true;
   }
 
   bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
-    error_ = {ErrorCode::kCorrupt, fmt::format("the header is not valid JSON at byte {}", position)};
+    error_ = {ErrorCode::kCorrupt,
+              fmt::format("the header is not valid JSON at byte {}", position)};
     return false;
   }
 
@@ -173,7 +179,9 @@ class HeaderReader : public nlohmann::json_sax<json> {
     } else if (where_ == Where::kMetadata) {
       error_ = {code, "__metadata__: " + std::move(what)};
     } else {
-      error_ = {code, fmt::format("tensor {} {}", QuoteUntrusted(where_ == Where::kTop ? key_ : tensor_.name), what)};
+      error_ = {code,
+                fmt::format("tensor {} {}",
+                            QuoteUntrusted(where_ == Where::kTop ? key_ : tensor_.name), what)};
     }
     return false;
   }
@@ -193,32 +201,39 @@ class HeaderReader : public nlohmann::json_sax<json> {
   int n_offsets_ = 0;
 };
 
-// Checks one tensor's numbers against each other and the data section, and fills begin and size_bytes.
+// Checks one tensor's numbers against each other and the data section, and fills begin and
+// size_bytes.
 Status CheckTensor(TensorInfo& tensor, std::pair<uint64_t, uint64_t> range, uint64_t data_bytes) {
   const auto fail = [&](std::string what) {
-    return Error{ErrorCode::kCorrupt, fmt::format("tensor {} {}", QuoteUntrusted(tensor.name), what)};
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("tensor {} {}", QuoteUntrusted(tensor.name), what)};
   };
   const std::optional<int64_t> count = tensor.shape.CheckedCount();
   int64_t want_bytes = 0;
-  if (!count || __builtin_mul_overflow(*count, static_cast<int64_t>(DTypeBytes(tensor.dtype)), &want_bytes)) {
+  if (!count ||
+      __builtin_mul_overflow(*count, static_cast<int64_t>(DTypeBytes(tensor.dtype)), &want_bytes)) {
     return fail(fmt::format("has shape {}, whose size overflows", tensor.shape.ToString()));
   }
   if (range.first > range.second) {
-    return fail(fmt::format("has data_offsets [{}, {}], which run backwards", range.first, range.second));
+    return fail(
+        fmt::format("has data_offsets [{}, {}], which run backwards", range.first, range.second));
   }
   if (range.second > data_bytes) {
-    return fail(fmt::format("ends at byte {} of the data section, which has {} bytes", range.second, data_bytes));
+    return fail(fmt::format("ends at byte {} of the data section, which has {} bytes", range.second,
+                            data_bytes));
   }
   if (range.second - range.first != static_cast<uint64_t>(want_bytes)) {
-    return fail(fmt::format("has {} bytes of data; shape {} of {} needs {}", range.second - range.first,
-                            tensor.shape.ToString(), DTypeName(tensor.dtype), want_bytes));
+    return fail(fmt::format("has {} bytes of data; shape {} of {} needs {}",
+                            range.second - range.first, tensor.shape.ToString(),
+                            DTypeName(tensor.dtype), want_bytes));
   }
   tensor.begin = range.first;
   tensor.size_bytes = range.second - range.first;
   return OkStatus();
 }
 
-// Tensors in order of their data must follow each other without gap or overlap, from the first byte to the last.
+// Tensors in order of their data must follow each other without gap or overlap, from the first byte
+// to the last.
 Status CheckCoverage(const std::vector<TensorInfo>& tensors, uint64_t data_bytes) {
   std::vector<const TensorInfo*> order;
   order.reserve(tensors.size());
@@ -232,35 +247,40 @@ Status CheckCoverage(const std::vector<TensorInfo>& tensors, uint64_t data_bytes
       return Error{ErrorCode::kCorrupt,
                    fmt::format("tensor {} starts at byte {} of the data section and {} at byte {}",
                                QuoteUntrusted(tensor->name), tensor->begin,
-                               tensor->begin < end ? "overlaps the one that ends" : "leaves a hole after the one that ends",
+                               tensor->begin < end ? "overlaps the one that ends"
+                                                   : "leaves a hole after the one that ends",
                                end)};
     }
     end = tensor->begin + tensor->size_bytes;
   }
   if (end != data_bytes) {
     return Error{ErrorCode::kCorrupt,
-                 fmt::format("the tensors end at byte {} of the data section, which has {} bytes", end, data_bytes)};
+                 fmt::format("the tensors end at byte {} of the data section, which has {} bytes",
+                             end, data_bytes)};
   }
   return OkStatus();
 }
 
 Result<SafetensorsHeader> Parse(std::span<const std::byte> file) {
   if (file.size() < kLengthBytes) {
-    return Error{ErrorCode::kCorrupt, fmt::format("it has {} bytes, fewer than the header length takes", file.size())};
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("it has {} bytes, fewer than the header length takes", file.size())};
   }
   uint64_t header_bytes = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) {
     header_bytes |= static_cast<uint64_t>(std::to_integer<uint8_t>(file[i])) << (8 * i);
   }
   if (header_bytes > kMaxHeaderBytes) {
-    return Error{ErrorCode::kCorrupt,
-                 fmt::format("it claims a header of {} bytes; the limit is {}", header_bytes, kMaxHeaderBytes)};
+    return Error{ErrorCode::kCorrupt, fmt::format("it claims a header of {} bytes; the limit is {}",
+                                                  header_bytes, kMaxHeaderBytes)};
   }
   if (header_bytes > file.size() - kLengthBytes) {
-    return Error{ErrorCode::kCorrupt, fmt::format("it claims a header of {} bytes and has only {} after the length",
-                                                  header_bytes, file.size() - kLengthBytes)};
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("it claims a header of {} bytes and has only {} after the length",
+                             header_bytes, file.size() - kLengthBytes)};
   }
-  const std::string_view text(reinterpret_cast<const char*>(file.data()) + kLengthBytes, header_bytes);
+  const std::string_view text(reinterpret_cast<const char*>(file.data()) + kLengthBytes,
+                              header_bytes);
   if (text.empty() || text[0] != '{') {
     return Error{ErrorCode::kCorrupt, "the header does not begin with '{'"};
   }
@@ -280,7 +300,8 @@ Result<SafetensorsHeader> Parse(std::span<const std::byte> file) {
 
 }  // namespace
 
-Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> file, std::string_view file_name) {
+Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> file,
+                                                 std::string_view file_name) {
   try {
     Result<SafetensorsHeader> header = Parse(file);
     if (header.ok()) return header;
@@ -288,7 +309,8 @@ Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> file
     if (error.code == ErrorCode::kCorrupt) error.message += kDamaged;
     return error;
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted, fmt::format("'{}': not enough memory for its header", file_name)};
+    return Error{ErrorCode::kResourceExhausted,
+                 fmt::format("'{}': not enough memory for its header", file_name)};
   } catch (const json::exception& e) {
     return Error{ErrorCode::kCorrupt, fmt::format("'{}': {}{}", file_name, e.what(), kDamaged)};
   }

@@ -17,7 +17,8 @@ std::string QuoteUntrusted(std::string_view text) {
     if (byte >= 0x20 && byte < 0x7f) {
       out += text[i];
     } else {
-      // Also for well-formed UTF-8: tensor names are ASCII in practice, and escapes cannot reorder a line.
+      // Also for well-formed UTF-8: tensor names are ASCII in practice, and escapes cannot reorder
+      // a line.
       out += "\\x";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];

@@ -1,5 +1,5 @@
-// Names that come from files, made safe to show: control characters and non-ASCII bytes are escaped, so that a
-// message stays one line, and long names are cut.
+// Names that come from files, made safe to show: control characters and non-ASCII bytes are
+// escaped, so that a message stays one line, and long names are cut.
 #pragma once
 
 #include <string>

@@ -15,13 +15,17 @@ constexpr std::string_view kOldVisual = "visual.";
 constexpr std::string_view kOldText = "model.";
 constexpr size_t kMaxListed = 20;
 
-bool IsFloat(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16; }
+bool IsFloat(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+}
 
 std::string Line(const LoadReport::MisShaped& item) {
-  return fmt::format("{}: the model needs {}, the file has {}", item.name, item.want.ToString(), item.got.ToString());
+  return fmt::format("{}: the model needs {}, the file has {}", item.name, item.want.ToString(),
+                     item.got.ToString());
 }
 std::string Line(const LoadReport::BadDType& item) {
-  return fmt::format("{}: {} is no float type (F32, F16 or BF16)", item.name, DTypeName(item.dtype));
+  return fmt::format("{}: {} is no float type (F32, F16 or BF16)", item.name,
+                     DTypeName(item.dtype));
 }
 
 }  // namespace
@@ -41,10 +45,12 @@ Status LoadReport::ToStatus() const {
   for (const BadDType& item : bad_dtype) problems.push_back(Line(item));
   if (problems.empty()) return OkStatus();
   std::string text = fmt::format(
-      "the weights do not fit the model's config: {} missing, {} of another shape, {} of another type", missing.size(),
-      mis_shaped.size(), bad_dtype.size());
+      "the weights do not fit the model's config: {} missing, {} of another shape, {} of another "
+      "type",
+      missing.size(), mis_shaped.size(), bad_dtype.size());
   for (size_t i = 0; i < problems.size() && i < kMaxListed; ++i) text += "\n  " + problems[i];
-  if (problems.size() > kMaxListed) text += fmt::format("\n  ... and {} more", problems.size() - kMaxListed);
+  if (problems.size() > kMaxListed)
+    text += fmt::format("\n  ... and {} more", problems.size() - kMaxListed);
   text += "\ncheck that config.json and the weights are of the same model, or download both again";
   return Error{ErrorCode::kCorrupt, std::move(text)};
 }
@@ -54,8 +60,10 @@ std::string LoadReport::ToText() const {
   for (const std::string& name : missing) text += "missing: " + name + "\n";
   for (const MisShaped& item : mis_shaped) text += "mis-shaped: " + Line(item) + "\n";
   for (const BadDType& item : bad_dtype) text += "bad dtype: " + Line(item) + "\n";
-  for (const Skipped& item : skipped) text += fmt::format("skipped: {} ({})\n", item.name, item.reason);
-  for (const std::string& name : unconsumed) text += fmt::format("not used: {}\n", QuoteUntrusted(name));
+  for (const Skipped& item : skipped)
+    text += fmt::format("skipped: {} ({})\n", item.name, item.reason);
+  for (const std::string& name : unconsumed)
+    text += fmt::format("not used: {}\n", QuoteUntrusted(name));
   for (const std::string& note : notes) text += "note: " + note + "\n";
   return text;
 }
@@ -64,8 +72,8 @@ WeightScope::WeightScope(const Checkpoint& checkpoint, LoadReport& report)
     : checkpoint_(&checkpoint), report_(&report) {
   GLM_CHECK(report.checkpoint_ == nullptr || report.checkpoint_ == &checkpoint);
   old_visual_ = !checkpoint.HasPrefix(kVisual) && checkpoint.HasPrefix(kOldVisual);
-  old_text_ = !checkpoint.HasPrefix(kText) &&
-              (checkpoint.HasPrefix("model.layers.") || checkpoint.HasPrefix("model.embed_tokens."));
+  old_text_ = !checkpoint.HasPrefix(kText) && (checkpoint.HasPrefix("model.layers.") ||
+                                               checkpoint.HasPrefix("model.embed_tokens."));
   if (report.checkpoint_ != nullptr) return;
   report.checkpoint_ = &checkpoint;
   report.notes = checkpoint.notes();

@@ -1,4 +1,5 @@
-// Declarative loading: a model asks for each tensor once, by path and shape, and a report keeps the account.
+// Declarative loading: a model asks for each tensor once, by path and shape, and a report keeps the
+// account.
 //
 //   LoadReport report;
 //   WeightScope root(checkpoint, report);
@@ -8,13 +9,15 @@
 //   report.Finish();
 //   GLM_RETURN_IF_ERROR(report.ToStatus());   // only now use the views
 //
-// Why: a model that runs with one tensor unloaded or reshaped gives fluent nonsense. Every name that is absent,
-// has another shape or no float type is collected, so that one run reports all of them; tensors that nobody
-// asked for are reported too, for they mean that the file is of another model than it seems.
+// Why: a model that runs with one tensor unloaded or reshaped gives fluent nonsense. Every name
+// that is absent, has another shape or no float type is collected, so that one run reports all of
+// them; tensors that nobody asked for are reported too, for they mean that the file is of another
+// model than it seems.
 //
-// Names are asked for in the current style, model.visual.*, model.language_model.*, lm_head.*. Checkpoints of
-// older releases call them visual.* and model.layers.* (model.embed_tokens.*, model.norm.*); the scope finds out which style
-// a file has, for each of the two groups, and translates whole paths only after they are complete.
+// Names are asked for in the current style, model.visual.*, model.language_model.*, lm_head.*.
+// Checkpoints of older releases call them visual.* and model.layers.* (model.embed_tokens.*,
+// model.norm.*); the scope finds out which style a file has, for each of the two groups, and
+// translates whole paths only after they are complete.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +35,8 @@
 
 namespace glmocr {
 
-// What loading found. Names are canonical (as asked for), except in `unconsumed`, which has the file's own.
+// What loading found. Names are canonical (as asked for), except in `unconsumed`, which has the
+// file's own.
 struct LoadReport {
   struct MisShaped {
     std::string name;
@@ -56,8 +60,8 @@ struct LoadReport {
 
   // Computes `unconsumed`. Call once, when the whole model has asked.
   void Finish();
-  // kCorrupt, listing the first 20 problems and their number, when anything is missing, mis-shaped or of a
-  // wrong type. Unconsumed tensors are no error.
+  // kCorrupt, listing the first 20 problems and their number, when anything is missing, mis-shaped
+  // or of a wrong type. Unconsumed tensors are no error.
   Status ToStatus() const;
   // Everything, for people: one line a finding.
   std::string ToText() const;
@@ -76,13 +80,16 @@ class WeightScope {
   WeightScope Sub(std::string_view name) const;  // "layers" or a longer path "self_attn.q_proj"
   WeightScope Sub(int64_t index) const;
 
-  // The tensor `name` below this scope if it has exactly this shape and is F32, F16 or BF16. Otherwise the fact is
-  // recorded and an empty view (null data, shape as wanted) is returned: go on declaring, and ask ToStatus at the end.
+  // The tensor `name` below this scope if it has exactly this shape and is F32, F16 or BF16.
+  // Otherwise the fact is recorded and an empty view (null data, shape as wanted) is returned: go
+  // on declaring, and ask ToStatus at the end.
   TensorView At(std::string_view name, const Shape& want) const;
-  // The tensor's shape as stored, nullopt when absent: for widths that only the checkpoint knows. Consumes nothing.
+  // The tensor's shape as stored, nullopt when absent: for widths that only the checkpoint knows.
+  // Consumes nothing.
   std::optional<Shape> ShapeOf(std::string_view name) const;
   bool Has(std::string_view name) const { return ShapeOf(name).has_value(); }
-  // The tensor as stored, any shape and type, without asking for it: to compare or inspect. Consumes nothing.
+  // The tensor as stored, any shape and type, without asking for it: to compare or inspect.
+  // Consumes nothing.
   std::optional<TensorView> Peek(std::string_view name) const;
   // Marks a tensor as seen and left out on purpose. No effect when it is absent.
   void Skip(std::string_view name, std::string_view reason) const;
