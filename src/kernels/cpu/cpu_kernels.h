@@ -17,7 +17,9 @@ std::span<const KernelTable* const> CompiledTables();
 // True when the processor has the table's instructions and the operating system saves their registers (AMX: also grants them).
 bool IsRunnable(const KernelTable& table);
 
-// gemm.cc: one entry per table.
+// gemm.cc: one entry per table, and for tests one over any path.
+struct GemmPath;
+void GemmOverPath(const GemmPath& path, const GemmArgs& args, ThreadPool& pool);
 #if defined(__x86_64__)
 void GemmAvx2(const GemmArgs& args, ThreadPool& pool);
 void GemmAvx512(const GemmArgs& args, ThreadPool& pool);

@@ -228,6 +228,8 @@ const GemmPath& Pick(const GemmPaths& paths, const GemmPath& bf16, const GemmArg
 
 }  // namespace
 
+void GemmOverPath(const GemmPath& path, const GemmArgs& args, ThreadPool& pool) { Run(path, args, pool); }
+
 #if defined(__x86_64__)
 void GemmAvx2(const GemmArgs& args, ThreadPool& pool) { Run(Pick(kAvx2Gemm, args), args, pool); }
 void GemmAvx512(const GemmArgs& args, ThreadPool& pool) { Run(Pick(kAvx512Gemm, args), args, pool); }

@@ -146,8 +146,6 @@ double DotAmx(int64_t iterations) {
 #if defined(GLM_AMX_EMULATED)
 #define kAmxBf16Gemm kAmxEmulatedGemm
 #define kAmxBf16Peak kAmxEmulatedPeak
-extern const GemmPath kAmxEmulatedGemm;
-extern double (*const kAmxEmulatedPeak)(int64_t);
 #endif
 
 constexpr GemmPath kAmxBf16Gemm = {kAmxRows, AmxWords, AmxPack, AmxPanels, PickAmxTile, Finish, EnterAmx, LeaveAmx};

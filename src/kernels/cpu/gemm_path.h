@@ -74,10 +74,12 @@ extern const GemmPaths kAvx2Gemm;
 extern const GemmPaths kAvx512Gemm;
 extern const GemmPath kAvx512Bf16Gemm;  // bf16_over_bf16
 extern const GemmPath kAmxBf16Gemm;     // bf16_over_bf16
+extern const GemmPath kAmxEmulatedGemm; // the same over emulated tiles, linked by tests only
 extern const PeakLoops kAvx2Peaks;
 extern const PeakLoops kAvx512Peaks;
 extern double (*const kAvx512Bf16Peak)(int64_t);
 extern double (*const kAmxBf16Peak)(int64_t);
+extern double (*const kAmxEmulatedPeak)(int64_t);
 #elif defined(__aarch64__)
 extern const GemmPaths kNeonGemm;
 extern const PeakLoops kNeonPeaks;
