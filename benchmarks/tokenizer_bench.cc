@@ -1,8 +1,10 @@
-// tokenizer_bench TOKENIZER_JSON TEXT_FILE [IDS_FILE]: encoding speed on one core, as one text and line by line.
+// tokenizer_bench TOKENIZER_JSON TEXT_FILE [IDS_FILE]: encoding speed on one core, as one text and
+// line by line.
 //
-// Prints one JSON object: bytes, ids, the best of five runs in seconds and MB/s for either way, and the time to load. With
-// IDS_FILE, writes the ids of the whole text there as 32-bit integers, so that benchmarks/peers/tokenizer_bench.py can check
-// them against the reference before it compares speeds.
+// Prints one JSON object: bytes, ids, the best of five runs in seconds and MB/s for either way, and
+// the time to load. With IDS_FILE, writes the ids of the whole text there as 32-bit integers, so
+// that benchmarks/peers/tokenizer_bench.py can check them against the reference before it compares
+// speeds.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -45,34 +47,44 @@ std::vector<std::string_view> Lines(std::string_view text) {
   return lines;
 }
 
-Status Run(const std::string& json_path, const std::string& text_path, const std::string& ids_path) {
+Status Run(const std::string& json_path, const std::string& text_path,
+           const std::string& ids_path) {
   const double start = Now();
   GLM_ASSIGN(const Tokenizer tokenizer, Tokenizer::FromFile(json_path));
   const double load_s = Now() - start;
   GLM_ASSIGN(const std::string text, ReadFile(text_path, size_t{1} << 30));
   GLM_ASSIGN(const std::vector<int32_t> ids, tokenizer.Encode(text, EncodeMode::kParseSpecial));
   if (!ids_path.empty()) {
-    const std::string_view bytes(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0]));
+    const std::string_view bytes(reinterpret_cast<const char*>(ids.data()),
+                                 ids.size() * sizeof(ids[0]));
     GLM_RETURN_IF_ERROR(WriteFileAtomically(ids_path, bytes));
   }
   size_t n_whole = 0, n_lines = 0;
-  GLM_ASSIGN(const double whole_s, BestSeconds([&]() -> Result<size_t> {
-               GLM_ASSIGN(const auto out, tokenizer.Encode(text, EncodeMode::kParseSpecial));
-               return out.size();
-             }, &n_whole));
+  GLM_ASSIGN(const double whole_s,
+             BestSeconds(
+                 [&]() -> Result<size_t> {
+                   GLM_ASSIGN(const auto out, tokenizer.Encode(text, EncodeMode::kParseSpecial));
+                   return out.size();
+                 },
+                 &n_whole));
   const std::vector<std::string_view> lines = Lines(text);
-  GLM_ASSIGN(const double lines_s, BestSeconds([&]() -> Result<size_t> {
-               size_t n = 0;
-               for (const std::string_view line : lines) {
-                 GLM_ASSIGN(const auto out, tokenizer.Encode(line, EncodeMode::kParseSpecial));
-                 n += out.size();
-               }
-               return n;
-             }, &n_lines));
+  GLM_ASSIGN(const double lines_s,
+             BestSeconds(
+                 [&]() -> Result<size_t> {
+                   size_t n = 0;
+                   for (const std::string_view line : lines) {
+                     GLM_ASSIGN(const auto out, tokenizer.Encode(line, EncodeMode::kParseSpecial));
+                     n += out.size();
+                   }
+                   return n;
+                 },
+                 &n_lines));
   const double mb = static_cast<double>(text.size()) / 1e6;
-  fmt::print("{{\"bytes\": {}, \"ids\": {}, \"ids_of_lines\": {}, \"load_s\": {:.4f}, \"whole_s\": {:.4f}, \"whole_mb_s\": {:.1f}, "
-             "\"lines_s\": {:.4f}, \"lines_mb_s\": {:.1f}}}\n",
-             text.size(), n_whole, n_lines, load_s, whole_s, mb / whole_s, lines_s, mb / lines_s);
+  fmt::print(
+      "{{\"bytes\": {}, \"ids\": {}, \"ids_of_lines\": {}, \"load_s\": {:.4f}, \"whole_s\": "
+      "{:.4f}, \"whole_mb_s\": {:.1f}, "
+      "\"lines_s\": {:.4f}, \"lines_mb_s\": {:.1f}}}\n",
+      text.size(), n_whole, n_lines, load_s, whole_s, mb / whole_s, lines_s, mb / lines_s);
   return OkStatus();
 }
 

@@ -1,6 +1,7 @@
-// Fuzz target of src/tokenizer (libFuzzer). The first byte chooses what the rest is: a tokenizer.json, text to encode, text for
-// a chat prompt, or ids to decode. Besides crashes it looks for broken promises: encoding and decoding must give the text back,
-// plain text must hold no special token, and a stream must equal the whole.
+// Fuzz target of src/tokenizer (libFuzzer). The first byte chooses what the rest is: a
+// tokenizer.json, text to encode, text for a chat prompt, or ids to decode. Besides crashes it
+// looks for broken promises: encoding and decoding must give the text back, plain text must hold no
+// special token, and a stream must equal the whole.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,7 +17,8 @@
 namespace glmocr {
 namespace {
 
-// A small tokenizer.json: the byte alphabet, some merges, some added tokens with all flags, and a chosen split pattern.
+// A small tokenizer.json: the byte alphabet, some merges, some added tokens with all flags, and a
+// chosen split pattern.
 std::string SmallTokenizerJson(std::string_view pattern_json) {
   std::string vocab, merges;
   int id = 0;
@@ -38,25 +40,32 @@ std::string SmallTokenizerJson(std::string_view pattern_json) {
     }
     add(spelling);
   }
-  for (const char* pair : {"a a", "aa a", "aa aa", "a b", "\u0120 a", "b a", "ab ab", "1 2", "\u010a \u010a"}) {
+  for (const char* pair :
+       {"a a", "aa a", "aa aa", "a b", "\u0120 a", "b a", "ab ab", "1 2", "\u010a \u010a"}) {
     const std::string_view both = pair;
     const size_t space = both.find(' ');
     merges += (merges.empty() ? "\"" : ",\"") + std::string(both) + "\"";
     add(std::string(both.substr(0, space)) + std::string(both.substr(space + 1)));
   }
   std::string added;
-  for (const char* token : {"<|user|>", "[gMASK]", "<sop>", "<|system|>", "<|assistant|>", "<|image|>", "<|begin_of_image|>",
-                            "<|end_of_image|>", "<think>", "/nothink", "<l", "<l>"}) {
+  for (const char* token :
+       {"<|user|>", "[gMASK]", "<sop>", "<|system|>", "<|assistant|>", "<|image|>",
+        "<|begin_of_image|>", "<|end_of_image|>", "<think>", "/nothink", "<l", "<l>"}) {
     const std::string_view content = token;
-    added += std::string(added.empty() ? "" : ",") + "{\"id\":" + std::to_string(id++) + ",\"content\":\"" + token +
+    added += std::string(added.empty() ? "" : ",") + "{\"id\":" + std::to_string(id++) +
+             ",\"content\":\"" + token +
              "\",\"single_word\":false,\"lstrip\":" + (content == "<l" ? "true" : "false") +
-             ",\"rstrip\":" + (content == "<l>" ? "true" : "false") + ",\"normalized\":false,\"special\":true}";
+             ",\"rstrip\":" + (content == "<l>" ? "true" : "false") +
+             ",\"normalized\":false,\"special\":true}";
   }
   return "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[" + added +
-         "],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":" +
+         "],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{"
+         "\"type\":\"Split\",\"pattern\":{\"Regex\":" +
          std::string(pattern_json) +
-         "},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,"
-         "\"use_regex\":false}]},\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{" +
+         "},\"behavior\":\"Isolated\",\"invert\":false},{\"type\":\"ByteLevel\",\"add_prefix_"
+         "space\":false,\"trim_offsets\":true,"
+         "\"use_regex\":false}]},\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},"
+         "\"model\":{\"type\":\"BPE\",\"vocab\":{" +
          vocab + "},\"merges\":[" + merges + "]}}";
 }
 
@@ -95,13 +104,15 @@ void BuildPrompt(const Tokenizer& tokenizer, std::string_view text) {
   const size_t cut = text.find('\0');
   ChatRequest request;
   request.thinking = text.size() % 2 == 0 ? Thinking::kDefault : Thinking::kDisabled;
-  for (const ChatRole role : {ChatRole::kSystem, ChatRole::kUser, ChatRole::kAssistant, ChatRole::kTool}) {
+  for (const ChatRole role :
+       {ChatRole::kSystem, ChatRole::kUser, ChatRole::kAssistant, ChatRole::kTool}) {
     ChatMessage message;
     message.role = role;
     message.content = {ChatPart::Text(std::string(text.substr(0, cut)))};
     if (role == ChatRole::kUser) {
       message.content.push_back(ChatPart::Image());
-      if (cut != std::string_view::npos) message.content.push_back(ChatPart::Text(std::string(text.substr(cut + 1))));
+      if (cut != std::string_view::npos)
+        message.content.push_back(ChatPart::Text(std::string(text.substr(cut + 1))));
     }
     request.messages.push_back(message);
   }
@@ -113,7 +124,8 @@ void BuildPrompt(const Tokenizer& tokenizer, std::string_view text) {
 void DecodeIds(const Tokenizer& tokenizer, std::string_view bytes) {
   std::vector<int32_t> ids;
   for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
-    ids.push_back(static_cast<int16_t>(static_cast<unsigned char>(bytes[i]) | static_cast<unsigned char>(bytes[i + 1]) << 8));
+    ids.push_back(static_cast<int16_t>(static_cast<unsigned char>(bytes[i]) |
+                                       static_cast<unsigned char>(bytes[i + 1]) << 8));
   }
   for (const SpecialTokens special : {SpecialTokens::kSkip, SpecialTokens::kKeep}) {
     StreamDecoder decoder(&tokenizer, special);
@@ -134,8 +146,8 @@ void DecodeIds(const Tokenizer& tokenizer, std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace glmocr;
   static const Tokenizer hand = LoadOrDie(kGlm4PatternJson);
-  static const Tokenizer regex =
-      LoadOrDie("\"(?:" + std::string(kGlm4PatternJson.substr(1, kGlm4PatternJson.size() - 2)) + ")\"");
+  static const Tokenizer regex = LoadOrDie(
+      "\"(?:" + std::string(kGlm4PatternJson.substr(1, kGlm4PatternJson.size() - 2)) + ")\"");
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 4) {
