@@ -17,7 +17,8 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(s
   }
 }
 
-// Narrows the sorted tokens to those that share ever more leading bytes with the text: O(longest token * log tokens).
+// Narrows the sorted tokens to those that share ever more leading bytes with the text: O(longest
+// token * log tokens).
 const AddedToken* AddedTokenMatcher::LongestAt(std::string_view text) const {
   const TextRange candidates = by_first_byte_[static_cast<unsigned char>(text[0])];
   auto low = tokens_.begin() + static_cast<ptrdiff_t>(candidates.begin);
@@ -31,7 +32,8 @@ const AddedToken* AddedTokenMatcher::LongestAt(std::string_view text) const {
     };
     const auto wanted = static_cast<unsigned char>(text[depth]);
     low = std::partition_point(low, high, [&](const AddedToken& t) { return byte_at(t) < wanted; });
-    high = std::partition_point(low, high, [&](const AddedToken& t) { return byte_at(t) == wanted; });
+    high =
+        std::partition_point(low, high, [&](const AddedToken& t) { return byte_at(t) == wanted; });
   }
   return best;
 }

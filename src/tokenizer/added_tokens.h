@@ -1,7 +1,9 @@
-// Finds added tokens (such as <|user|>) in text: leftmost match, longest among those that start at the same place.
+// Finds added tokens (such as <|user|>) in text: leftmost match, longest among those that start at
+// the same place.
 //
-// Why separate: added tokens are cut out before the pre-tokenizer sees the text, and only where the text is trusted. A token
-// inside text that a user or a document supplied is never recognised; `trusted` says which bytes may hold tokens.
+// Why separate: added tokens are cut out before the pre-tokenizer sees the text, and only where the
+// text is trusted. A token inside text that a user or a document supplied is never recognised;
+// `trusted` says which bytes may hold tokens.
 #pragma once
 
 #include <array>
@@ -37,10 +39,10 @@ class AddedTokenMatcher {
 
   struct Match {
     const AddedToken* token;
-    TextRange range;     // the token's own bytes
+    TextRange range;  // the token's own bytes
   };
-  // The first match at or behind `from` within `piece` of `text` that lies wholly inside one of the `trusted` ranges (sorted,
-  // not touching each other).
+  // The first match at or behind `from` within `piece` of `text` that lies wholly inside one of the
+  // `trusted` ranges (sorted, not touching each other).
   std::optional<Match> Find(std::string_view text, TextRange piece, size_t from,
                             std::span<const TextRange> trusted) const;
 
@@ -49,7 +51,8 @@ class AddedTokenMatcher {
  private:
   const AddedToken* LongestAt(std::string_view text) const;
 
-  std::vector<AddedToken> tokens_;  // sorted by content, so that tokens with a common prefix are neighbours
+  std::vector<AddedToken>
+      tokens_;  // sorted by content, so that tokens with a common prefix are neighbours
   std::array<TextRange, 256> by_first_byte_{};  // indices into tokens_
 };
 

@@ -24,8 +24,7 @@ uint64_t Mix(uint64_t key) {
 }  // namespace
 
 Bpe::Bpe(const std::array<int32_t, 256>& byte_ids, const std::vector<Merge>& merges)
-    : byte_ids_(byte_ids),
-      slots_(std::bit_ceil(2 * merges.size() + 2), Slot{kEmpty, {}}) {
+    : byte_ids_(byte_ids), slots_(std::bit_ceil(2 * merges.size() + 2), Slot{kEmpty, {}}) {
   const uint64_t mask = slots_.size() - 1;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const uint64_t key = Pack(merges[rank].left, merges[rank].right);
@@ -100,7 +99,7 @@ void Bpe::EncodeByHeap(std::string_view word, std::vector<int32_t>* out) const {
     if (found.rank != kNoRank) initial.push_back({found.rank, i - 1, found.merged});
   }
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue(std::greater<>(),
-                                                                              std::move(initial));
+                                                                               std::move(initial));
   const auto push = [&](int64_t left) {
     if (left < 0 || symbols[left].next < 0) return;
     const Found found = Find(symbols[left].id, symbols[symbols[left].next].id);

@@ -22,7 +22,8 @@ bool IsStripped(std::string_view text, size_t at) {
 }
 
 std::string_view StripLeft(std::string_view text) {
-  while (!text.empty() && IsStripped(text, 0)) text.remove_prefix(ClassifyUtf8(text.data()).size_bytes);
+  while (!text.empty() && IsStripped(text, 0))
+    text.remove_prefix(ClassifyUtf8(text.data()).size_bytes);
   return text;
 }
 
@@ -95,7 +96,8 @@ std::vector<Piece> VisibleContent(const ChatMessage& message) {
 }
 
 void Write(const std::vector<Piece>& pieces, Prompt* prompt) {
-  for (const Piece& piece : pieces) piece.is_frame ? prompt->Frame(piece.text) : prompt->Content(piece.text);
+  for (const Piece& piece : pieces)
+    piece.is_frame ? prompt->Frame(piece.text) : prompt->Content(piece.text);
 }
 
 std::string JoinText(const ChatMessage& message) {
@@ -106,31 +108,40 @@ std::string JoinText(const ChatMessage& message) {
 
 std::string_view RoleName(ChatRole role) {
   switch (role) {
-    case ChatRole::kSystem: return "system";
-    case ChatRole::kUser: return "user";
-    case ChatRole::kAssistant: return "assistant";
-    case ChatRole::kTool: return "tool";
+    case ChatRole::kSystem:
+      return "system";
+    case ChatRole::kUser:
+      return "user";
+    case ChatRole::kAssistant:
+      return "assistant";
+    case ChatRole::kTool:
+      return "tool";
   }
   return "unknown";
 }
 
 void WriteTools(const std::vector<std::string>& tools, Prompt* prompt) {
-  prompt->Frame("<|system|>\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-                "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n");
+  prompt->Frame(
+      "<|system|>\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+      "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n");
   for (const std::string& tool : tools) {
     prompt->Content(tool);
     prompt->Frame("\n");
   }
-  prompt->Frame("</tools>\n\nFor each function call, output the function name and arguments within the following XML format:\n"
-                "<tool_call>{function-name}\n<arg_key>{arg-key-1}</arg_key>\n<arg_value>{arg-value-1}</arg_value>\n"
-                "<arg_key>{arg-key-2}</arg_key>\n<arg_value>{arg-value-2}</arg_value>\n...\n</tool_call>");
+  prompt->Frame(
+      "</tools>\n\nFor each function call, output the function name and arguments within the "
+      "following XML format:\n"
+      "<tool_call>{function-name}\n<arg_key>{arg-key-1}</arg_key>\n<arg_value>{arg-value-1}</"
+      "arg_value>\n"
+      "<arg_key>{arg-key-2}</arg_key>\n<arg_value>{arg-value-2}</arg_value>\n...\n</tool_call>");
 }
 
 void WriteUser(const ChatMessage& message, Thinking thinking, Prompt* prompt) {
   prompt->Frame("<|user|>\n");
   std::vector<Piece> pieces = VisibleContent(message);
   if (thinking == Thinking::kDisabled) {
-    // The marker appears once, and as the control token that the caller asked for, even where the text brought its own.
+    // The marker appears once, and as the control token that the caller asked for, even where the
+    // text brought its own.
     if (!pieces.empty() && !pieces.back().is_frame && pieces.back().text.ends_with(kNoThink)) {
       pieces.back().text.resize(pieces.back().text.size() - kNoThink.size());
     }
@@ -139,7 +150,8 @@ void WriteUser(const ChatMessage& message, Thinking thinking, Prompt* prompt) {
   Write(pieces, prompt);
 }
 
-// The reasoning and the answer of an assistant turn, from the content where the reasoning is not given apart.
+// The reasoning and the answer of an assistant turn, from the content where the reasoning is not
+// given apart.
 std::pair<std::string, std::string> SplitReasoning(const ChatMessage& message) {
   const std::string content = JoinText(message);
   if (message.reasoning.has_value()) return {*message.reasoning, content};
@@ -148,7 +160,8 @@ std::pair<std::string, std::string> SplitReasoning(const ChatMessage& message) {
   const size_t first_close = all.find(kClose);
   if (first_close == std::string_view::npos) return {"", content};
   std::string_view reasoning = StripNewlinesRight(all.substr(0, first_close));
-  if (const size_t open = reasoning.rfind(kOpen); open != std::string_view::npos) reasoning.remove_prefix(open + kOpen.size());
+  if (const size_t open = reasoning.rfind(kOpen); open != std::string_view::npos)
+    reasoning.remove_prefix(open + kOpen.size());
   const std::string_view answer = all.substr(all.rfind(kClose) + kClose.size());
   return {std::string(StripNewlinesLeft(reasoning)), std::string(StripNewlinesLeft(answer))};
 }
@@ -198,7 +211,8 @@ void RenderGlmOcr(const ChatRequest& request, Prompt* prompt) {
         WriteUser(message, request.thinking, prompt);
         break;
       case ChatRole::kAssistant:
-        WriteAssistant(message, i >= last_user_end ? ReasoningOfTurn::kShow : ReasoningOfTurn::kHide, prompt);
+        WriteAssistant(
+            message, i >= last_user_end ? ReasoningOfTurn::kShow : ReasoningOfTurn::kHide, prompt);
         break;
       case ChatRole::kTool:
         if (i == 0 || messages[i - 1].role != ChatRole::kTool) prompt->Frame("<|observation|>");
@@ -226,17 +240,20 @@ void RenderStarter(const ChatRequest& request, Prompt* prompt) {
 // What the template could only drop in silence.
 Status CheckRequest(ChatTemplate chat_template, const ChatRequest& request) {
   if (request.messages.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "the chat request has no message; give at least one user message"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "the chat request has no message; give at least one user message"};
   }
   if (chat_template == ChatTemplate::kStarter && !request.tools.empty()) {
-    return Error{ErrorCode::kUnsupported, "this model's chat template has no tools; leave 'tools' out"};
+    return Error{ErrorCode::kUnsupported,
+                 "this model's chat template has no tools; leave 'tools' out"};
   }
   for (size_t i = 0; i < request.messages.size(); ++i) {
     const ChatMessage& message = request.messages[i];
     const std::string where = fmt::format("messages[{}] ({})", i, RoleName(message.role));
     for (const ChatPart& part : message.content) {
       if (const auto offset = FindInvalidUtf8(part.text)) {
-        return Error{ErrorCode::kInvalidArgument, fmt::format("{}: the text is not UTF-8 at byte {}", where, *offset)};
+        return Error{ErrorCode::kInvalidArgument,
+                     fmt::format("{}: the text is not UTF-8 at byte {}", where, *offset)};
       }
       if (message.role == ChatRole::kAssistant && part.kind != ChatPart::Kind::kText) {
         return Error{ErrorCode::kUnsupported, where + ": an assistant message can hold text only"};
@@ -245,8 +262,10 @@ Status CheckRequest(ChatTemplate chat_template, const ChatRequest& request) {
         return Error{ErrorCode::kUnsupported, where + ": this model's chat template has no videos"};
       }
     }
-    if (message.role != ChatRole::kAssistant && (message.reasoning.has_value() || !message.tool_calls.empty())) {
-      return Error{ErrorCode::kInvalidArgument, where + ": reasoning and tool calls belong to assistant messages"};
+    if (message.role != ChatRole::kAssistant &&
+        (message.reasoning.has_value() || !message.tool_calls.empty())) {
+      return Error{ErrorCode::kInvalidArgument,
+                   where + ": reasoning and tool calls belong to assistant messages"};
     }
     if (message.reasoning.has_value() && FindInvalidUtf8(*message.reasoning)) {
       return Error{ErrorCode::kInvalidArgument, where + ": the reasoning is not UTF-8"};
@@ -256,7 +275,8 @@ Status CheckRequest(ChatTemplate chat_template, const ChatRequest& request) {
       return Error{ErrorCode::kUnsupported, where + ": this model's chat template has no tools"};
     }
     if (starter && message.reasoning.has_value()) {
-      return Error{ErrorCode::kUnsupported, where + ": this model's chat template has no reasoning"};
+      return Error{ErrorCode::kUnsupported,
+                   where + ": this model's chat template has no reasoning"};
     }
   }
   return OkStatus();
@@ -265,8 +285,9 @@ Status CheckRequest(ChatTemplate chat_template, const ChatRequest& request) {
 size_t CountParts(const ChatRequest& request, ChatPart::Kind kind) {
   size_t n = 0;
   for (const ChatMessage& message : request.messages) {
-    n += static_cast<size_t>(std::count_if(message.content.begin(), message.content.end(),
-                                           [kind](const ChatPart& part) { return part.kind == kind; }));
+    n += static_cast<size_t>(
+        std::count_if(message.content.begin(), message.content.end(),
+                      [kind](const ChatPart& part) { return part.kind == kind; }));
   }
   return n;
 }
@@ -274,12 +295,15 @@ size_t CountParts(const ChatRequest& request, ChatPart::Kind kind) {
 Status RequireTokens(const Tokenizer& tokenizer, std::initializer_list<std::string_view> tokens) {
   for (const std::string_view token : tokens) {
     if (tokenizer.AddedTokenId(token)) continue;
-    return Error{ErrorCode::kUnsupported, fmt::format("the model's vocabulary has no token {}, which this request needs", token)};
+    return Error{
+        ErrorCode::kUnsupported,
+        fmt::format("the model's vocabulary has no token {}, which this request needs", token)};
   }
   return OkStatus();
 }
 
-// Content hashes (Hash128::Hex of the text without CR and trailing white space) of templates whose rendering is known here.
+// Content hashes (Hash128::Hex of the text without CR and trailing white space) of templates whose
+// rendering is known here.
 struct KnownTemplate {
   std::string_view hash;
   ChatTemplate chat_template;
@@ -301,17 +325,21 @@ std::optional<ChatTemplate> IdentifyChatTemplate(std::string_view jinja) {
   return std::nullopt;
 }
 
-Result<ChatPrompt> BuildChatPrompt(const Tokenizer& tokenizer, ChatTemplate chat_template, const ChatRequest& request) {
+Result<ChatPrompt> BuildChatPrompt(const Tokenizer& tokenizer, ChatTemplate chat_template,
+                                   const ChatRequest& request) {
   GLM_RETURN_IF_ERROR(CheckRequest(chat_template, request));
-  GLM_RETURN_IF_ERROR(RequireTokens(tokenizer, {"[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|system|>"}));
+  GLM_RETURN_IF_ERROR(
+      RequireTokens(tokenizer, {"[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|system|>"}));
   ChatPrompt out;
   out.n_images = CountParts(request, ChatPart::Kind::kImage);
   out.n_videos = CountParts(request, ChatPart::Kind::kVideo);
   if (out.n_images > 0) {
-    GLM_RETURN_IF_ERROR(RequireTokens(tokenizer, {"<|begin_of_image|>", kImageToken, "<|end_of_image|>"}));
+    GLM_RETURN_IF_ERROR(
+        RequireTokens(tokenizer, {"<|begin_of_image|>", kImageToken, "<|end_of_image|>"}));
   }
   if (out.n_videos > 0) {
-    GLM_RETURN_IF_ERROR(RequireTokens(tokenizer, {"<|begin_of_video|>", kVideoToken, "<|end_of_video|>"}));
+    GLM_RETURN_IF_ERROR(
+        RequireTokens(tokenizer, {"<|begin_of_video|>", kVideoToken, "<|end_of_video|>"}));
   }
   Prompt prompt;
   switch (chat_template) {
@@ -327,7 +355,8 @@ Result<ChatPrompt> BuildChatPrompt(const Tokenizer& tokenizer, ChatTemplate chat
   return out;
 }
 
-Result<std::vector<int32_t>> ExpandMedia(const Tokenizer& tokenizer, std::span<const int32_t> ids, const MediaTokens& media) {
+Result<std::vector<int32_t>> ExpandMedia(const Tokenizer& tokenizer, std::span<const int32_t> ids,
+                                         const MediaTokens& media) {
   // -1 is no id, so a vocabulary without the token has no placeholder either.
   const int32_t image = tokenizer.AddedTokenId(kImageToken).value_or(-1);
   const int32_t video = tokenizer.AddedTokenId(kVideoToken).value_or(-1);
@@ -335,16 +364,21 @@ Result<std::vector<int32_t>> ExpandMedia(const Tokenizer& tokenizer, std::span<c
   const auto n_videos = static_cast<size_t>(std::count(ids.begin(), ids.end(), video));
   if (n_images != media.image_tokens.size() || n_videos != media.videos.size()) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("the prompt has {} image and {} video placeholders, but {} images and {} videos were given",
+                 fmt::format("the prompt has {} image and {} video placeholders, but {} images and "
+                             "{} videos were given",
                              n_images, n_videos, media.image_tokens.size(), media.videos.size())};
   }
   if (n_videos > 0) {
-    GLM_RETURN_IF_ERROR(RequireTokens(tokenizer, {"<|begin_of_image|>", kImageToken, "<|end_of_image|>"}));
+    GLM_RETURN_IF_ERROR(
+        RequireTokens(tokenizer, {"<|begin_of_image|>", kImageToken, "<|end_of_image|>"}));
   }
-  const auto is_empty_video = [](const VideoTokens& v) { return v.tokens_per_frame == 0 || v.timestamps.empty(); };
+  const auto is_empty_video = [](const VideoTokens& v) {
+    return v.tokens_per_frame == 0 || v.timestamps.empty();
+  };
   if (std::count(media.image_tokens.begin(), media.image_tokens.end(), 0u) > 0 ||
       std::any_of(media.videos.begin(), media.videos.end(), is_empty_video)) {
-    return Error{ErrorCode::kInvalidArgument, "an image or a video without any token cannot stand in a prompt"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "an image or a video without any token cannot stand in a prompt"};
   }
   std::vector<int32_t> out;
   size_t next_image = 0, next_video = 0;
@@ -357,7 +391,8 @@ Result<std::vector<int32_t>> ExpandMedia(const Tokenizer& tokenizer, std::span<c
         out.push_back(*tokenizer.AddedTokenId("<|begin_of_image|>"));
         out.insert(out.end(), frames.tokens_per_frame, image);
         out.push_back(*tokenizer.AddedTokenId("<|end_of_image|>"));
-        GLM_ASSIGN(const std::vector<int32_t> time, tokenizer.Encode(timestamp, EncodeMode::kPlainText));
+        GLM_ASSIGN(const std::vector<int32_t> time,
+                   tokenizer.Encode(timestamp, EncodeMode::kPlainText));
         out.insert(out.end(), time.begin(), time.end());
       }
     } else {

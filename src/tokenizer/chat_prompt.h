@@ -1,13 +1,17 @@
-// Chat prompts of GLM-OCR and its kin: messages to token ids, without running the model's Jinja template.
+// Chat prompts of GLM-OCR and its kin: messages to token ids, without running the model's Jinja
+// template.
 //
-// Why native: a template is a program from a downloaded file, and rendering user text into a string that is then parsed for
-// special tokens would let a document write control tokens. Here the frame (<|user|>, <|image|>, ...) becomes tokens and
-// everything the messages hold is encoded as plain text, whatever it looks like. How:
+// Why native: a template is a program from a downloaded file, and rendering user text into a string
+// that is then parsed for special tokens would let a document write control tokens. Here the frame
+// (<|user|>, <|image|>, ...) becomes tokens and everything the messages hold is encoded as plain
+// text, whatever it looks like. How:
 //   ChatRequest request{.messages = {{.role = ChatRole::kUser,
-//                                     .content = {ChatPart::Image(), ChatPart::Text("Text Recognition:")}}}};
+//                                     .content = {ChatPart::Image(), ChatPart::Text("Text
+//                                     Recognition:")}}}};
 //   GLM_ASSIGN(ChatPrompt prompt, BuildChatPrompt(tokenizer, ChatTemplate::kGlmOcr, request));
 //   GLM_ASSIGN(auto ids, ExpandMedia(tokenizer, prompt.ids, {.image_tokens = {144}}));
-// Ref: the renderings of GLM-OCR's chat_template.jinja (trim_blocks, lstrip_blocks), each of them a case of chat_prompt_test.cc.
+// Ref: the renderings of GLM-OCR's chat_template.jinja (trim_blocks, lstrip_blocks), each of them a
+// case of chat_prompt_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -52,8 +56,8 @@ struct ChatMessage {
   std::vector<ToolCall> tool_calls;  // of an assistant turn
 };
 
-enum class Thinking { kDefault, kEnabled, kDisabled };    // enable_thinking: undefined, true, false
-enum class GenerationPrompt { kAdd, kNone };              // end with <|assistant|> or not
+enum class Thinking { kDefault, kEnabled, kDisabled };  // enable_thinking: undefined, true, false
+enum class GenerationPrompt { kAdd, kNone };            // end with <|assistant|> or not
 
 struct ChatRequest {
   std::vector<ChatMessage> messages;
@@ -68,8 +72,9 @@ enum class ChatTemplate {
   kStarter,  // models/starter: text and images only; thinking is ignored
 };
 
-// Which known template a model's chat_template.jinja is, by content; nullopt when it is none (it is never run: the caller
-// reports that and falls back on kGlmOcr). Line ends and trailing white space do not matter.
+// Which known template a model's chat_template.jinja is, by content; nullopt when it is none (it is
+// never run: the caller reports that and falls back on kGlmOcr). Line ends and trailing white space
+// do not matter.
 std::optional<ChatTemplate> IdentifyChatTemplate(std::string_view jinja);
 
 struct ChatPrompt {
@@ -78,14 +83,16 @@ struct ChatPrompt {
   size_t n_images = 0, n_videos = 0;
 };
 
-// kUnsupported: the template or the vocabulary lacks something the request uses (images, videos, tools).
-// kInvalidArgument: a text is not UTF-8; there is no message.
-// Frame tokens that are not in the vocabulary (<think>, /nothink, <tool_call>, ...) are ordinary text, as in the reference.
+// kUnsupported: the template or the vocabulary lacks something the request uses (images, videos,
+// tools). kInvalidArgument: a text is not UTF-8; there is no message. Frame tokens that are not in
+// the vocabulary (<think>, /nothink, <tool_call>, ...) are ordinary text, as in the reference.
 Result<ChatPrompt> BuildChatPrompt(const Tokenizer& tokenizer, ChatTemplate chat_template,
                                    const ChatRequest& request);
 
-// The size of one video in the prompt: every temporal patch becomes <|begin_of_image|>, `tokens_per_frame` image tokens,
-// <|end_of_image|> and its timestamp's text, e.g. "3.2 seconds" (GLM-4.6V, GLM-OCR) or "3" (GLM-4.1V, GLM-4.5V).
+// The size of one video in the prompt: every temporal patch becomes <|begin_of_image|>,
+// `tokens_per_frame` image tokens,
+// <|end_of_image|> and its timestamp's text, e.g. "3.2 seconds" (GLM-4.6V, GLM-OCR) or "3"
+// (GLM-4.1V, GLM-4.5V).
 struct VideoTokens {
   size_t tokens_per_frame = 0;
   std::vector<std::string> timestamps;  // one per temporal patch
@@ -95,8 +102,10 @@ struct MediaTokens {
   std::vector<VideoTokens> videos;
 };
 
-// `ids` with the i-th <|image|> replaced by image_tokens[i] copies of it and the i-th <|video|> by its frames, in one pass
-// over the input: what is written is never read again. kInvalidArgument when the counts and the placeholders differ in number.
-Result<std::vector<int32_t>> ExpandMedia(const Tokenizer& tokenizer, std::span<const int32_t> ids, const MediaTokens& media);
+// `ids` with the i-th <|image|> replaced by image_tokens[i] copies of it and the i-th <|video|> by
+// its frames, in one pass over the input: what is written is never read again. kInvalidArgument
+// when the counts and the placeholders differ in number.
+Result<std::vector<int32_t>> ExpandMedia(const Tokenizer& tokenizer, std::span<const int32_t> ids,
+                                         const MediaTokens& media);
 
 }  // namespace glmocr

@@ -15,7 +15,8 @@ constexpr size_t kMaxBytes = size_t{16} << 20;
 std::string Inflate(const std::string& packed) {
   std::string out(kMaxBytes, '\0');
   auto size = static_cast<uLongf>(out.size());
-  GLM_CHECK(uncompress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(packed.data()),
+  GLM_CHECK(uncompress(reinterpret_cast<Bytef*>(out.data()), &size,
+                       reinterpret_cast<const Bytef*>(packed.data()),
                        static_cast<uLong>(packed.size())) == Z_OK);
   out.resize(size);
   return out;
@@ -73,7 +74,8 @@ GoldenFile ReadGolden(const std::string& name) {
   Reader in(bytes);
   GoldenFile golden;
   golden.tokenizer_json = in.Bytes();
-  if (golden.tokenizer_json.empty()) golden.tokenizer_json = ReadOrDie(StarterPath("tokenizer.json"));
+  if (golden.tokenizer_json.empty())
+    golden.tokenizer_json = ReadOrDie(StarterPath("tokenizer.json"));
   golden.texts.resize(in.Varint());
   for (GoldenText& t : golden.texts) {
     t.text = in.Bytes();

@@ -1,5 +1,6 @@
-// Test support: reads the files of tests/golden/tokenizer (written by tools/goldens/make_tokenizer_goldens.py, which
-// documents the format). A broken golden file is our own bug, so it stops the test program.
+// Test support: reads the files of tests/golden/tokenizer (written by
+// tools/goldens/make_tokenizer_goldens.py, which documents the format). A broken golden file is our
+// own bug, so it stops the test program.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Ids and texts of the reference tokenizer, for the shipped model's tokenizer, a trained one of 20,000 entries, and one
-// tokenizer for every other feature of tokenizer.json that is supported.
+// Ids and texts of the reference tokenizer, for the shipped model's tokenizer, a trained one of
+// 20,000 entries, and one tokenizer for every other feature of tokenizer.json that is supported.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,7 +47,8 @@ TEST_P(GoldenTest, CachedWordsKeepTheirIds) {
   for (size_t i = 0; i < golden_.texts.size(); ++i) {
     if (golden_.texts[i].text.empty()) continue;
     all += golden_.texts[i].text;
-    expected.insert(expected.end(), golden_.texts[i].plain_ids.begin(), golden_.texts[i].plain_ids.end());
+    expected.insert(expected.end(), golden_.texts[i].plain_ids.begin(),
+                    golden_.texts[i].plain_ids.end());
     if (!border) break;
     trusted.push_back({all.size(), all.size() + 13});
     all += "<|endoftext|>";
@@ -84,8 +85,9 @@ TEST_P(GoldenTest, StreamEqualsWholeAndNeverShowsHalfACharacter) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokenizers, GoldenTest,
-                         testing::Values("starter", "trained_20k", "word_vocabulary", "gpt2_split", "other_split", "strips", "nfc",
-                                         "template", "repeated_merge"),
+                         testing::Values("starter", "trained_20k", "word_vocabulary", "gpt2_split",
+                                         "other_split", "strips", "nfc", "template",
+                                         "repeated_merge"),
                          [](const auto& i) { return std::string(i.param); });
 
 }  // namespace

@@ -25,7 +25,8 @@ const char* SkipClass(const char* p, const char* end, CharClass wanted) {
   return p;
 }
 
-// Bytes of (?i:'s|'t|'re|'ve|'m|'ll|'d) at `p`, which points at an apostrophe; 0 when there is none. U+017F LONG S folds to s.
+// Bytes of (?i:'s|'t|'re|'ve|'m|'ll|'d) at `p`, which points at an apostrophe; 0 when there is
+// none. U+017F LONG S folds to s.
 size_t ContractionSize(const char* p, const char* end) {
   const auto lower = [&](int i) { return end - p > i ? p[i] | 0x20 : 0; };
   switch (lower(1)) {
@@ -44,8 +45,9 @@ size_t ContractionSize(const char* p, const char* end) {
   }
 }
 
-// The last three branches, \s*[\r\n]+ | \s+(?!\S) | \s+ : through the run's last line break; else all of the run at the end of
-// the text; else all but the run's last character, which then leads the next word or stands alone.
+// The last three branches, \s*[\r\n]+ | \s+(?!\S) | \s+ : through the run's last line break; else
+// all of the run at the end of the text; else all but the run's last character, which then leads
+// the next word or stands alone.
 size_t SpaceWordSize(const char* begin, const char* end) {
   const char* after_break = nullptr;
   const char* last = begin;  // the start of the run's last character
@@ -94,12 +96,12 @@ size_t Glm4WordSize(const char* begin, const char* end) {
     case CharClass::kSpace:
       break;
   }
-  // One character that is no letter, number or line break may lead a run of letters, but a contraction goes first.
+  // One character that is no letter, number or line break may lead a run of letters, but a
+  // contraction goes first.
   if (*begin == '\'') {
     if (const size_t size = ContractionSize(begin, end); size != 0) return size;
   }
-  const CharClass next =
-      second != end ? ClassifyUtf8(second).char_class : CharClass::kSpace;
+  const CharClass next = second != end ? ClassifyUtf8(second).char_class : CharClass::kSpace;
   if (next == CharClass::kLetter) return SkipClass(second, end, CharClass::kLetter) - begin;
   if (first.char_class == CharClass::kOther) return SkipPunctuation(second, end) - begin;
   if (*begin == ' ' && next == CharClass::kOther) return SkipPunctuation(second, end) - begin;
@@ -120,7 +122,8 @@ PreTokenizer::~PreTokenizer() = default;
 
 namespace {
 
-// The same steps as the reference's engine would need for any sane pattern on a page of text; a pattern beyond it is hostile.
+// The same steps as the reference's engine would need for any sane pattern on a page of text; a
+// pattern beyond it is hostile.
 constexpr unsigned long kMaxRetriesPerSearch = 50'000'000;
 constexpr size_t kMaxPatternBytes = 16 * 1024;
 
@@ -156,33 +159,35 @@ Result<PreTokenizer> PreTokenizer::Create(std::string_view pattern) {
   }
   pre.regex_ = std::make_unique<Regex>();
   OnigErrorInfo info;
-  const int code = onig_new(&pre.regex_->handle, Bytes(pattern.data()),
-                            Bytes(pattern.data() + pattern.size()), ONIG_OPTION_NONE,
-                            ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
+  const int code =
+      onig_new(&pre.regex_->handle, Bytes(pattern.data()), Bytes(pattern.data() + pattern.size()),
+               ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
   if (code != ONIG_NORMAL) {
     pre.regex_->handle = nullptr;
-    return Error{ErrorCode::kUnsupported,
-                 "the split pattern is not a usable regular expression: " + OnigMessage(code, &info)};
+    return Error{ErrorCode::kUnsupported, "the split pattern is not a usable regular expression: " +
+                                              OnigMessage(code, &info)};
   }
   return pre;
 }
 
-Status PreTokenizer::SplitByRegex(std::string_view text, std::vector<std::string_view>* words) const {
+Status PreTokenizer::SplitByRegex(std::string_view text,
+                                  std::vector<std::string_view>* words) const {
   OnigRegionOwner owner;
   OnigMatchParamOwner match;
   onig_set_retry_limit_in_search_of_match_param(match.param, kMaxRetriesPerSearch);
   const UChar* const base = Bytes(text.data());
   const UChar* const end = base + text.size();
-  size_t from = 0;         // where to search
-  size_t word_begin = 0;   // where the text not yet handed out begins
+  size_t from = 0;        // where to search
+  size_t word_begin = 0;  // where the text not yet handed out begins
   size_t last_end = std::string_view::npos;
   while (from <= text.size()) {
-    const int found = onig_search_with_param(regex_->handle, base, end, base + from, end, owner.region,
-                                             ONIG_OPTION_NONE, match.param);
+    const int found = onig_search_with_param(regex_->handle, base, end, base + from, end,
+                                             owner.region, ONIG_OPTION_NONE, match.param);
     if (found == ONIG_MISMATCH) break;
     if (found < 0) {
-      return Error{ErrorCode::kResourceExhausted,
-                   "the model's split pattern gives up on this text: " + OnigMessage(found, nullptr)};
+      return Error{
+          ErrorCode::kResourceExhausted,
+          "the model's split pattern gives up on this text: " + OnigMessage(found, nullptr)};
     }
     const auto begin = static_cast<size_t>(owner.region->beg[0]);
     const auto stop = static_cast<size_t>(owner.region->end[0]);

@@ -49,25 +49,30 @@ TEST(PreTokenizer, Contractions) {
   EXPECT_THAT(Glm4("it's I'LLx 'rex"), ElementsAre("it", "'s", " I", "'LL", "x", " '", "rex"));
   EXPECT_THAT(Glm4("'sa"), ElementsAre("'s", "a"));
   EXPECT_THAT(Glm4("'ra 'lk"), ElementsAre("'ra", " '", "lk"));
-  EXPECT_THAT(Glm4("x'\u017f'\u017fa"), ElementsAre("x", "'\u017f", "'\u017f", "a"));  // long s folds to s
-  EXPECT_THAT(Glm4("'\u212a"), ElementsAre("'\u212a"));                                // the Kelvin sign is no k here
+  EXPECT_THAT(Glm4("x'\u017f'\u017fa"),
+              ElementsAre("x", "'\u017f", "'\u017f", "a"));  // long s folds to s
+  EXPECT_THAT(Glm4("'\u212a"), ElementsAre("'\u212a"));      // the Kelvin sign is no k here
   EXPECT_THAT(Glm4("'"), ElementsAre("'"));
 }
 
-// The same pattern through the regex engine (a group around it makes it another string), on random texts of the characters
-// that matter. Characters newer than the engine's Unicode are left to golden_test.
+// The same pattern through the regex engine (a group around it makes it another string), on random
+// texts of the characters that matter. Characters newer than the engine's Unicode are left to
+// golden_test.
 TEST(PreTokenizer, HandMatcherEqualsTheRegexEngine) {
   const std::string pattern = "(?:" + std::string(kGlm4Pattern) + ")";
   Result<PreTokenizer> regex = PreTokenizer::Create(pattern);
   ASSERT_TRUE(regex.ok());
-  const std::vector<std::string> alphabet = {"a", "Z", "é", "中", "ſ", "s", "t", "r", "e", "l", "v", "m", "d", "'", "'", "1", "٣", "½",
-                                             " ", " ", "\n", "\r", "\t", "\u00a0", "\u3000", "\u2028", "!", "$", "\u0301", "😀", "_"};
+  const std::vector<std::string> alphabet = {
+      "a",  "Z",      "é",      "中",     "ſ", "s", "t",      "r", "e", "l",  "v",
+      "m",  "d",      "'",      "'",      "1", "٣", "½",      " ", " ", "\n", "\r",
+      "\t", "\u00a0", "\u3000", "\u2028", "!", "$", "\u0301", "😀", "_"};
   std::mt19937 rng(7);
   for (int i = 0; i < 20000; ++i) {
     std::string text;
     for (size_t n = rng() % 14; n > 0; --n) text += alphabet[rng() % alphabet.size()];
     std::vector<std::string> expected;
-    ASSERT_TRUE(regex->ForEachWord(text, [&](std::string_view w) { expected.emplace_back(w); }).ok());
+    ASSERT_TRUE(
+        regex->ForEachWord(text, [&](std::string_view w) { expected.emplace_back(w); }).ok());
     ASSERT_EQ(Glm4(text), expected) << testing::PrintToString(text);
   }
 }

@@ -1,7 +1,8 @@
 // StreamDecoder: text from ids that arrive one at a time, never showing half a character.
 //
-// Why: a character may be spread over several tokens, and a user's screen must not see its pieces. What: bytes are held back
-// until they make whole UTF-8 characters; bytes that cannot become one turn into U+FFFD at once. How:
+// Why: a character may be spread over several tokens, and a user's screen must not see its pieces.
+// What: bytes are held back until they make whole UTF-8 characters; bytes that cannot become one
+// turn into U+FFFD at once. How:
 //   StreamDecoder decoder(&tokenizer, SpecialTokens::kSkip);
 //   while (...) out += decoder.Push(id);
 //   out += decoder.Flush();
@@ -16,8 +17,8 @@
 
 namespace glmocr {
 
-// Turns bytes into well-formed UTF-8 as they come, one U+FFFD for every maximal ill-formed subpart (the rule of the Unicode
-// Standard, Python's errors="replace" and Rust's from_utf8_lossy).
+// Turns bytes into well-formed UTF-8 as they come, one U+FFFD for every maximal ill-formed subpart
+// (the rule of the Unicode Standard, Python's errors="replace" and Rust's from_utf8_lossy).
 class Utf8Repairer {
  public:
   // Appends to `out` all that is decided by now.

@@ -38,7 +38,8 @@ TEST(StreamDecoder, T5_SpecialTokensAreSkippedOrKept) {
   ASSERT_TRUE(tok.ok());
   Result<std::vector<int32_t>> ids = tok->Encode("A中<|user|>", EncodeMode::kParseSpecial);
   ASSERT_TRUE(ids.ok());
-  for (const auto& [special, expected] : {std::pair(SpecialTokens::kSkip, "A中"), std::pair(SpecialTokens::kKeep, "A中<|user|>")}) {
+  for (const auto& [special, expected] :
+       {std::pair(SpecialTokens::kSkip, "A中"), std::pair(SpecialTokens::kKeep, "A中<|user|>")}) {
     StreamDecoder decoder(&*tok, special);
     std::string out;
     for (const int32_t id : *ids) out += decoder.Push(id);
@@ -51,7 +52,9 @@ TEST(StreamDecoder, UnknownIdsAreNothing) {
   Result<Tokenizer> tok = Tokenizer::FromFile(StarterPath("tokenizer.json"));
   ASSERT_TRUE(tok.ok());
   StreamDecoder decoder(&*tok, SpecialTokens::kKeep);
-  EXPECT_EQ(decoder.Push(-1) + decoder.Push(1 << 30) + decoder.Push(tok->vocab_size()) + decoder.Flush(), "");
+  EXPECT_EQ(
+      decoder.Push(-1) + decoder.Push(1 << 30) + decoder.Push(tok->vocab_size()) + decoder.Flush(),
+      "");
 }
 
 }  // namespace

@@ -22,8 +22,9 @@ namespace {
 
 constexpr size_t kMaxFileBytes = size_t{256} << 20;
 
-// The words already encoded in this call: where each one's ids stand in the output, so that a repeated word is a copy.
-// Direct-mapped and local to the call: no locks, no allocation per word, no state to share between threads.
+// The words already encoded in this call: where each one's ids stand in the output, so that a
+// repeated word is a copy. Direct-mapped and local to the call: no locks, no allocation per word,
+// no state to share between threads.
 class WordCache {
  public:
   explicit WordCache(size_t text_bytes)
@@ -84,24 +85,29 @@ struct Tokenizer::Impl {
 
   void SetToken(int32_t id, std::string_view token_bytes) {
     if (tokens.size() <= static_cast<size_t>(id)) tokens.resize(static_cast<size_t>(id) + 1);
-    tokens[id] = {static_cast<uint32_t>(bytes.size()), static_cast<uint32_t>(token_bytes.size()), true, false};
+    tokens[id] = {static_cast<uint32_t>(bytes.size()), static_cast<uint32_t>(token_bytes.size()),
+                  true, false};
     bytes.append(token_bytes);
   }
-  std::string_view BytesOf(const Token& t) const { return std::string_view(bytes).substr(t.begin, t.size); }
+  std::string_view BytesOf(const Token& t) const {
+    return std::string_view(bytes).substr(t.begin, t.size);
+  }
 
   Status EncodeAll(Job* job) const;
   Status EncodeWords(Job* job, TextRange piece) const;
   template <typename OnGap>
-  Status CutOutTokens(const AddedTokenMatcher& matcher, Job* job, TextRange piece, OnGap&& on_gap) const;
+  Status CutOutTokens(const AddedTokenMatcher& matcher, Job* job, TextRange piece,
+                      OnGap&& on_gap) const;
 
   PreTokenizer pre;
   Bpe bpe;
   AddedTokenMatcher raw_tokens, normalized_tokens;
   bool normalize_nfc = false;
   bool ignore_merges = false;
-  std::string bytes;  // of all tokens
+  std::string bytes;          // of all tokens
   std::vector<Token> tokens;  // by id
-  std::unordered_map<std::string_view, int32_t> id_of_word;  // into `bytes`; what encoding can produce
+  std::unordered_map<std::string_view, int32_t>
+      id_of_word;  // into `bytes`; what encoding can produce
   std::unordered_map<std::string, int32_t> id_of_added;
   std::vector<int32_t> template_prefix, template_suffix;
 };
@@ -144,15 +150,18 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view json, std::string_view na
   return Tokenizer(std::unique_ptr<const Impl>(std::move(impl)));
 }
 
-// Emits the tokens of `matcher` within `piece` and hands what lies between them to `on_gap(TextRange)`.
+// Emits the tokens of `matcher` within `piece` and hands what lies between them to
+// `on_gap(TextRange)`.
 template <typename OnGap>
-Status Tokenizer::Impl::CutOutTokens(const AddedTokenMatcher& matcher, Job* job, TextRange piece, OnGap&& on_gap) const {
+Status Tokenizer::Impl::CutOutTokens(const AddedTokenMatcher& matcher, Job* job, TextRange piece,
+                                     OnGap&& on_gap) const {
   size_t gap_begin = piece.begin;
   size_t from = piece.begin;
   while (const auto match = matcher.Find(job->text, piece, from, job->trusted)) {
     from = match->range.end;
     size_t begin = match->range.begin, end = match->range.end;
-    if (match->token->lstrip) begin = std::max(gap_begin, SpacesBefore(job->text, piece.begin, begin));
+    if (match->token->lstrip)
+      begin = std::max(gap_begin, SpacesBefore(job->text, piece.begin, begin));
     if (match->token->rstrip) end = SpacesBehind(job->text, end, piece.end);
     if (gap_begin < begin) GLM_RETURN_IF_ERROR(on_gap(TextRange{gap_begin, begin}));
     job->ids.push_back(match->token->id);
@@ -163,7 +172,8 @@ Status Tokenizer::Impl::CutOutTokens(const AddedTokenMatcher& matcher, Job* job,
 }
 
 Status Tokenizer::Impl::EncodeAll(Job* job) const {
-  // The reference looks for tokens of the raw text first, then normalizes, then looks for the others.
+  // The reference looks for tokens of the raw text first, then normalizes, then looks for the
+  // others.
   return CutOutTokens(raw_tokens, job, TextRange{0, job->text.size()}, [&](TextRange outer) {
     return CutOutTokens(normalized_tokens, job, outer,
                         [&](TextRange inner) { return EncodeWords(job, inner); });
@@ -205,11 +215,13 @@ Result<std::vector<int32_t>> Tokenizer::Encode(std::string_view utf8, EncodeMode
   return Encode(utf8, std::span(&all, 1));
 }
 
-Result<std::vector<int32_t>> Tokenizer::Encode(std::string_view utf8, std::span<const TextRange> trusted) const {
+Result<std::vector<int32_t>> Tokenizer::Encode(std::string_view utf8,
+                                               std::span<const TextRange> trusted) const {
   if (const auto offset = FindInvalidUtf8(utf8)) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("the text is not UTF-8: byte {} (0x{:02X}) starts no character; convert it to UTF-8 first", *offset,
-                             static_cast<unsigned char>(utf8[*offset]))};
+                 fmt::format("the text is not UTF-8: byte {} (0x{:02X}) starts no character; "
+                             "convert it to UTF-8 first",
+                             *offset, static_cast<unsigned char>(utf8[*offset]))};
   }
   for (size_t i = 0; i < trusted.size(); ++i) {
     GLM_CHECK(trusted[i].begin <= trusted[i].end && trusted[i].end <= utf8.size());

@@ -1,7 +1,9 @@
-// Reads Hugging Face's tokenizer.json into plain data, refusing by name whatever this tokenizer does not do.
+// Reads Hugging Face's tokenizer.json into plain data, refusing by name whatever this tokenizer
+// does not do.
 //
-// Why separate from Tokenizer: this is the parser of a foreign file (hostile until proven otherwise); Tokenizer is the
-// algorithm. Everything that leaves this function is checked: ids unique and in range, merges resolved, all 256 bytes present.
+// Why separate from Tokenizer: this is the parser of a foreign file (hostile until proven
+// otherwise); Tokenizer is the algorithm. Everything that leaves this function is checked: ids
+// unique and in range, merges resolved, all 256 bytes present.
 #pragma once
 
 #include <array>
@@ -34,15 +36,17 @@ struct TokenizerSpec {
   std::vector<int32_t> template_prefix, template_suffix;
 };
 
-// The bytes that the decoder makes of a token's spelling: through the byte alphabet when every character is in it, else as is.
+// The bytes that the decoder makes of a token's spelling: through the byte alphabet when every
+// character is in it, else as is.
 struct TokenBytesResult {
   std::string bytes;
   bool in_alphabet;
 };
 TokenBytesResult SpellingToBytes(std::string_view spelling);
 
-// `name` names the file in errors. kCorrupt: not JSON, not UTF-8, wrong types, contradicting ids, unresolvable merges.
-// kUnsupported: well-formed, but a feature that is not implemented; the message names the field.
+// `name` names the file in errors. kCorrupt: not JSON, not UTF-8, wrong types, contradicting ids,
+// unresolvable merges. kUnsupported: well-formed, but a feature that is not implemented; the
+// message names the field.
 Result<TokenizerSpec> ParseTokenizerJson(std::string_view json, std::string_view name);
 
 }  // namespace glmocr

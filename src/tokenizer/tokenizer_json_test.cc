@@ -44,37 +44,62 @@ TEST(TokenizerJson, ReadsTheStarter) {
 TEST(TokenizerJson, MergesAsStringsAreTheSame) {
   Result<TokenizerSpec> pairs = ParseTokenizerJson(StarterJson(), "t.json");
   Result<TokenizerSpec> strings = ParseEdited([](json& j) {
-    for (json& m : j["model"]["merges"]) m = m[0].get<std::string>() + " " + m[1].get<std::string>();
+    for (json& m : j["model"]["merges"])
+      m = m[0].get<std::string>() + " " + m[1].get<std::string>();
   });
   ASSERT_TRUE(pairs.ok() && strings.ok());
   ASSERT_EQ(pairs->merges.size(), strings->merges.size());
-  for (size_t i = 0; i < pairs->merges.size(); ++i) EXPECT_EQ(pairs->merges[i].merged, strings->merges[i].merged);
+  for (size_t i = 0; i < pairs->merges.size(); ++i)
+    EXPECT_EQ(pairs->merges[i].merged, strings->merges[i].merged);
 }
 
 TEST(TokenizerJson, WhatIsNotImplementedIsRefusedByName) {
   const std::vector<Case> cases = {
       {"the file.surprise", kU, [](json& j) { j["surprise"] = 1; }},
       {"version", kU, [](json& j) { j["version"] = "2.0"; }},
-      {"truncation", kU, [](json& j) { j["truncation"] = {{"max_length", 5}}; }},
+      {"truncation", kU,
+       [](json& j) {
+         j["truncation"] = {{"max_length", 5}};
+       }},
       {"padding", kU, [](json& j) { j["padding"] = json::object(); }},
-      {"normalizer.type is \"Lowercase\"", kU, [](json& j) { j["normalizer"] = {{"type", "Lowercase"}}; }},
+      {"normalizer.type is \"Lowercase\"", kU,
+       [](json& j) {
+         j["normalizer"] = {{"type", "Lowercase"}};
+       }},
       {"pre_tokenizer is null", kU, [](json& j) { j["pre_tokenizer"] = nullptr; }},
-      {"pre_tokenizer.type is \"Whitespace\"", kU, [](json& j) { j["pre_tokenizer"] = {{"type", "Whitespace"}}; }},
-      {"behavior", kU, [](json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Removed"; }},
+      {"pre_tokenizer.type is \"Whitespace\"", kU,
+       [](json& j) {
+         j["pre_tokenizer"] = {{"type", "Whitespace"}};
+       }},
+      {"behavior", kU,
+       [](json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Removed"; }},
       {"invert", kU, [](json& j) { j["pre_tokenizer"]["pretokenizers"][0]["invert"] = true; }},
-      {"pattern.String", kU, [](json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"] = {{"String", " "}}; }},
-      {"[1].add_prefix_space", kU, [](json& j) { j["pre_tokenizer"]["pretokenizers"][1]["add_prefix_space"] = true; }},
-      {"[1].use_regex", kU, [](json& j) { j["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; }},
+      {"pattern.String", kU,
+       [](json& j) {
+         j["pre_tokenizer"]["pretokenizers"][0]["pattern"] = {{"String", " "}};
+       }},
+      {"[1].add_prefix_space", kU,
+       [](json& j) { j["pre_tokenizer"]["pretokenizers"][1]["add_prefix_space"] = true; }},
+      {"[1].use_regex", kU,
+       [](json& j) { j["pre_tokenizer"]["pretokenizers"][1]["use_regex"] = true; }},
       {"[Split, ByteLevel]", kU, [](json& j) { j["pre_tokenizer"]["pretokenizers"].erase(1); }},
-      {"decoder.type is \"WordPiece\"", kU, [](json& j) { j["decoder"] = {{"type", "WordPiece"}}; }},
+      {"decoder.type is \"WordPiece\"", kU,
+       [](json& j) {
+         j["decoder"] = {{"type", "WordPiece"}};
+       }},
       {"decoder is null", kU, [](json& j) { j["decoder"] = nullptr; }},
-      {"post_processor.type is \"BertProcessing\"", kU, [](json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; }},
+      {"post_processor.type is \"BertProcessing\"", kU,
+       [](json& j) {
+         j["post_processor"] = {{"type", "BertProcessing"}};
+       }},
       {"model.type", kU, [](json& j) { j["model"]["type"] = "Unigram"; }},
       {"model.dropout", kU, [](json& j) { j["model"]["dropout"] = 0.1; }},
       {"model.end_of_word_suffix", kU, [](json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }},
-      {"model.continuing_subword_prefix", kU, [](json& j) { j["model"]["continuing_subword_prefix"] = "##"; }},
+      {"model.continuing_subword_prefix", kU,
+       [](json& j) { j["model"]["continuing_subword_prefix"] = "##"; }},
       {"model.magic", kU, [](json& j) { j["model"]["magic"] = true; }},
-      {"added_tokens[3].single_word", kU, [](json& j) { j["added_tokens"][3]["single_word"] = true; }},
+      {"added_tokens[3].single_word", kU,
+       [](json& j) { j["added_tokens"][3]["single_word"] = true; }},
       {"added_tokens[3].wings", kU, [](json& j) { j["added_tokens"][3]["wings"] = 2; }},
       {"no token for the byte 0x41", kU, [](json& j) { j["model"]["vocab"].erase("A"); }},
       {"would number it 1005", kU, [](json& j) { j["added_tokens"][0]["id"] = 5000; }},
@@ -85,7 +110,8 @@ TEST(TokenizerJson, WhatIsNotImplementedIsRefusedByName) {
        }},
       {"can produce the special token", kU,
        [](json& j) {
-         const std::string merged = j["model"]["merges"][0][0].get<std::string>() + j["model"]["merges"][0][1].get<std::string>();
+         const std::string merged = j["model"]["merges"][0][0].get<std::string>() +
+                                    j["model"]["merges"][0][1].get<std::string>();
          j["added_tokens"][0]["content"] = merged;
          j["added_tokens"][0]["id"] = j["model"]["vocab"][merged];
          j["added_tokens"].erase(j["added_tokens"].begin() + 1, j["added_tokens"].end());
@@ -112,13 +138,20 @@ TEST(TokenizerJson, ContradictionsAreCorrupt) {
       {"model.merges[0]", kC, [](json& j) { j["model"]["merges"][0] = "ab"; }},
       {"model.merges[0]", kC, [](json& j) { j["model"]["merges"][0] = json::array({"a"}); }},
       {"model.merges[0]", kC, [](json& j) { j["model"]["merges"][0] = 7; }},
-      {"model.merges[0]", kC, [](json& j) { j["model"]["merges"][0] = json::array({"nothere", "a"}); }},
-      {"model.merges[0]", kC, [](json& j) { j["model"]["merges"][0] = json::array({"", "a"}); }},
+      {"model.merges[0]", kC,
+       [](json& j) {
+         j["model"]["merges"][0] = json::array({"nothere", "a"});
+       }},
+      {"model.merges[0]", kC,
+       [](json& j) {
+         j["model"]["merges"][0] = json::array({"", "a"});
+       }},
       {"model.merges is not a list", kC, [](json& j) { j["model"]["merges"] = "x"; }},
       {"model.merges is missing", kC, [](json& j) { j["model"].erase("merges"); }},
       {"model is missing", kC, [](json& j) { j.erase("model"); }},
       {"model is not an object", kC, [](json& j) { j["model"] = 3; }},
-      {"added_tokens[1]: '<|endoftext|>' is added twice", kC, [](json& j) { j["added_tokens"][1]["content"] = "<|endoftext|>"; }},
+      {"added_tokens[1]: '<|endoftext|>' is added twice", kC,
+       [](json& j) { j["added_tokens"][1]["content"] = "<|endoftext|>"; }},
       {"added_tokens[0]: 'A'", kC, [](json& j) { j["added_tokens"][0]["content"] = "A"; }},
       {"added_tokens[0].id", kC, [](json& j) { j["added_tokens"][0]["id"] = -4; }},
       {"added_tokens[0].id", kC, [](json& j) { j["added_tokens"][0].erase("id"); }},
@@ -152,7 +185,8 @@ TEST(TokenizerJson, BrokenBytesAreCorrupt) {
   EXPECT_EQ(code(deep), kC);
   EXPECT_EQ(code(R"({"version": "1.0", "version": "1.0"})"), kC);  // which one counts?
   EXPECT_EQ(code(R"({"model": {"vocab": {"a": 0}, "vocab": {"a": 1}}})"), kC);
-  for (size_t size = 0; size < StarterJson().size(); size += 997) EXPECT_EQ(code(StarterJson().substr(0, size)), kC);
+  for (size_t size = 0; size < StarterJson().size(); size += 997)
+    EXPECT_EQ(code(StarterJson().substr(0, size)), kC);
 }
 
 TEST(TokenizerJson, RepeatedVocabularyKeyIsCorrupt) {

@@ -24,8 +24,12 @@ class TokenizerTest : public testing::Test {
     ASSERT_TRUE(loaded.ok()) << loaded.error().message;
     tok_.emplace(std::move(*loaded));
   }
-  std::vector<int32_t> Plain(std::string_view text) { return *tok_->Encode(text, EncodeMode::kPlainText); }
-  std::vector<int32_t> Parsed(std::string_view text) { return *tok_->Encode(text, EncodeMode::kParseSpecial); }
+  std::vector<int32_t> Plain(std::string_view text) {
+    return *tok_->Encode(text, EncodeMode::kPlainText);
+  }
+  std::vector<int32_t> Parsed(std::string_view text) {
+    return *tok_->Encode(text, EncodeMode::kParseSpecial);
+  }
   std::optional<Tokenizer> tok_;
 };
 
@@ -94,8 +98,9 @@ TEST_F(TokenizerTest, DecodingUndoesEncoding) {
 
 // Quadratic merging would need minutes: 10^12 pair visits for the megabyte of one letter.
 TEST_F(TokenizerTest, HostileTextIsHarmless) {
-  for (const std::string& unit : {std::string("a"), std::string("er"), std::string(" "), std::string("\n"), std::string("<"),
-                                  std::string("'"), std::string("中"), std::string("<|user|"), std::string(" \n")}) {
+  for (const std::string& unit :
+       {std::string("a"), std::string("er"), std::string(" "), std::string("\n"), std::string("<"),
+        std::string("'"), std::string("中"), std::string("<|user|"), std::string(" \n")}) {
     std::string text;
     while (text.size() < (1u << 20)) text += unit;
     const auto start = std::chrono::steady_clock::now();
@@ -114,7 +119,8 @@ TEST_F(TokenizerTest, ThreadsShareATokenizer) {
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 500; ++i) wrong += *tok_->Encode(text, EncodeMode::kPlainText) != expected;
+      for (int i = 0; i < 500; ++i)
+        wrong += *tok_->Encode(text, EncodeMode::kPlainText) != expected;
     });
   }
   for (std::thread& t : threads) t.join();

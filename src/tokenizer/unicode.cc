@@ -15,9 +15,10 @@ struct NewRange {
   CharClass char_class;
 };
 
-// Letters and numbers assigned by Unicode 15.1 and 16.0. Found by classifying every code point with both utf8proc 2.8 and the
-// reference tokenizer (tools/goldens/make_tokenizer_goldens.py writes the reference's classes, unicode_test compares them
-// all). Consulted only where utf8proc says "unassigned", so a newer utf8proc makes the table idle, not wrong.
+// Letters and numbers assigned by Unicode 15.1 and 16.0. Found by classifying every code point with
+// both utf8proc 2.8 and the reference tokenizer (tools/goldens/make_tokenizer_goldens.py writes the
+// reference's classes, unicode_test compares them all). Consulted only where utf8proc says
+// "unassigned", so a newer utf8proc makes the table idle, not wrong.
 constexpr NewRange kNewRanges[] = {
     {0x01C89, 0x01C8A, CharClass::kLetter}, {0x0A7CB, 0x0A7CD, CharClass::kLetter},
     {0x0A7DA, 0x0A7DC, CharClass::kLetter}, {0x105C0, 0x105F3, CharClass::kLetter},

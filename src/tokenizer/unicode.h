@@ -1,9 +1,10 @@
-// The few Unicode facts that a byte-level BPE tokenizer needs: UTF-8 well-formedness, and whether a code point is a
-// letter (\p{L}), a number (\p{N}), white space (\s) or something else.
+// The few Unicode facts that a byte-level BPE tokenizer needs: UTF-8 well-formedness, and whether a
+// code point is a letter (\p{L}), a number (\p{N}), white space (\s) or something else.
 //
-// Why here: the pre-tokenizer asks for the class of every character of a page, so ASCII is answered inline from a table and
-// the rest by utf8proc. utf8proc 2.8 knows Unicode 15.0 while the reference tokenizer splits by Unicode 16.0; the letters and
-// numbers that 15.1 and 16.0 added are listed in unicode.cc (docs/decisions/0002-unicode-and-tokenizer.md).
+// Why here: the pre-tokenizer asks for the class of every character of a page, so ASCII is answered
+// inline from a table and the rest by utf8proc. utf8proc 2.8 knows Unicode 15.0 while the reference
+// tokenizer splits by Unicode 16.0; the letters and numbers that 15.1 and 16.0 added are listed in
+// unicode.cc (docs/decisions/0002-unicode-and-tokenizer.md).
 #pragma once
 
 #include <array>
@@ -50,7 +51,8 @@ struct Utf8Char {
   uint32_t size_bytes;
 };
 
-// Decodes the character at `p`; the text must be well-formed (FindInvalidUtf8 found nothing) and `p` at a character's start.
+// Decodes the character at `p`; the text must be well-formed (FindInvalidUtf8 found nothing) and
+// `p` at a character's start.
 inline Utf8Char DecodeUtf8(const char* p) {
   const auto* b = reinterpret_cast<const unsigned char*>(p);
   if (b[0] < 0x80) return {b[0], 1};

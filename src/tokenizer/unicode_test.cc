@@ -10,12 +10,11 @@
 namespace glmocr {
 namespace {
 
-CharClass ClassOf(char32_t c) {
-  return c < 0x80 ? internal::kAsciiClasses[c] : NonAsciiClass(c);
-}
+CharClass ClassOf(char32_t c) { return c < 0x80 ? internal::kAsciiClasses[c] : NonAsciiClass(c); }
 
-// Every code point against the reference's regex engine. When this fails after an update of utf8proc, the system's Unicode
-// has moved past the reference's: see docs/decisions/0002-unicode-and-tokenizer.md.
+// Every code point against the reference's regex engine. When this fails after an update of
+// utf8proc, the system's Unicode has moved past the reference's: see
+// docs/decisions/0002-unicode-and-tokenizer.md.
 TEST(Unicode, EveryCodePointHasTheReferencesClass) {
   std::vector<char> expected(0x110000, 'O');
   std::ifstream in(GoldenPath("char_classes.txt"));
@@ -42,12 +41,12 @@ TEST(Unicode, StepsThroughWellFormedAndBrokenUtf8) {
   };
   EXPECT_EQ(step("a"), std::pair(Utf8State::kValid, 1u));
   EXPECT_EQ(step("\xC3\xA9x"), std::pair(Utf8State::kValid, 2u));
-  EXPECT_EQ(step("\xF4\x8F\xBF\xBF"), std::pair(Utf8State::kValid, 4u));       // U+10FFFF
-  EXPECT_EQ(step("\xF4\x90\x80\x80"), std::pair(Utf8State::kInvalid, 1u));     // above it
-  EXPECT_EQ(step("\xED\xA0\x80"), std::pair(Utf8State::kInvalid, 1u));         // a surrogate
-  EXPECT_EQ(step("\xC0\x80"), std::pair(Utf8State::kInvalid, 1u));             // overlong
-  EXPECT_EQ(step("\xE0\x9F\xBF"), std::pair(Utf8State::kInvalid, 1u));         // overlong
-  EXPECT_EQ(step("\xE4\xB8x"), std::pair(Utf8State::kInvalid, 2u));            // a maximal subpart
+  EXPECT_EQ(step("\xF4\x8F\xBF\xBF"), std::pair(Utf8State::kValid, 4u));    // U+10FFFF
+  EXPECT_EQ(step("\xF4\x90\x80\x80"), std::pair(Utf8State::kInvalid, 1u));  // above it
+  EXPECT_EQ(step("\xED\xA0\x80"), std::pair(Utf8State::kInvalid, 1u));      // a surrogate
+  EXPECT_EQ(step("\xC0\x80"), std::pair(Utf8State::kInvalid, 1u));          // overlong
+  EXPECT_EQ(step("\xE0\x9F\xBF"), std::pair(Utf8State::kInvalid, 1u));      // overlong
+  EXPECT_EQ(step("\xE4\xB8x"), std::pair(Utf8State::kInvalid, 2u));         // a maximal subpart
   EXPECT_EQ(step("\xF0\x9F\x98"), std::pair(Utf8State::kIncomplete, 3u));
   EXPECT_EQ(step("\x80"), std::pair(Utf8State::kInvalid, 1u));
   EXPECT_EQ(step("\xFF"), std::pair(Utf8State::kInvalid, 1u));

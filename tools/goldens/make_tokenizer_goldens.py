@@ -134,7 +134,7 @@ def write_golden(name, config_text, texts, n_streams, rng, embed=True):
     print(name, len(texts), "texts", n_streams, "streams", len(packed), "bytes")
 
 
-def system_text(dirs):
+def system_text(dirs, per_file=20000):
     """Prose, code and translations of many languages, as far as this machine has them."""
     parts = []
     for d in dirs:
@@ -143,7 +143,7 @@ def system_text(dirs):
             files = [f for f in sorted(glob.glob(os.path.join(d, pattern), recursive=True)) if os.path.isfile(f)]
             for f in files[:limit]:
                 with open(f, encoding="utf8", errors="ignore") as stream:
-                    parts.append(stream.read(20000))
+                    parts.append(stream.read(per_file))
         for f in sorted(glob.glob(os.path.join(d, "vim/**/*.UTF-8/**/*.mo"), recursive=True) +
                         glob.glob(os.path.join(d, "vim/**/*.mo"), recursive=True)):
             try:
