@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "models/glm_ocr/model.h"
 #include "weights/test_files.h"
 
 namespace glmocr {
