@@ -277,11 +277,11 @@ TEST_F(SafetensorsFileTest, MissingAndEmptyFiles) {
   EXPECT_EQ(SafetensorsFile::Open(folder_ / "empty").error().code, ErrorCode::kCorrupt);
 }
 
-// tests/goldens/weights/python.safetensors: written by tools/goldens/make_safetensors.py with the
+// tests/golden/weights/python.safetensors: written by tools/goldens/make_safetensors.py with the
 // reference library.
 TEST(SafetensorsGoldenTest, ReadsAFileOfTheReferenceLibrary) {
   const Result<SafetensorsFile> file =
-      SafetensorsFile::Open(GLMOCR_SOURCE_DIR "/tests/goldens/weights/python.safetensors");
+      SafetensorsFile::Open(GLMOCR_SOURCE_DIR "/tests/golden/weights/python.safetensors");
   ASSERT_TRUE(file.ok()) << file.error().message;
   EXPECT_EQ(file->metadata().at("format"), "pt");
   const std::optional<TensorView> f32 = file->Find("f32"), bf16 = file->Find("bf16"),
@@ -316,7 +316,7 @@ TEST_F(SafetensorsFileTest, WriterMakesTheFileThatTheReferenceLibraryRead) {
                                             {"i64", view(i64, DType::kI64, {7})},
                                             {"empty", view(f32, DType::kF32, {0, 3})},
                                             {"scalar", view(f32, DType::kF32, {})}};
-  const std::string golden = GLMOCR_SOURCE_DIR "/tests/goldens/weights/cpp.safetensors";
+  const std::string golden = GLMOCR_SOURCE_DIR "/tests/golden/weights/cpp.safetensors";
   // GLMOCR_UPDATE_GOLDENS=1 rewrites the golden; run the script's check on it afterwards.
   const auto path = std::getenv("GLMOCR_UPDATE_GOLDENS") != nullptr ? std::filesystem::path(golden)
                                                                     : folder_ / "cpp";

@@ -5,7 +5,7 @@
                                       (weights_test reads it and knows the values)
   make_safetensors.py check FILE      loads FILE, which our writer made, and compares every value
 
-Needs the packages safetensors, torch and numpy. The committed files lie in tests/goldens/weights.
+Needs the packages safetensors, torch and numpy. The committed files lie in tests/golden/weights.
 """
 import sys
 
