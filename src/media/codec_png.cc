@@ -57,6 +57,9 @@ bool Open(Png& p, const Input& in, TruncatedMode truncated) {
   png_set_user_limits(p.png, 0x1fffffff, 0x1fffffff);
   png_set_chunk_malloc_max(p.png, 8 << 20);
   png_set_chunk_cache_max(p.png, 128);
+  // libpng 1.6.39 allocates whatever length an eXIf chunk announces; kept as an unknown chunk it obeys the limit above.
+  png_set_keep_unknown_chunks(p.png, PNG_HANDLE_CHUNK_ALWAYS,
+                              reinterpret_cast<png_const_bytep>("eXIf"), 1);
   // libpng loses a whole buffer of compressed data when the file ends within it, so small ones where ends are accepted.
   if (truncated == TruncatedMode::kAccept) png_set_compression_buffer_size(p.png, 64);
   png_set_read_fn(p.png, &p, OnRead);
@@ -98,10 +101,14 @@ bool ReadEnd(Png& p) {
 }
 
 int OrientationOf(Png& p) {
-  png_uint_32 n = 0;
-  png_bytep exif = nullptr;
-  if (png_get_eXIf_1(p.png, p.info, &n, &exif) == 0) return 1;
-  return ExifOrientation(exif, n);
+  png_unknown_chunkp chunks = nullptr;
+  const int n = png_get_unknown_chunks(p.png, p.info, &chunks);
+  for (int i = 0; i < n; ++i) {
+    if (std::memcmp(chunks[i].name, "eXIf", 4) == 0) {
+      return ExifOrientation(chunks[i].data, chunks[i].size);
+    }
+  }
+  return 1;
 }
 
 struct Header {

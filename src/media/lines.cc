@@ -72,11 +72,12 @@ bool IsLightOnDark(Pix* gray) {
   return median < 100;
 }
 
+constexpr int kLeastSideForNormalising = 60;  // leptonica's background map needs a few tiles
+
 // Level 1 for ink. The background is brought to kPaper all over the page first, so that one threshold serves lamps and
 // shadows; Otsu's choice is kept where it makes sense, so that the grain of an empty page is no ink.
 PixPtr Binarise(Pix* gray) {
   constexpr int kPaper = 200, kLeastThreshold = 90, kMostThreshold = 160;
-  constexpr int kLeastSideForNormalising = 60;
   PixPtr even;
   if (std::min(pixGetWidth(gray), pixGetHeight(gray)) >= kLeastSideForNormalising) {
     even.reset(pixBackgroundNorm(gray, nullptr, nullptr, 16, 16, 60, 64, kPaper, 2, 2));
@@ -96,6 +97,28 @@ PixPtr Binarise(Pix* gray) {
     numaDestroy(&histogram);
   }
   return OrThrow(pixThresholdToBinary(even.get(), threshold));
+}
+
+// Shadows and grey paper: brings the paper of `color` to nearly white when somewhere it is darker than the models that
+// read lines were trained on (205). False: nothing to do, nothing changed.
+bool EvenLight(Pix* gray, PixPtr* color) {
+  constexpr int kDarkPaper = 215, kWhite = 245, kTile = 16;
+  if (std::min(pixGetWidth(gray), pixGetHeight(gray)) < kLeastSideForNormalising) return false;
+  Pix* raw = nullptr;
+  if (pixGetBackgroundGrayMap(gray, nullptr, kTile, kTile, 60, 64, &raw) != 0) return false;
+  PixPtr map(raw);
+  Numa* histogram = pixGetGrayHistogram(map.get(), 1);
+  if (histogram == nullptr) return false;
+  l_float32 dark = 0, total = 0;
+  numaGetSum(histogram, &total);
+  numaGetSumOnInterval(histogram, 0, kDarkPaper, &dark);
+  numaDestroy(&histogram);
+  // A picture is dark as well; a shadow or the paper's colour covers more.
+  if (dark < 0.1f * total) return false;
+  PixPtr lit(pixBackgroundNorm(color->get(), nullptr, nullptr, kTile, kTile, 60, 64, kWhite, 2, 2));
+  if (lit == nullptr) return false;
+  *color = std::move(lit);
+  return true;
 }
 
 double FindSkew(Pix* binary, const LineFinderOptions& options) {
@@ -204,7 +227,8 @@ Result<LinePage> Find(const Image& page, const LineFinderOptions& options) {
     binary = Binarise(gray.get());
     out.skew_degrees = -turn;
   }
-  out.image = turn != 0 || out.inverted ? FromPix(color.get()) : page;
+  const bool even = EvenLight(gray.get(), &color);
+  out.image = turn != 0 || out.inverted || even ? FromPix(color.get()) : page;
   color.reset();
 
   double unit = 0;

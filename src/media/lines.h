@@ -1,6 +1,6 @@
 // Finds the text lines of a printed page, for models that read single lines.
 //
-// What: an RGB page in; the page turned upright (deskewed, dark on light) and its lines in reading order out, each cut
+// What: an RGB page in; the page made upright, dark on light and evenly lit and its lines in reading order out, each cut
 // into pieces that fit the model. Why not projections alone: headings, columns, pictures and rules share a page, so lines
 // are chains of neighbouring connected components and columns are found afterwards between the chains. Binarisation, skew
 // and components are leptonica's. How to use:
@@ -51,7 +51,8 @@ struct TextLine {
 };
 
 struct LinePage {
-  Image image;                   // upright; inverted when the page was light on dark. Larger than the input when turned
+  // The page made easy to read: upright (larger than the input when turned), dark on light, evenly lit.
+  Image image;
   double skew_degrees = 0;       // the input was turned by this much, clockwise positive
   bool inverted = false;
   std::vector<TextLine> lines;   // in reading order; empty for a page without text

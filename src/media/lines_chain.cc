@@ -15,6 +15,8 @@ constexpr double kMostHeightRatio = 2.6;
 constexpr double kMostGap = 1.7;         // of the higher letter's height, horizontally
 constexpr double kSmall = 0.45;          // below this part of the typical height: punctuation, dots, accents
 constexpr double kSpeck = 0.1;           // of the typical height: dirt
+constexpr double kReachUp = 1.0;         // of the font size: a line's accents above its baseline, its commas below
+constexpr double kReachDown = 0.3;
 constexpr double kHuge = 6;              // of the typical height: no letter
 
 double Percentile(std::vector<double>& v, double p) {
@@ -109,17 +111,31 @@ std::vector<Chain> JoinNeighbours(const std::vector<Box>& letters, double unit) 
 
 // Dots, accents, quotes, dashes: to the chain in whose band they lie, the nearest first. Chains grow on the way, so that
 // a row of dots is followed to its end.
-void AttachSmall(std::vector<Box> small, std::vector<Chain>& chains) {
+void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains) {
   std::sort(small.begin(), small.end(), [](const Box& a, const Box& b) { return a.x < b.x; });
+  // Chains by the bands of height `unit` that they reach, so that a mark looks at a few only.
+  std::vector<std::vector<int>> bands;
+  for (size_t i = 0; i < chains.size(); ++i) {
+    const double top = std::max(0.0, chains[i].baseline - kReachUp * chains[i].font);
+    const auto last = static_cast<size_t>((chains[i].baseline + kReachDown * chains[i].font) / unit);
+    if (bands.size() <= last) bands.resize(last + 1);
+    for (auto k = static_cast<size_t>(top / unit); k <= last; ++k) bands[k].push_back(static_cast<int>(i));
+  }
   for (const Box& s : small) {
     const double cy = s.y + s.height / 2.0;
+    const auto band = static_cast<size_t>(cy / unit);
+    if (band >= bands.size()) continue;
     Chain* best = nullptr;
     double nearest = 1e30;
-    for (Chain& c : chains) {
-      if (cy < c.baseline - 1.0 * c.font || cy > c.baseline + 0.3 * c.font) continue;
+    for (int i : bands[band]) {
+      Chain& c = chains[i];
+      if (cy < c.baseline - kReachUp * c.font || cy > c.baseline + kReachDown * c.font) continue;
       if (s.height > 1.3 * c.font) continue;
       // A full stop is a tenth of the font size wide and high, a dash thinner but longer. Less is dirt.
-      if (std::min(s.width, s.height) < 0.06 * c.font || std::max(s.width, s.height) < 0.1 * c.font) continue;
+      if (std::min(s.width, s.height) < 0.06 * c.font ||
+          std::max(s.width, s.height) < 0.1 * c.font) {
+        continue;
+      }
       const int gap = std::max(0, HorizontalGap(s, c.box));
       if (gap > 0.9 * c.font) continue;
       // Between two lines the nearer one wins, measured from the middle of its letters.
@@ -264,7 +280,8 @@ std::vector<Chain> ChainComponents(const std::vector<Box>& components, double un
     if (lone) small.push_back(c.parts.front());
     return lone;
   });
-  AttachSmall(std::move(small), chains);
+  if (static_cast<int64_t>(chains.size()) > int64_t{4} * options.max_lines) return chains;  // noise; refused by the caller
+  AttachSmall(std::move(small), unit, chains);
   for (Chain& c : chains) Measure(c);
   MergeChains(chains);
   SettleFonts(chains);

@@ -146,6 +146,27 @@ Group Flatten(const std::vector<Group>& rows, size_t begin, size_t end) {
   return out;
 }
 
+// The end of the longest run of rows from `begin` on that splits into columns, 0 when none does. Long pages are tried in
+// larger steps first.
+size_t LongestSplit(const std::vector<Group>& rows, size_t begin) {
+  constexpr int kMostMisses = 8;  // a short row or two decide nothing
+  Group left, right;
+  size_t best = 0, last = rows.size();
+  for (size_t step = 1 + (rows.size() - begin) / 64;; step = 1) {
+    int misses = 0;
+    for (size_t end = std::max(best + 1, begin + 2); end <= last && misses < kMostMisses; end += step) {
+      if (SplitColumns(Flatten(rows, begin, end), &left, &right)) {
+        best = end;
+        misses = 0;
+      } else {
+        ++misses;
+      }
+    }
+    if (step == 1) return best;
+    last = std::min(rows.size(), std::max(best, begin + 1) + step);
+  }
+}
+
 void Order(const Group& group, int* column, std::vector<Chain>* out) {
   if (group.empty()) return;
   Group left, right;
@@ -165,20 +186,7 @@ void Order(const Group& group, int* column, std::vector<Chain>* out) {
   const std::vector<Group> rows = Rows(group);
   size_t plain_begin = 0;
   for (size_t begin = 0; begin < rows.size();) {
-    // Growing doubles as long as it splits and then creeps, so that long columns cost few tries.
-    size_t best = 0;
-    if (rows.size() - begin >= 2) {
-      size_t end = begin + 2, step = 1;
-      int misses = 0;
-      for (; end <= rows.size() && misses < 8; end += step) {
-        if (SplitColumns(Flatten(rows, begin, end), &left, &right)) {
-          best = end;
-          misses = 0;
-        } else {
-          ++misses;
-        }
-      }
-    }
+    const size_t best = LongestSplit(rows, begin);
     if (best == 0 || (begin == 0 && best == rows.size())) {
       ++begin;
       continue;
