@@ -207,7 +207,8 @@ void Run(const GemmPath& path, const GemmArgs& args, ThreadPool& pool) {
   const int64_t budget = std::max(kPackedBytes, int64_t{pool.n_threads()} << 20);
   const int64_t tile_words = path.packed_words(path.max_rows, w.k);
   const int64_t rows = std::min(m, std::max<int64_t>(1, budget / std::max<int64_t>(4 * tile_words, 1)) * path.max_rows);
-  const auto packed = Allocate<uint32_t>((CeilDiv(rows, path.max_rows) + 1) * tile_words);
+  const bool one_tile = m <= path.max_rows;
+  const auto packed = Allocate<uint32_t>(one_tile ? path.packed_words(static_cast<int>(m), w.k) : CeilDiv(rows, path.max_rows) * tile_words);
   for (int64_t row = 0; row < m; row += rows) {
     RowRange(path, args, row, std::min(rows, m - row)).Run(packed.get(), pool);
   }
@@ -219,17 +220,19 @@ const GemmPath& Pick(const GemmPaths& paths, const GemmArgs& args) {
   return floats ? paths.bf16_over_f32 : paths.bf16_over_bf16;
 }
 
-// A target that adds a native product of bf16 pairs to the float paths.
-const GemmPath& Pick(const GemmPaths& paths, const GemmPath& bf16, const GemmArgs& args) {
-  const bool native = args.compute == Compute::kBF16 && args.w->layout == WeightLayout::kBF16Pairs16;
-  return native ? bf16 : Pick(paths, args);
-}
-
 }  // namespace
 
 void GemmOverPath(const GemmPath& path, const GemmArgs& args, ThreadPool& pool) { Run(path, args, pool); }
 
 #if defined(__x86_64__)
+namespace {
+// A target that adds a native product of bf16 pairs to the float paths.
+const GemmPath& Pick(const GemmPaths& paths, const GemmPath& bf16, const GemmArgs& args) {
+  const bool native = args.compute == Compute::kBF16 && args.w->layout == WeightLayout::kBF16Pairs16;
+  return native ? bf16 : Pick(paths, args);
+}
+}  // namespace
+
 void GemmAvx2(const GemmArgs& args, ThreadPool& pool) { Run(Pick(kAvx2Gemm, args), args, pool); }
 void GemmAvx512(const GemmArgs& args, ThreadPool& pool) { Run(Pick(kAvx512Gemm, args), args, pool); }
 void GemmAvx512Bf16(const GemmArgs& args, ThreadPool& pool) {
