@@ -3,6 +3,8 @@
 #include <cstring>
 #include <vector>
 
+#include "tensor/words4_inl.h"
+
 namespace glmocr {
 namespace {
 
@@ -14,18 +16,98 @@ struct RowSource {
 
 int64_t RowLength(const TensorView& t) { return t.shape[0] == 0 ? 0 : t.shape.count() / t.shape[0]; }
 
-void PackPanel(const RowSource* rows, int64_t k, int64_t k_padded, WeightLayout layout, std::byte* out, float* scratch) {
+// Packing is a transposition of 32-bit words: four words of each of a panel's 16 rows become 16 neighbouring words of four steps. A word is
+// a float or two consecutive bf16. `Source` makes words of a row's elements, `Sink` stores 4 columns of one word step.
+struct FloatRow {
+  static constexpr int64_t kElementBytes = 4, kInputs = 4;  // inputs of four words
+  static U4 Words(const std::byte* row) { return LoadU4(row); }
+};
+struct FloatRowToPairs {
+  static constexpr int64_t kElementBytes = 4, kInputs = 8;
+  static U4 Words(const std::byte* row) { return RoundToPairs(LoadU4(row), LoadU4(row + 16)); }
+};
+struct PairRow {
+  static constexpr int64_t kElementBytes = 2, kInputs = 8;
+  static U4 Words(const std::byte* row) { return LoadU4(row); }
+};
+
+struct WordSink {  // the word is what the layout stores
+  static constexpr int64_t kWords = 1;
+  static void Store(uint32_t* out, U4 v) { StoreU4(out, v); }
+};
+struct WideningSink {  // two bf16 become the floats of two steps
+  static constexpr int64_t kWords = 2;
+  static void Store(uint32_t* out, U4 v) {
+    StoreU4(out, v << 16);
+    StoreU4(out + kPanel, v & 0xffff0000u);
+  }
+};
+
+// Four words of each of the 16 rows at `rows` + `offset` bytes.
+template <class Source, class Sink>
+inline void PackBlock(const std::byte* const (&rows)[kPanel], int64_t offset, uint32_t* out) {
+  for (int64_t c = 0; c < kPanel; c += 4) {
+    U4 v[4];
+    for (int r = 0; r < 4; ++r) v[r] = Source::Words(rows[c + r] + offset);
+    Transpose4(v);
+    for (int w = 0; w < 4; ++w) Sink::Store(out + w * Sink::kWords * kPanel + c, v[w]);
+  }
+}
+
+template <class Source, class Sink>
+void PackWords(const std::byte* const (&rows)[kPanel], int64_t k, int64_t panel_words, uint32_t* out) {
+  constexpr int64_t kBlockWords = 4 * Sink::kWords * kPanel;
+  int64_t i = 0;
+  for (; i + Source::kInputs <= k; i += Source::kInputs, out += kBlockWords, panel_words -= kBlockWords) {
+    PackBlock<Source, Sink>(rows, i * Source::kElementBytes, out);
+  }
+  if (i == k) return;
+  // The rest, continued with zeros: no read behind a row, no write behind the panel.
+  std::byte padded[kPanel][32] = {};
+  const std::byte* tails[kPanel];
+  uint32_t block[kBlockWords];
+  for (int64_t r = 0; r < kPanel; ++r) {
+    std::memcpy(padded[r], rows[r] + i * Source::kElementBytes, static_cast<size_t>((k - i) * Source::kElementBytes));
+    tails[r] = padded[r];
+  }
+  PackBlock<Source, Sink>(tails, 0, block);
+  std::memcpy(out, block, static_cast<size_t>(panel_words) * 4);
+}
+
+// Memory of one thread while it packs: a row of zeros, and 16 rows of floats for the types that are converted first.
+struct PackScratch {
+  std::vector<float> zeros, rows;
+};
+
+void PackPanel(const RowSource* sources, int64_t k, WeightLayout layout, int64_t panel_words, uint32_t* out, PackScratch* scratch) {
+  const std::byte* rows[kPanel];
+  DType dtype = DType::kF32;
   for (int64_t c = 0; c < kPanel; ++c) {
-    if (rows[c].tensor != nullptr) CopyAsFloat(*rows[c].tensor, rows[c].row * k, k, scratch);
-    else std::memset(scratch, 0, static_cast<size_t>(k) * sizeof(float));
-    if (layout == WeightLayout::kF32Panel16) {
-      float* to = reinterpret_cast<float*>(out) + c;
-      for (int64_t i = 0; i < k; ++i) to[i * kPanel] = scratch[i];
+    if (sources[c].tensor != nullptr) dtype = sources[c].tensor->dtype;
+  }
+  // Rows of unlike tensors in one panel, and F16, go through floats.
+  bool direct = dtype == DType::kF32 || dtype == DType::kBF16;
+  for (int64_t c = 0; c < kPanel; ++c) direct &= sources[c].tensor == nullptr || sources[c].tensor->dtype == dtype;
+  scratch->zeros.resize(static_cast<size_t>(k));
+  if (!direct) scratch->rows.resize(static_cast<size_t>(k * kPanel));
+  for (int64_t c = 0; c < kPanel; ++c) {
+    const RowSource& s = sources[c];
+    if (s.tensor == nullptr) {
+      rows[c] = reinterpret_cast<const std::byte*>(scratch->zeros.data());
+    } else if (direct) {
+      rows[c] = s.tensor->data + static_cast<size_t>(s.row * k) * DTypeBytes(dtype);
     } else {
-      bf16* to = reinterpret_cast<bf16*>(out) + 2 * c;
-      for (int64_t i = 0; i < k; ++i) to[(i / 2) * 2 * kPanel + (i & 1)] = F32ToBF16(scratch[i]);
-      if (k_padded != k) to[(k / 2) * 2 * kPanel + 1] = 0;
+      CopyAsFloat(*s.tensor, s.row * k, k, scratch->rows.data() + c * k);
+      rows[c] = reinterpret_cast<const std::byte*>(scratch->rows.data() + c * k);
     }
+  }
+  const bool pairs = direct && dtype == DType::kBF16;
+  if (layout == WeightLayout::kBF16Pairs16) {
+    if (pairs) PackWords<PairRow, WordSink>(rows, k, panel_words, out);
+    else PackWords<FloatRowToPairs, WordSink>(rows, k, panel_words, out);
+  } else {
+    if (pairs) PackWords<PairRow, WideningSink>(rows, k, panel_words, out);
+    else PackWords<FloatRow, WordSink>(rows, k, panel_words, out);
   }
 }
 
@@ -40,10 +122,10 @@ Result<PackedMatrix> PackRows(const std::vector<RowSource>& rows, int64_t k, Wei
   const size_t panel_bytes = static_cast<size_t>(packed.panel_elements()) * element;
   GLM_ASSIGN(packed.buffer, Buffer::Allocate(panel_bytes * static_cast<size_t>(packed.n_panels), "packed weights"));
   pool.For(packed.n_panels, 4, [&](int64_t begin, int64_t end, int) {
-    std::vector<float> scratch(static_cast<size_t>(k));
+    PackScratch scratch;
     for (int64_t p = begin; p < end; ++p) {
-      PackPanel(&rows[static_cast<size_t>(p * kPanel)], k, packed.k_padded, layout,
-                packed.buffer.data() + static_cast<size_t>(p) * panel_bytes, scratch.data());
+      auto* out = reinterpret_cast<uint32_t*>(packed.buffer.data() + static_cast<size_t>(p) * panel_bytes);
+      PackPanel(&rows[static_cast<size_t>(p * kPanel)], k, layout, static_cast<int64_t>(panel_bytes / 4), out, &scratch);
     }
   });
   return packed;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/cpu/gemm_path.h"
+#include "tensor/words4_inl.h"
 
 #if defined(__clang__)
 #define GLM_UNROLL _Pragma("unroll")
@@ -21,21 +22,12 @@ constexpr int kRegs = kColumns / kLanes;  // registers of one panel row
 // Words between neighbouring k of a packed micro-panel: rows are packed in fours.
 constexpr int PackedStride(int rows) { return rows == 1 ? 1 : (rows + 3) / 4 * 4; }
 
-// Rounds to bf16 (nearest even, NaN quieted) and keeps the result in the upper half: the same bits as F32ToBF16 of tensor/dtype.h.
-template <class Bits>
-GLM_SIMD Bits RoundBits(Bits x) {
-  const Bits rounded = x + 0x7fffu + ((x >> 16) & 1u);
-  const Bits quiet = x | 0x400000u;
-  const Bits is_nan = (Bits)((x & 0x7fffffffu) > 0x7f800000u);
-  return ((quiet & is_nan) | (rounded & ~is_nan)) & 0xffff0000u;
-}
-
 // ---- Ways to multiply. One step reads 64 bytes of a panel: kWords words of each row of x, each holding kInputs inputs.
 
 struct OverF32 {  // float weights
   static constexpr int kWords = 1, kInputs = 1;
   GLM_SIMD F Weight(const char* b, int) { return Load(reinterpret_cast<const float*>(b)); }
-  GLM_SIMD F MulAdd(uint32_t x, F w, F sum) { return Fma(SetBits(x), w, sum); }
+  GLM_SIMD void MulAdd(uint32_t x, F w, F& sum) { FmaInto(sum, SetBits(x), w); }
 };
 struct OverRoundedF32 : OverF32 {  // float weights, rounded to bf16 as they are read
   GLM_SIMD F Weight(const char* b, int) { return (F)RoundBits(LoadBits(b)); }
@@ -60,7 +52,7 @@ GLM_SIMD void Step(const uint32_t* a, const char* b, int64_t b_panel_bytes, F (&
   for (int r = 0; r < kRows; ++r) {
     const uint32_t x = a[kWord * PackedStride(kRows) + r];
     GLM_UNROLL
-    for (int j = 0; j < kPanels * kRegs; ++j) sum[r][j] = P::MulAdd(x, w[j], sum[r][j]);
+    for (int j = 0; j < kPanels * kRegs; ++j) P::MulAdd(x, w[j], sum[r][j]);
   }
 }
 
@@ -97,15 +89,6 @@ static void Tile(const TileArgs& t) {
 
 // ---- Packing of x: 4 x 4 blocks of words are transposed in 128-bit registers, whatever the target.
 
-typedef uint32_t U4 __attribute__((vector_size(16)));
-
-GLM_SIMD U4 LoadU4(const void* p) {
-  U4 v;
-  __builtin_memcpy(&v, p, sizeof(v));
-  return v;
-}
-GLM_SIMD void StoreU4(void* p, U4 v) { __builtin_memcpy(p, &v, sizeof(v)); }
-
 struct FloatWords {  // words are floats
   static constexpr int kInputs = 1;
   GLM_SIMD U4 Words(const float* x) { return LoadU4(x); }
@@ -116,20 +99,8 @@ struct RoundedWords {  // words are floats rounded to bf16
 };
 struct PairWords {  // words are two bf16, the earlier input in the lower half
   static constexpr int kInputs = 2;
-  GLM_SIMD U4 Words(const float* x) {
-    const U4 lo = RoundBits(LoadU4(x)), hi = RoundBits(LoadU4(x + 4));
-    return (__builtin_shufflevector(lo, hi, 0, 2, 4, 6) >> 16) | __builtin_shufflevector(lo, hi, 1, 3, 5, 7);
-  }
+  GLM_SIMD U4 Words(const float* x) { return RoundToPairs(LoadU4(x), LoadU4(x + 4)); }
 };
-
-GLM_SIMD void Transpose4(U4 (&v)[4]) {
-  const U4 a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), b = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
-  const U4 c = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
-  v[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-  v[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-  v[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-  v[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-}
 
 // Up to four words of each of four rows: the rows' floats at x[0..3], `valid` of them (the rest count as zero).
 template <class W>
