@@ -10,8 +10,8 @@ namespace {
 struct DotPairs {
   static constexpr int kWords = 1, kInputs = 2;
   GLM_SIMD F Weight(const char* b, int) { return (F)LoadBits(b); }
-  GLM_SIMD F MulAdd(uint32_t x, F w, F sum) {
-    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(x)), (__m512bh)w);
+  GLM_SIMD void MulAdd(uint32_t x, F w, F& sum) {
+    sum = _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(x)), (__m512bh)w);
   }
 };
 
@@ -21,7 +21,7 @@ static double DotBf16(int64_t iterations) {
   const F w = SetBits(0x3a803a80u);
   for (int64_t n = 0; n < iterations; ++n) {
     GLM_UNROLL
-    for (int i = 0; i < kChains; ++i) sum[i] = DotPairs::MulAdd(0x3f803f80u, w, sum[i]);
+    for (int i = 0; i < kChains; ++i) DotPairs::MulAdd(0x3f803f80u, w, sum[i]);
   }
   float sink[kLanes];
   for (int i = 1; i < kChains; ++i) sum[0] = sum[0] + sum[i];

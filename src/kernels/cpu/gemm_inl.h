@@ -35,7 +35,7 @@ GLM_SIMD Bits RoundBits(Bits x) {
 struct OverF32 {  // float weights
   static constexpr int kWords = 1, kInputs = 1;
   GLM_SIMD F Weight(const char* b, int) { return Load(reinterpret_cast<const float*>(b)); }
-  GLM_SIMD F MulAdd(uint32_t x, F w, F sum) { return Fma(SetBits(x), w, sum); }
+  GLM_SIMD void MulAdd(uint32_t x, F w, F& sum) { FmaInto(sum, SetBits(x), w); }
 };
 struct OverRoundedF32 : OverF32 {  // float weights, rounded to bf16 as they are read
   GLM_SIMD F Weight(const char* b, int) { return (F)RoundBits(LoadBits(b)); }
@@ -60,7 +60,7 @@ GLM_SIMD void Step(const uint32_t* a, const char* b, int64_t b_panel_bytes, F (&
   for (int r = 0; r < kRows; ++r) {
     const uint32_t x = a[kWord * PackedStride(kRows) + r];
     GLM_UNROLL
-    for (int j = 0; j < kPanels * kRegs; ++j) sum[r][j] = P::MulAdd(x, w[j], sum[r][j]);
+    for (int j = 0; j < kPanels * kRegs; ++j) P::MulAdd(x, w[j], sum[r][j]);
   }
 }
 

@@ -22,6 +22,8 @@ GLM_SIMD F Set(float x) { return _mm512_set1_ps(x); }
 GLM_SIMD F SetBits(uint32_t x) { return (F)_mm512_set1_epi32(static_cast<int>(x)); }
 GLM_SIMD F Zero() { return _mm512_setzero_ps(); }
 GLM_SIMD F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }  // a * b + c, one rounding
+// sum += a * b. As assembly because GCC 12, free to choose the operand that receives the result, moves and spills sums in the widening loops.
+GLM_SIMD void FmaInto(F& sum, F a, F b) { asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b)); }
 
 }  // namespace
 }  // namespace glmocr::cpu
