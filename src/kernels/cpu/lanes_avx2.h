@@ -45,25 +45,12 @@ GLM_INLINE Lanes ZeroWhereBelow(Lanes y, Lanes x, Lanes bound) {
   return {_mm256_and_ps(y.a, _mm256_cmp_ps(x.a, bound.a, _CMP_NLT_UQ)),
           _mm256_and_ps(y.b, _mm256_cmp_ps(x.b, bound.b, _CMP_NLT_UQ))};
 }
-GLM_INLINE Lanes IfLess(Lanes x, Lanes y, Lanes yes, Lanes no) {
-  return {_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
-          _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ))};
-}
 GLM_INLINE bool AnyEqual(Lanes x, Lanes y) {
   return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ))) != 0;
 }
 GLM_INLINE Lanes KeepFirst(Lanes x, int64_t n, Lanes rest) {
   return {_mm256_blendv_ps(rest.a, x.a, _mm256_castsi256_ps(FirstMask8(n))),
           _mm256_blendv_ps(rest.b, x.b, _mm256_castsi256_ps(FirstMask8(n - 8)))};
-}
-GLM_INLINE Lanes Abs(Lanes x) {
-  const __m256 bit = _mm256_set1_ps(-0.0f);
-  return {_mm256_andnot_ps(bit, x.a), _mm256_andnot_ps(bit, x.b)};
-}
-GLM_INLINE Lanes CopySign(Lanes magnitude, Lanes sign) {
-  const __m256 bit = _mm256_set1_ps(-0.0f);
-  return {_mm256_or_ps(_mm256_andnot_ps(bit, magnitude.a), _mm256_and_ps(bit, sign.a)),
-          _mm256_or_ps(_mm256_andnot_ps(bit, magnitude.b), _mm256_and_ps(bit, sign.b))};
 }
 
 GLM_INLINE float Sum(Lanes x) {

@@ -27,19 +27,10 @@ GLM_INLINE Lanes TimesPowerOfTwo(Lanes x, Lanes n) { return {_mm512_scalef_ps(x.
 GLM_INLINE Lanes ZeroWhereBelow(Lanes y, Lanes x, Lanes bound) {
   return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, bound.v, _CMP_NLT_UQ), y.v)};
 }
-// a < b ? yes : no
-GLM_INLINE Lanes IfLess(Lanes a, Lanes b, Lanes yes, Lanes no) {
-  return {_mm512_mask_mov_ps(no.v, _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), yes.v)};
-}
 GLM_INLINE bool AnyEqual(Lanes a, Lanes b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ) != 0; }
 // Lanes < n of x, the others of `rest`; n may be any number.
 GLM_INLINE Lanes KeepFirst(Lanes x, int64_t n, Lanes rest) {
   return {_mm512_mask_mov_ps(rest.v, FirstMask(n < 0 ? 0 : n > 16 ? 16 : n), x.v)};
-}
-GLM_INLINE Lanes Abs(Lanes x) { return {_mm512_abs_ps(x.v)}; }
-GLM_INLINE Lanes CopySign(Lanes magnitude, Lanes sign) {
-  const __m512 bit = _mm512_set1_ps(-0.0f);
-  return {_mm512_or_ps(_mm512_andnot_ps(bit, magnitude.v), _mm512_and_ps(bit, sign.v))};
 }
 
 // Halves are added until one is left: lane i + lane i+8, then i + i+4, i + i+2, i + i+1.

@@ -1,12 +1,23 @@
-// exp, erf and gelu of Lanes. The coefficients come from tools/kernels/fit_polynomials.py. Included like lanes.h.
+// exp and gelu of Lanes. Included like lanes.h.
+//
+// Exp is softmax's: arguments never positive, exactly 0 where masked, which saves the range handling of simd_math_inl.h's.
 #pragma once
 
 #include "kernels/cpu/lanes.h"
 
+#if defined(GLM_LANES_AVX512)
+#include "kernels/cpu/simd_avx512.h"
+#elif defined(GLM_LANES_AVX2)
+#include "kernels/cpu/simd_avx2.h"
+#else
+#include "kernels/cpu/simd_neon.h"
+#endif
+#include "kernels/cpu/simd_math_inl.h"
+
 namespace glmocr::cpu::lanes {
 namespace {
 
-// 2^r for |r| <= 1/2, within 1 ulp, exactly 1 at 0.
+// 2^r for |r| <= 1/2, within 1 ulp, exactly 1 at 0: minimax coefficients from tools/kernels/fit_exp2.py (error 2e-9 before rounding).
 GLM_INLINE Lanes Exp2Fraction(Lanes r) {
   Lanes q = Splat(0.00015353362f);
   q = Fma(q, r, Splat(0.00133988739f));
@@ -28,38 +39,16 @@ GLM_INLINE Lanes Exp(Lanes x) {
   return ZeroWhereBelow(TimesPowerOfTwo(Exp2Fraction(r), n), x, bound);
 }
 
-// Within 2 ulp.
-GLM_INLINE Lanes Erf(Lanes x) {
-  const Lanes t = Abs(x), s = Mul(x, x);
-  Lanes small = Splat(8.18511471e-05f);
-  small = Fma(small, s, Splat(-0.000809770951f));
-  small = Fma(small, s, Splat(0.00519695273f));
-  small = Fma(small, s, Splat(-0.0268577058f));
-  small = Fma(small, s, Splat(0.112836637f));
-  small = Fma(small, s, Splat(-0.376126319f));
-  small = Fma(small, s, Splat(0.128379166f));
-  small = Fma(small, x, x);
-  // 1 - 2^(-t q(t)); beyond 4 erf is 1 in float.
-  const Lanes c = IfLess(t, Splat(4.0f), t, Splat(4.0f));
-  Lanes q = Splat(1.78018963e-05f);
-  q = Fma(q, c, Splat(-0.000481801195f));
-  q = Fma(q, c, Splat(0.00532080932f));
-  q = Fma(q, c, Splat(-0.0344216414f));
-  q = Fma(q, c, Splat(0.153431416f));
-  q = Fma(q, c, Splat(0.916229725f));
-  q = Fma(q, c, Splat(1.62832046f));
-  const Lanes e = Sub(Splat(0.0f), Mul(q, c));
-  const Lanes n = Round(e);
-  const Lanes large = Sub(Splat(1.0f), TimesPowerOfTwo(Exp2Fraction(Sub(e, n)), n));
-  // Not-less, so that NaN takes the branch that keeps it.
-  return IfLess(Splat(0.95f), t, CopySign(large, x), small);
-}
-
-// x/2 (1 + erf(x / sqrt 2))
+// x/2 (1 + erf(x / sqrt 2)), by the matrix product's own function.
+#if defined(GLM_LANES_AVX512)
+GLM_INLINE Lanes GeluErf(Lanes x) { return {cpu::GeluErf(x.v)}; }
+#elif defined(GLM_LANES_AVX2)
+GLM_INLINE Lanes GeluErf(Lanes x) { return {cpu::GeluErf(x.a), cpu::GeluErf(x.b)}; }
+#else
 GLM_INLINE Lanes GeluErf(Lanes x) {
-  const Lanes half = Mul(Splat(0.5f), x);
-  return Mul(half, Add(Splat(1.0f), Erf(Mul(x, Splat(0.707106781f)))));
+  return {{cpu::GeluErf(x.q[0]), cpu::GeluErf(x.q[1]), cpu::GeluErf(x.q[2]), cpu::GeluErf(x.q[3])}};
 }
+#endif
 
 }  // namespace
 }  // namespace glmocr::cpu::lanes

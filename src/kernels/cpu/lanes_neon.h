@@ -43,9 +43,6 @@ GLM_INLINE Lanes TimesPowerOfTwo(Lanes x, Lanes n) {
 GLM_INLINE Lanes ZeroWhereBelow(Lanes y0, Lanes x, Lanes bound) {
   GLM_EACH(vbslq_f32(vcltq_f32(x.q[i], bound.q[i]), vdupq_n_f32(0), y0.q[i]));
 }
-GLM_INLINE Lanes IfLess(Lanes a, Lanes b, Lanes yes, Lanes no) {
-  GLM_EACH(vbslq_f32(vcltq_f32(a.q[i], b.q[i]), yes.q[i], no.q[i]));
-}
 GLM_INLINE bool AnyEqual(Lanes a, Lanes b) {
   uint32x4_t any = vdupq_n_u32(0);
   for (int i = 0; i < 4; ++i) any = vorrq_u32(any, vceqq_f32(a.q[i], b.q[i]));
@@ -55,10 +52,6 @@ GLM_INLINE Lanes KeepFirst(Lanes x, int64_t n, Lanes rest) {
   const int32_t first[4] = {0, 1, 2, 3};
   const int32x4_t count = vdupq_n_s32(static_cast<int32_t>(n < 0 ? 0 : n > 16 ? 16 : n));
   GLM_EACH(vbslq_f32(vcltq_s32(vaddq_s32(vld1q_s32(first), vdupq_n_s32(4 * i)), count), x.q[i], rest.q[i]));
-}
-GLM_INLINE Lanes Abs(Lanes x) { GLM_EACH(vabsq_f32(x.q[i])); }
-GLM_INLINE Lanes CopySign(Lanes magnitude, Lanes sign) {
-  GLM_EACH(vbslq_f32(vdupq_n_u32(0x80000000u), sign.q[i], magnitude.q[i]));
 }
 
 GLM_INLINE float Sum(Lanes x) {

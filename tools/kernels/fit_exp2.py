@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of src/kernels/cpu/lanes_math.h and prints them with their greatest relative error.
+"""Fits the polynomial of Exp2Fraction in src/kernels/cpu/lanes_math.h and prints it with its greatest relative error.
 
-Lawson's iteratively reweighted least squares on Chebyshev nodes converges to the minimax polynomial. Needs numpy and mpmath.
+Lawson's iteratively reweighted least squares on Chebyshev nodes converges to the minimax polynomial. Needs numpy.
 """
-import mpmath
 import numpy as np
 
 
@@ -36,14 +35,6 @@ def main():
     # 2^r = 1 + r * q(r), |r| <= 1/2, so that exp(0) is exactly 1.
     r = nodes(-0.5, 0.5)
     show("exp2: q", *minimax(r, np.expm1(r * np.log(2)) / r, np.abs(r) / np.exp2(r), 5))
-    # erf(x) = x + x * q(x^2), |x| <= 0.95.
-    x = nodes(1e-4, 0.95)
-    erf = np.array([float(mpmath.erf(t)) for t in x])
-    show("erf, small: q", *minimax(x * x, erf / x - 1, x / erf, 6))
-    # erf(x) = 1 - 2^(-x q(x)), 0.95 <= x <= 4 (1 beyond, in float).
-    x = nodes(0.95, 4.0)
-    erfc = np.array([float(mpmath.erfc(t)) for t in x])
-    show("erf, large: q", *minimax(x, -np.log2(erfc) / x, x * erfc * np.log(2) / (1 - erfc), 6))
 
 
 if __name__ == "__main__":
