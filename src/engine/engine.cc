@@ -20,6 +20,18 @@ EngineOptions WithDefaults(EngineOptions options, const RunnerInfo& info) {
   return options;
 }
 
+bool IsPrefill(const ScheduledSequence& item) { return item.n_rows - item.n_drafts > 1 || item.sequence->n_generated() == 0; }
+
+// What a step tells about the price of decoding; no sequences when prefill rows are mixed in.
+DecodeSample DecodeSampleOf(std::span<const ScheduledSequence> items) {
+  DecodeSample sample{.n_sequences = static_cast<int64_t>(items.size()), .n_verified = static_cast<int32_t>(items[0].n_drafts)};
+  for (const ScheduledSequence& item : items) {
+    if (IsPrefill(item)) return {};
+    if (item.n_drafts != items[0].n_drafts) sample.n_verified = -1;
+  }
+  return sample;
+}
+
 }  // namespace
 
 std::string_view FinishReasonName(FinishReason reason) {
@@ -139,7 +151,7 @@ bool Engine::Step() {
     Publish();
     return false;
   }
-  StepPlan plan = scheduler_.Schedule(speculator_.n_drafts());
+  StepPlan plan = scheduler_.Schedule(options_.drafts.mode == DraftMode::kOff ? 0 : options_.drafts.max_drafts);
   int64_t n_started = 0;
   for (const ScheduledSequence& item : plan.sequences) {
     if (item.sequence->was_scheduled) continue;
@@ -199,7 +211,8 @@ void Engine::Publish() {
   stats_.blocks_total = pool_.n_blocks();
   stats_.blocks_available = pool_.n_available();
   stats_.blocks_kept = pool_.n_kept();
-  stats_.n_drafts = speculator_.n_drafts();
+  stats_.n_drafts = speculator_.n_drafts(std::max<int64_t>(stats_.running, 1));
+  stats_.draft_switches = speculator_.n_switches();
   const std::lock_guard lock(mutex_);
   published_ = stats_;
 }
@@ -261,7 +274,8 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
   BuildStep(items, step_);
   const double begin_s = options_.clock_s();
   Result<StepLogits> logits = runner_.Step(step_);
-  stats_.step_s += options_.clock_s() - begin_s;
+  const double step_s = options_.clock_s() - begin_s;
+  stats_.step_s += step_s;
   ++stats_.steps;
   if (!logits.ok()) {
     if (items.size() == 1) {
@@ -272,6 +286,7 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
     for (const ScheduledSequence& item : items) RunSequences({&item, 1});
     return;
   }
+  DecodeSample sample = DecodeSampleOf(items);
   std::vector<DraftItem> survivors;
   int64_t step_row = 0, logit_row = 0;
   for (const ScheduledSequence& item : items) {
@@ -282,7 +297,9 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
     step_row += item.n_rows;
     logit_row += n_logits;
   }
-  Draft(std::move(survivors));
+  sample.step_s = step_s;
+  Draft(std::move(survivors), sample);
+  if (sample.n_sequences > 0) speculator_.OnDecodeStep(sample);
 }
 
 // Takes over what a step computed for one sequence; false when that ended it.
@@ -294,40 +311,37 @@ bool Engine::Commit(const ScheduledSequence& item, MutMatrix logits) {
     scheduler_.OfferBlocks(&s);
     return true;
   }
-  if (item.n_rows - item.n_drafts > 1) {
-    stats_.prefill_tokens += item.n_rows;
-  } else {
-    stats_.decode_rows += item.n_rows;
-  }
+  (IsPrefill(item) ? stats_.prefill_tokens : stats_.decode_rows) += item.n_rows;
+  s.usage.drafted_tokens += item.n_drafts;
+  stats_.drafted_tokens += item.n_drafts;
+  stats_.verify_steps += item.n_drafts > 0 ? 1 : 0;
   const std::vector<int32_t> drafts = std::exchange(s.drafts, {});
   s.n_computed = item.start + item.n_rows - item.n_drafts;
-  int64_t accepted = 0;
-  for (int64_t row = 0; row <= item.n_drafts; ++row) {
+  int32_t accepted = 0;
+  bool alive = true;
+  for (int64_t row = 0; row == accepted && row <= item.n_drafts && alive; ++row) {
     Result<SampledToken> token = s.sampler.Sample({logits.row(row), static_cast<size_t>(logits.cols)}, s.n_generated(),
                                                   s.request.token_mask.get(), scratch_);
     if (!token.ok()) {
       Finish(s, FinishReason::kError, token.error());
       return false;
     }
-    const bool stands = row < item.n_drafts && token->id == drafts[static_cast<size_t>(row)];
     if (row < item.n_drafts) {
+      const bool stands = token->id == drafts[static_cast<size_t>(row)];
       ++stats_.drafted_at[static_cast<size_t>(row)];
-      stats_.accepted_at[static_cast<size_t>(row)] += stands ? 1 : 0;
+      if (stands) {
+        ++accepted;
+        ++s.n_computed;  // the draft's slot holds this very token
+        ++s.usage.accepted_tokens;
+        ++stats_.accepted_tokens;
+        ++stats_.accepted_at[static_cast<size_t>(row)];
+      }
     }
-    if (stands) {
-      ++accepted;
-      ++s.n_computed;  // the draft's slot holds this very token
-    }
-    s.usage.accepted_tokens += stands ? 1 : 0;
-    if (!CommitToken(s, *std::move(token))) return false;
-    if (!stands) break;
+    alive = CommitToken(s, *std::move(token));
   }
-  s.usage.drafted_tokens += item.n_drafts;
-  stats_.drafted_tokens += item.n_drafts;
-  stats_.accepted_tokens += accepted;
-  stats_.verify_steps += item.n_drafts > 0 ? 1 : 0;
-  scheduler_.OfferBlocks(&s);
-  return true;
+  if (item.n_drafts > 0) speculator_.OnVerified(static_cast<int32_t>(item.n_drafts), accepted);
+  if (alive) scheduler_.OfferBlocks(&s);
+  return alive;
 }
 
 // Appends a final token; false when that ended the request.
@@ -394,28 +408,33 @@ Status Engine::EmitFront(Sequence& s, size_t n_bytes) {
 }
 
 // Fills the draft layer's cache behind the rows that stand and asks for the next proposals.
-void Engine::Draft(std::vector<DraftItem> items) {
+void Engine::Draft(std::vector<DraftItem> items, DecodeSample& sample) {
   if (!speculator_.fills_cache()) {
-    for (const DraftItem& item : items) const_cast<Sequence*>(item.sequence)->draft_cache_complete = false;
+    for (const DraftItem& item : items) item.sequence->draft_cache_complete = false;
     return;
   }
+  const int64_t n_decoding = std::count_if(items.begin(), items.end(), [](const DraftItem& item) { return item.sequence->decoding(); });
   std::erase_if(items, [](const DraftItem& item) { return !item.sequence->draft_cache_complete; });
   if (items.empty()) return;
+  const int32_t n_drafts = speculator_.n_drafts(n_decoding);
+  sample.n_proposed = n_drafts;
   for (DraftItem& item : items) {
     const Sequence& s = *item.sequence;
     if (!s.decoding()) continue;
-    // The chain writes slots n_tokens - 1 .. n_tokens + n_drafts - 3.
-    const int64_t n = std::min({static_cast<int64_t>(speculator_.n_drafts()), s.capacity_tokens() - s.n_tokens() + 2,
-                                s.max_tokens - s.n_tokens() - 1});
+    // The chain writes slots n_tokens - 1 .. n_tokens + n_drafts - 3, and there is no use for drafts past the last token.
+    const int64_t n = std::min({static_cast<int64_t>(n_drafts), s.capacity_tokens() - s.n_tokens() + 2, s.max_tokens - s.n_tokens() - 1});
     item.n_drafts = static_cast<int32_t>(std::max<int64_t>(n, 0));
+    if (item.n_drafts != n_drafts) sample.n_proposed = -1;
   }
+  if (static_cast<int64_t>(items.size()) != sample.n_sequences) sample.n_proposed = -1;
   BuildDraft(items, draft_);
   const double begin_s = options_.clock_s();
   Result<DraftOutput> out = runner_.Draft(draft_);
-  stats_.draft_s += options_.clock_s() - begin_s;
+  sample.draft_s = options_.clock_s() - begin_s;
+  stats_.draft_s += sample.draft_s;
   if (!out.ok()) ++stats_.draft_errors;
   for (size_t i = 0; i < items.size(); ++i) {
-    Sequence& s = *const_cast<Sequence*>(items[i].sequence);
+    Sequence& s = *items[i].sequence;
     if (out.ok()) {
       s.drafts = std::move(out->drafts[i]);
     } else {

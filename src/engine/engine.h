@@ -94,7 +94,7 @@ class Engine {
   bool CommitToken(Sequence& s, SampledToken token);
   Status Emit(Sequence& s, int64_t n_tokens);
   Status EmitFront(Sequence& s, size_t n_bytes);
-  void Draft(std::vector<DraftItem> items);
+  void Draft(std::vector<DraftItem> items, DecodeSample& sample);
   void Finish(Sequence& s, FinishReason reason, std::optional<Error> error = std::nullopt);
 
   ModelRunner& runner_;

@@ -59,14 +59,15 @@ void FillLogprobs(std::span<const float> logits, int32_t n_top, SampledToken& ou
   const float max = MaxOf(logits).max;
   double sum = 0;
   for (const float v : logits) sum += std::exp(static_cast<double>(v - max));
-  const float log_sum = max + static_cast<float>(std::log(sum));
-  out.logprob = logits[static_cast<size_t>(out.id)] - log_sum;
+  // Subtracted one after the other: max + log(sum) would lose the second term when logits are huge.
+  const auto log_sum = static_cast<float>(std::log(sum));
+  out.logprob = logits[static_cast<size_t>(out.id)] - max - log_sum;
   if (n_top <= 0) return;
   scratch.clear();
   for (size_t i = 0; i < logits.size(); ++i) scratch.emplace_back(-logits[i], static_cast<int32_t>(i));
   const size_t n = std::min<size_t>(static_cast<size_t>(n_top), scratch.size());
   std::partial_sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(n), scratch.end());
-  for (size_t i = 0; i < n; ++i) out.top_logprobs.push_back({scratch[i].second, -scratch[i].first - log_sum});
+  for (size_t i = 0; i < n; ++i) out.top_logprobs.push_back({scratch[i].second, -scratch[i].first - max - log_sum});
 }
 
 Status ApplyMask(std::span<float> logits, TokenMask& mask, std::vector<uint64_t>& words) {

@@ -14,7 +14,7 @@ void BuildStep(std::span<const ScheduledSequence> sequences, StepBatch& batch);
 
 // One sequence of a step that has been committed: rows whose inputs turned out to be right.
 struct DraftItem {
-  const Sequence* sequence = nullptr;
+  Sequence* sequence = nullptr;
   int64_t start = 0;         // as in the step
   int64_t n_rows = 0;        // leading rows of the step that stand; token start + n_rows exists
   int64_t step_row = 0;      // of the step's batch
