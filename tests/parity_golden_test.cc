@@ -26,10 +26,11 @@ struct Variant {
   RecycledHidden recycled = RecycledHidden::kNormed;
 };
 
-std::string Name(const ::testing::TestParamInfo<Variant>& info) {
-  return info.param.golden + "_" + info.param.kernels + (info.param.compute == ComputeChoice::kF32 ? "_f32" : "_bf16") +
-         (info.param.recycled == RecycledHidden::kNormed ? "" : "_unnormed");
+std::string Name(const Variant& variant) {
+  return variant.golden + "_" + variant.kernels + (variant.compute == ComputeChoice::kF32 ? "_f32" : "_bf16") +
+         (variant.recycled == RecycledHidden::kNormed ? "" : "_unnormed");
 }
+void PrintTo(const Variant& variant, std::ostream* out) { *out << Name(variant); }
 
 std::vector<Variant> Variants() {
   std::vector<Variant> variants;
@@ -161,7 +162,8 @@ TEST_P(ParityGoldenTest, EveryStageIsWithinItsBound) {
   EXPECT_GE(compared, 8u);  // the smallest golden: no picture
 }
 
-INSTANTIATE_TEST_SUITE_P(Goldens, ParityGoldenTest, ::testing::ValuesIn(Variants()), Name);
+INSTANTIATE_TEST_SUITE_P(Goldens, ParityGoldenTest, ::testing::ValuesIn(Variants()),
+                         [](const auto& info) { return Name(info.param); });
 
 // The two ways of recycling the draft layer's hidden state must be told apart by at least one golden, or none proves which is used.
 TEST(GoldenModels, SomeGoldenTellsTheRecycledHiddensApart) {

@@ -258,7 +258,7 @@ MUTANTS = {
     "kv head i % kv_heads": Mutant("", "gqa3_hd16", modulo_gqa),
     "up before gate": Mutant("", "tiny", up_gate),
     "sandwich norms swapped": Mutant("", "tiny", swapped_sandwich),
-    "rope base not read": Mutant("", "text_only", default_theta),
+    "rope base not read": Mutant("", "gqa3_hd16", default_theta),
     "draft layer as a decoder layer": Mutant("N3", "tiny", extra_layer),
     "hidden half first in eh_proj": Mutant("", "tiny", hidden_first),
     "draft layer's own tables ignored": Mutant("N1", "two_images", main_tables),
