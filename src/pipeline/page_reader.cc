@@ -100,8 +100,10 @@ Status PageReader::Collect(const Image& image, PendingPage* pending, std::vector
 bool PageReader::WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going) {
   std::unique_lock lock(shared_->mutex);
   while (!ready()) {
+    lock.unlock();  // keep_going reports progress, which asks for the counters
     if (!keep_going()) return false;
-    shared_->changed.wait_for(lock, std::chrono::milliseconds(100));
+    lock.lock();
+    if (!ready()) shared_->changed.wait_for(lock, std::chrono::milliseconds(100));
   }
   return true;
 }

@@ -23,6 +23,7 @@ import numpy as np
 UNIT = 2.0**-24
 C_MAX, C_RMS = 4.0, 2.0
 PIXEL_BOUND = 30 * UNIT
+OPTIONAL = ("mtp.drafts_raw", "mtp.draft_logits", "mtp.draft_logits_raw")  # a trace may leave these out
 EXACT = ("input_ids", "position_ids", "image_grid_thw")
 # Chosen ids and the logits that chose them.
 CHAINS = {"generated_ids": "step_logits", "mtp.drafts": "mtp.draft_logits", "mtp.drafts_raw": "mtp.draft_logits_raw"}
@@ -93,14 +94,14 @@ def compare_stage(stage: str, want: np.ndarray, have: np.ndarray, limit: Bound) 
 
 
 def compare(truth: dict, got: dict, limits: dict[str, Bound]) -> list[Row]:
-    """One row per stage of `truth`. `got` may leave out the recycled-before-the-norm drafts, which are an option."""
+    """One row per stage of `truth`."""
     rows, steps = [], {}
     for ids, logits in CHAINS.items():
         if ids in truth and ids in got:
             steps[logits], note = first_difference(truth, got, ids, limits)
             rows.append(Row(ids, ratio=np.inf if note.startswith("!") else 0.0, note=note.lstrip("!")))
     for stage, want in truth.items():
-        if stage in CHAINS and stage in got or stage not in got and stage.endswith("_raw"):
+        if stage in CHAINS and stage in got or stage not in got and stage in OPTIONAL:
             continue
         if stage not in got:
             rows.append(Row(stage, ratio=np.inf, note="missing"))

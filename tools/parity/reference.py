@@ -115,6 +115,11 @@ def load_mtp(model_dir: Path, model, dtype: torch.dtype) -> Mtp | None:
     return Mtp(config, tensors, dtype)
 
 
+def is_image_mask(ids: torch.Tensor, image_token_id: int) -> torch.Tensor:
+    """[n, 1]: which rows are image placeholders."""
+    return (ids == image_token_id)[:, None]
+
+
 class Tracer:
     """Runs one model on one request and collects the trace."""
 
@@ -182,7 +187,7 @@ class Tracer:
         hidden, embeds, n = self.trace["text.norm"], self.trace["text.embed"], len(self.trace["input_ids"])
         # Text slots read the layer's own table (equal to the main one in published files), image slots the merged vectors.
         own = self.mtp.embed_tokens(self.trace["input_ids"])
-        is_image = (self.trace["input_ids"] == self.config.image_token_id)[:, None]
+        is_image = is_image_mask(self.trace["input_ids"], self.config.image_token_id)
         embeds = torch.where(is_image, embeds, own)
         for suffix in ("", "_raw"):
             cache = DynamicCache(config=self.config.text_config)
