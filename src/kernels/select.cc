@@ -4,11 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/cpu_kernels.h"
+
 namespace glmocr {
 
 std::span<const KernelTable* const> RunnableKernels() {
   static const std::vector<const KernelTable*> kTables = [] {
     std::vector<const KernelTable*> tables;
+    for (const KernelTable* table : cpu::CompiledTables()) {
+      if (cpu::IsRunnable(*table)) tables.push_back(table);
+    }
     tables.push_back(&ReferenceKernels());
     return tables;
   }();

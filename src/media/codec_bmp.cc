@@ -1,5 +1,4 @@
 // BMP through stb_image: 1/4/8-bit palettes, 16/24/32-bit, bit fields, top-down. Run-length coding is refused.
-#define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #include <stb/stb_image.h>
 
@@ -27,9 +26,13 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
   int width = 0, height = 0, components = 0;
   if (in.size() > INT_MAX) return Fail(ErrorCode::kResourceExhausted, in, "BMP larger than 2 GiB");
   uint32_t compression = 0, bits = 24;
-  const uint32_t header_bytes = in.size() >= 18 ? Le32(in.data() + 14) : 0;
+  if (in.size() < 26) return Fail(ErrorCode::kCorrupt, in, "the BMP ends within its header");
+  const uint32_t header_bytes = Le32(in.data() + 14);
+  if (header_bytes == 12) {  // OS/2: u16 fields
+    bits = in.data()[24] | in.data()[25] << 8;
+  }
   if (header_bytes >= 40 && in.size() >= 34) {
-    bits = Le32(in.data() + 28) & 0xffff;
+    bits = in.data()[28] | in.data()[29] << 8;
     compression = Le32(in.data() + 30);
     if (compression == 1 || compression == 2 || compression > 6 || compression == 4 ||
         compression == 5) {
@@ -41,12 +44,15 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
       0) {
     return Fail(ErrorCode::kCorrupt, in, "damaged or unsupported BMP header");
   }
+  if (height < 0 && height > INT_MIN) height = -height;  // stored top-down
   GLM_RETURN_IF_ERROR(CheckSize(in, width, height, options));
   // Without bit fields the fourth byte is padding, whatever it holds.
   const bool alpha = components == 4 && !(bits == 32 && compression == 0);
-  // stb allocates before it reads; a header that promises more than the file holds ends here.
-  const int64_t row_bytes = (int64_t{width} * bits + 31) / 32 * 4;
-  if (row_bytes * height > static_cast<int64_t>(in.size())) {
+  // stb neither notices the end of the data nor waits for it before it allocates. Padding after the last row may lack.
+  const int64_t stride = (int64_t{width} * bits + 31) / 32 * 4;
+  const int64_t last_row = (int64_t{width} * bits + 7) / 8;
+  const int64_t offset = Le32(in.data() + 10);
+  if (offset + stride * (height - 1) + last_row > static_cast<int64_t>(in.size())) {
     return Fail(ErrorCode::kCorrupt, in,
                 "the BMP is truncated: its data ends before the last row; get the whole file");
   }

@@ -123,13 +123,13 @@ Result<Surface> GifDecode(const Input& in, const DecodeOptions& options) {
   };
 
   Surface s = MakeSurface(gif->SWidth, gif->SHeight, 4);
-  // The canvas around a smaller frame shows the background, or nothing when the frame has transparency.
+  // The canvas around a smaller frame is transparent, as in browsers; its dropped-alpha colour is Pillow's.
   const bool covers = frame.Left == 0 && frame.Top == 0 && frame.Width >= s.width_px &&
                       frame.Height >= s.height_px;
   if (!covers) {
-    const int background = transparent >= 0 ? transparent : gif->SBackGroundColor;
     uint8_t color[4];
-    paint(background, color);
+    paint(std::max(transparent, 0), color);
+    color[3] = 0;
     for (size_t i = 0; i < s.pixels.size(); i += 4) std::memcpy(s.pixels.data() + i, color, 4);
   }
   std::vector<GifPixelType> line(static_cast<size_t>(frame.Width));

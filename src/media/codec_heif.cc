@@ -1,5 +1,6 @@
-// HEIC and AVIF through libheif. The container's own rotation and mirroring are the orientation; EXIF repeats them for
-// readers that cannot, so it is ignored (ISO/IEC 23008-12).
+// HEIC and AVIF through libheif. The container's own rotation, mirroring and cropping are part of the picture (encoders
+// pad it to whole coding blocks and crop it again), so they are always applied; EXIF only repeats the rotation and is
+// ignored (ISO/IEC 23008-12).
 #include <libheif/heif.h>
 
 #include <fmt/core.h>
@@ -72,7 +73,6 @@ Result<Surface> HeifDecode(const Input& in, const DecodeOptions& options) {
   std::unique_ptr<heif_decoding_options, void (*)(heif_decoding_options*)> how(
       heif_decoding_options_alloc(), heif_decoding_options_free);
   if (how == nullptr) return Fail(ErrorCode::kResourceExhausted, in, "out of memory");
-  how->ignore_transformations = options.orientation == OrientationMode::kIgnore;
   how->convert_hdr_to_8bit = 1;
   heif_image* raw = nullptr;
   const heif_error e = heif_decode_image(

@@ -45,7 +45,7 @@ void OnRead(png_structp png, png_bytep out, size_t n) {
 }
 
 // Functions with setjmp hold no objects with destructors: longjmp would skip them.
-bool Open(Png& p, const Input& in) {
+bool Open(Png& p, const Input& in, TruncatedMode truncated) {
   p.data = in.data();
   p.size = in.size();
   p.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &p, OnError, OnWarning);
@@ -57,6 +57,8 @@ bool Open(Png& p, const Input& in) {
   png_set_user_limits(p.png, 0x1fffffff, 0x1fffffff);
   png_set_chunk_malloc_max(p.png, 8 << 20);
   png_set_chunk_cache_max(p.png, 128);
+  // libpng loses a whole buffer of compressed data when the file ends within it, so small ones where ends are accepted.
+  if (truncated == TruncatedMode::kAccept) png_set_compression_buffer_size(p.png, 64);
   png_set_read_fn(p.png, &p, OnRead);
   png_read_info(p.png, p.info);
   return true;
@@ -109,7 +111,7 @@ struct Header {
 };
 
 Result<Header> OpenChecked(Png& p, const Input& in, const DecodeOptions& options) {
-  if (!Open(p, in)) {
+  if (!Open(p, in, options.truncated)) {
     return Fail(ErrorCode::kCorrupt, in, fmt::format("damaged PNG header: {}", p.message));
   }
   Header h;

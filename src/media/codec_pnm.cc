@@ -1,5 +1,7 @@
 // PBM, PGM, PPM (P1 to P6, ASCII and binary) through leptonica. Its maximum values: 3, 15, 255, 65535 (gray), 255, 65535
-// (colour); others are refused.
+// (colour); others are refused. So are binary 16-bit samples: leptonica 1.82 and stb_image 2.27 both swap
+// their bytes, later versions do not.
+
 #include <fmt/core.h>
 
 #include <cstring>
@@ -11,7 +13,7 @@ namespace glmocr::codec {
 namespace {
 
 struct Header {
-  int width = 0, height = 0, depth = 0, samples = 0;
+  int width = 0, height = 0, type = 0, bits = 0, samples = 0;
 };
 
 Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
@@ -22,17 +24,21 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
                 "damaged PNM header, or a maximum value other than 3, 15, 255 or 65535");
   }
   GLM_RETURN_IF_ERROR(CheckSize(in, width, height, options));
+  if (type >= 5 && bits == 16) {
+    return Fail(ErrorCode::kUnsupported, in,
+                "binary PNM with 16-bit samples; convert it to 8 bits or to PNG");
+  }
   // At least one bit (P4) or one byte and a blank (ASCII; P1 may leave blanks out) per sample has to follow.
   const int64_t n = int64_t{width} * height * samples;
   const int64_t least = type == 4 ? (int64_t{width} + 7) / 8 * height
-                        : type >= 5 ? n * (bits == 16 ? 2 : 1)
+                        : type >= 5 ? n
                         : type == 1 ? n
                                     : 2 * n - 1;
   if (static_cast<int64_t>(in.size()) < least) {
     return Fail(ErrorCode::kCorrupt, in,
                 "the PNM is truncated: its data ends before the last row; get the whole file");
   }
-  return Header{width, height, depth, samples};
+  return Header{width, height, type, bits, samples};
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ enum class AlphaMode {
   kDrop,              // keep the stored colours, as Pillow's convert("RGB") does
 };
 enum class OrientationMode {
-  kApply,   // turn the picture as EXIF / TIFF orientation (or HEIF transforms) says
-  kIgnore,  // leave it as stored, as HF processors and Pillow's open() do
+  kApply,   // turn the picture as EXIF or TIFF orientation says
+  kIgnore,  // leave it as stored, as HF processors and Pillow's open() do. HEIC/AVIF: no effect, their transforms always apply
 };
 // Files that end or break before the last pixel.
 enum class TruncatedMode {

@@ -113,6 +113,14 @@ Image Vertical(const Image& in, int y_offset, const Taps& taps, int out_height, 
   return out;
 }
 
+// Each pass rounds to u8, so the order of the passes shows. Up to version 12 Pillow went horizontally first; version 13
+// takes the vertical pass first when it removes more than twice as many rows as the other removes columns (measured on
+// 6,000 random sizes without exception, docs/media.md). Ordinary page sizes go horizontally first in both.
+bool VerticalFirst(const Image& in, int width_px, int height_px) {
+  const int64_t rows_less = int64_t{in.height_px} - height_px;
+  return rows_less > 0 && rows_less > 2 * (int64_t{in.width_px} - width_px);
+}
+
 }  // namespace
 
 Image ResizeBicubic(const Image& image, int width_px, int height_px, ThreadPool* pool) {
@@ -123,6 +131,9 @@ Image ResizeBicubic(const Image& image, int width_px, int height_px, ThreadPool*
   }
   const Taps taps = MakeTaps(image.height_px, height_px);
   if (!horizontal) return Vertical(image, 0, taps, height_px, pool);
+  if (VerticalFirst(image, width_px, height_px)) {
+    return Horizontal(Vertical(image, 0, taps, height_px, pool), 0, height_px, width_px, pool);
+  }
   // Only rows that the vertical pass will read.
   const int y0 = taps.first.front();
   const int y1 = taps.first.back() + taps.n_taps.back();

@@ -2,7 +2,8 @@
 //
 // Why exact: OCR models drift when the picture differs from the one their processor makes (spec 14, P3). The arithmetic
 // is Pillow's 8-bit fixed point (Ref: Pillow src/libImaging/Resample.c): cubic a = -0.5, support 2*max(scale, 1),
-// coefficients computed in double and rounded to 22 fractional bits, horizontal pass, rounding to u8, vertical pass.
+// coefficients computed in double and rounded to 22 fractional bits, two passes with rounding to u8 after each, in
+// Pillow 13's order.
 // Integer sums are exact in any order, so every SIMD target and every thread count gives the same bytes.
 #pragma once
 

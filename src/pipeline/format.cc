@@ -46,19 +46,6 @@ std::string EscapeMarkdownLine(const std::string& line) {
 
 }  // namespace
 
-std::string_view FinishReasonName(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kStopString: return "stop_string";
-    case FinishReason::kLoop: return "loop";
-    case FinishReason::kCancelled: return "cancelled";
-    case FinishReason::kDeadline: return "deadline";
-    case FinishReason::kError: return "error";
-  }
-  return "unknown";
-}
-
 std::string PageToText(const ReadPage& page) {
   return JoinRegions(page, [](const std::string& text) { return text; });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/request.h"
 #include "media/image.h"
 
 namespace glmocr {
@@ -18,9 +19,6 @@ struct ReadToken {
   float probability = 0;   // the model's, of this token, under the unmodified distribution
 };
 
-enum class FinishReason { kStop, kLength, kStopString, kLoop, kCancelled, kDeadline, kError };
-// "stop", "length", "loop", ...
-std::string_view FinishReasonName(FinishReason reason);
 
 struct ReadRegion {
   Box box_px;               // in the page's pixels (after EXIF orientation; of the straightened page when skew_degrees != 0)

@@ -10,7 +10,7 @@
 namespace glmocr {
 namespace {
 
-constexpr size_t kMaxBytes = size_t{64} << 20;
+constexpr size_t kMaxBytes = size_t{16} << 20;
 
 std::string Inflate(const std::string& packed) {
   std::string out(kMaxBytes, '\0');

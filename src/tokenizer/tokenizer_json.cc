@@ -195,7 +195,8 @@ Status ReadMerges(const json& merges, const IdOfSpelling& ids, TokenizerSpec* sp
   return OkStatus();
 }
 
-Status ReadModel(const json& model, TokenizerSpec* spec, const IdOfSpelling& ids) {
+Status ReadModel(const json& model, const std::vector<std::pair<std::string, int64_t>>& vocabulary, TokenizerSpec* spec,
+                 IdOfSpelling* ids) {
   GLM_RETURN_IF_ERROR(OnlyKeys(model, "model",
                                {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
                                 "byte_fallback", "ignore_merges", "vocab", "merges"}));
@@ -213,7 +214,8 @@ Status ReadModel(const json& model, TokenizerSpec* spec, const IdOfSpelling& ids
   // unk_token, fuse_unk and byte_fallback speak of characters without a token; ReadVocabulary found one for every byte.
   GLM_ASSIGN(spec->ignore_merges, GetBool(model, "model", "ignore_merges", false));
   if (!model.contains("merges")) return Corrupt("model.merges is missing");
-  return ReadMerges(model["merges"], ids, spec);
+  GLM_RETURN_IF_ERROR(ReadVocabulary(vocabulary, spec, ids));
+  return ReadMerges(model["merges"], *ids, spec);
 }
 
 Result<AddedToken> ReadAddedToken(const json& item, const std::string& where) {
@@ -396,8 +398,7 @@ Result<TokenizerSpec> ReadRoot(const json& root, const std::vector<std::pair<std
   GLM_RETURN_IF_ERROR(ReadNormalizer(root, &spec));
   GLM_RETURN_IF_ERROR(ReadPreTokenizer(root, &spec));
   GLM_RETURN_IF_ERROR(ReadDecoder(root));
-  GLM_RETURN_IF_ERROR(ReadVocabulary(vocabulary, &spec, &ids));
-  GLM_RETURN_IF_ERROR(ReadModel(root["model"], &spec, ids));
+  GLM_RETURN_IF_ERROR(ReadModel(root["model"], vocabulary, &spec, &ids));
   if (!IsNullOrAbsent(root, "added_tokens")) GLM_RETURN_IF_ERROR(ReadAddedTokens(root["added_tokens"], ids, &spec));
   if (!IsNullOrAbsent(root, "post_processor")) {
     GLM_RETURN_IF_ERROR(ReadPostProcessor(root["post_processor"], "post_processor", &spec));

@@ -68,6 +68,11 @@ class LimitChecker : public nlohmann::json_sax<json> {
 }  // namespace
 
 Result<json> ParseBoundedJson(std::string_view text, std::string_view file_name, size_t max_depth) {
+  // The library takes a NUL byte for the end of its input, which would hide whatever follows.
+  if (text.find('\0') != std::string_view::npos) {
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("'{}': it contains a zero byte, so it is no JSON", file_name)};
+  }
   try {
     LimitChecker checker(file_name, max_depth);
     if (!json::sax_parse(text, &checker)) {

@@ -284,6 +284,10 @@ Result<SafetensorsHeader> Parse(std::span<const std::byte> file) {
   if (text.empty() || text[0] != '{') {
     return Error{ErrorCode::kCorrupt, "the header does not begin with '{'"};
   }
+  // The library takes a NUL byte for the end of its input, which would hide whatever follows.
+  if (text.find('\0') != std::string_view::npos) {
+    return Error{ErrorCode::kCorrupt, "the header contains a zero byte"};
+  }
   HeaderReader reader;
   if (!json::sax_parse(text, &reader)) return reader.TakeError();
   SafetensorsHeader header = reader.Take();

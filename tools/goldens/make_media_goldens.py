@@ -85,6 +85,15 @@ class Decode:
         self.cases.append(dict(file=name, pages=[dict(width=int(p.shape[1]), height=int(p.shape[0]), hash=digest(p))
                                                  for p in pages], **options))
 
+    def near(self, name, data, tolerance):
+        """Pillow's pixels as a picture, for formats where libraries round differently."""
+        self.write(name, data)
+        b = io.BytesIO()
+        Image.open(io.BytesIO(data)).convert("RGB").save(b, "PNG", optimize=True)
+        self.write(name + ".expected.png", b.getvalue())
+        self.cases.append(dict(file=name, reference=name + ".expected.png", tolerance=tolerance, alpha="drop",
+                               orientation="ignore", gray16="clip"))
+
     def add(self, name, data, alpha=True, transpose=False):
         """Pillow's pixels are the expectation; files with alpha are also checked composited on white."""
         self.write(name, data)
@@ -144,8 +153,9 @@ def png(d):
                         trns = bytes(rs.randint(0, 256, 2 ** depth).astype(np.uint8))
                     else:
                         trns = b"".join(struct.pack(">H", int(v)) for v in samples[0, 0])
-                    # Pillow loses a 16-bit key when it clips or cuts the samples; only its dropped-alpha pixels are comparable.
-                    d.add(name + "_trns.png", png_bytes(samples, depth, color, palette, trns), alpha=depth != 16)
+                    # Pillow compares the key with samples that it has scaled or clipped already and so loses it at gray
+                    # depths 2, 4 and at 16; only its dropped-alpha pixels are comparable there.
+                    d.add(name + "_trns.png", png_bytes(samples, depth, color, palette, trns), alpha=color == 3 or depth in (1, 8))
     b = io.BytesIO()
     Image.fromarray(scene(16, 9)).save(b, "PNG", exif=exif(8))
     d.add("png_orientation8.png", b.getvalue(), transpose=True)
@@ -215,7 +225,9 @@ def bmp(d):
 
     def handmade(name, bits, rows, height, compression=0, masks=b"", palette=b""):
         offset = 14 + 40 + len(masks) + len(palette)
-        d.add(name, struct.pack("<2sIHHI", b"BM", offset + len(rows), 0, 0, offset) +
+        # Five and six bits widen to eight by replication in one library, by a rounded quotient in the other.
+        add = (lambda n, data: d.near(n, data, 1)) if bits == 16 else d.add
+        add(name, struct.pack("<2sIHHI", b"BM", offset + len(rows), 0, 0, offset) +
               struct.pack("<IiiHHIIiiII", 40, W, height, 1, bits, compression, len(rows), 2835, 2835, len(palette) // 4, 0) +
               masks + palette + rows)
 
@@ -264,8 +276,8 @@ def pnm(d):
     d.add("pnm_p5.pgm", b"P5\n# made by hand\n" + size + b"255\n" + g.tobytes())
     d.add("pnm_p6.ppm", b"P6\n" + size + b"255\n" + s.tobytes())
     g16 = g.astype(np.uint16) * 200 + 11
-    d.write("pnm_p5_16.pgm", b"P5\n" + size + b"65535\n" + g16.astype(">u2").tobytes())
-    d.case("pnm_p5_16.pgm", [np.repeat((g16 >> 8)[..., None], 3, -1)], alpha="white", orientation="apply", gray16="high")
+    d.write("pnm_p2_16.pgm", b"P2\n" + size + b"65535\n" + text(g16))
+    d.case("pnm_p2_16.pgm", [np.repeat((g16 >> 8)[..., None], 3, -1)], alpha="white", orientation="apply", gray16="high")
 
 
 def heif(d):
@@ -279,14 +291,11 @@ def heif(d):
             image.putalpha(Image.linear_gradient("L").resize(image.size))
         b = io.BytesIO()
         image.save(b, format, **how)
-        d.write(name, b.getvalue())
-        # Colour conversion differs between libheif versions and libavif: compared with a tolerance against this picture.
-        decoded = Image.open(io.BytesIO(b.getvalue())).convert("RGB")
-        decoded.save(os.path.join(OUT, name + ".expected.png"), optimize=True)
-        d.cases.append(dict(file=name, reference=name + ".expected.png", alpha="drop", orientation="apply", gray16="clip"))
+        # Colour conversion differs between libheif versions and libavif by a rounding here and there.
+        d.near(name, b.getvalue(), 3)
     b = io.BytesIO()
-    Image.fromarray(scene(64, 36)).save(b, "HEIF", quality=90, exif=exif(6))
-    d.write("heic_orientation6.heic", b.getvalue())
+    Image.fromarray(scene(64, 36)).save(b, "AVIF", quality=90, exif=exif(6))
+    d.write("avif_orientation6.avif", b.getvalue())
 
 
 def decode():

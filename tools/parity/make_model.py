@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from safetensors.torch import save_file
 
 from configs import CASES, Case
@@ -150,6 +150,14 @@ def picture(width: int, height: int, rng: np.random.Generator) -> Image.Image:
     return image
 
 
+def printed_line(width: int, height: int, text: str) -> Image.Image:
+    """One line of black text on white, for models that can read."""
+    image = Image.new("RGB", (width, height), "white")
+    font = ImageFont.load_default(size=0.75 * height)
+    ImageDraw.Draw(image).text((0.7 * height, height / 2), text, "black", font, anchor="lm")
+    return image
+
+
 def write_json(path: Path, value) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
@@ -171,7 +179,8 @@ def write_request(case: Case, out: Path) -> None:
     rng, names = np.random.default_rng(1000 + case.seed), []
     for i, (w, h) in enumerate(case.images):
         names.append(f"image_{i}.png")
-        picture(w, h, rng).save(out / names[-1], optimize=True)
+        image = printed_line(w, h, case.line) if case.line else picture(w, h, rng)
+        image.save(out / names[-1], optimize=True)
     write_json(out / "request.json", dict(images=names, prompt=case.prompt, new_tokens=case.new_tokens))
 
 

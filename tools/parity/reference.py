@@ -33,7 +33,7 @@ from transformers.models.glm_ocr import modeling_glm_ocr as glm
 from exact import exact
 
 PRECISIONS = ("truth", "float32", "chain", "bfloat16")
-CHAIN_SEED = 20240
+CHAIN_RUNS = 4  # independent samples of the rounding errors
 N_DRAFTS = 3
 
 
@@ -120,6 +120,7 @@ class Tracer:
 
     def __init__(self, model_dir: Path, dtype: torch.dtype):
         transformers.logging.set_verbosity_error()  # the draft layer's tensors are unexpected there, by design
+        transformers.logging.disable_progress_bar()
         self.model, info = GlmOcrForConditionalGeneration.from_pretrained(
             model_dir, dtype=dtype, attn_implementation="sdpa", output_loading_info=True)
         if info["missing_keys"] or info["mismatched_keys"]:
@@ -172,6 +173,10 @@ class Tracer:
                 rows.append(out.logits[0, -1])
         self.trace |= dict(generated_ids=torch.tensor(ids), step_logits=torch.stack(rows))
 
+    def exact(self, chain_noise: int | None = None):
+        """Float64 arithmetic for this tracer's modules, see exact.py."""
+        return exact(*filter(None, (self.model, self.mtp)), chain_noise=chain_noise)
+
     def draft(self, positions: torch.Tensor, forced: dict[str, list[int]] | None) -> None:
         """Slots 0..n-2 of the prompt, then slot n-1 and two chained ones, for both recycled hiddens."""
         hidden, embeds, n = self.trace["text.norm"], self.trace["text.embed"], len(self.trace["input_ids"])
@@ -195,12 +200,11 @@ class Tracer:
                 h = raw if suffix else normed
             self.trace |= {"mtp.drafts" + suffix: torch.tensor(ids), "mtp.draft_logits" + suffix: torch.stack(logits)}
 
-    def run(self, request: Request, new_tokens: int, precision: str, forced: dict | None) -> dict[str, np.ndarray]:
+    def run(self, request: Request, new_tokens: int, forced: dict | None = None,
+            arithmetic: contextlib.AbstractContextManager | None = None) -> dict[str, np.ndarray]:
+        """One trace. `forced` is another trace whose generated ids and drafts are fed instead of this one's own choices."""
         self.trace = {}
-        models = (self.model,) if self.mtp is None else (self.model, self.mtp)
-        noise = CHAIN_SEED if precision == "chain" else None
-        exactly = precision in ("truth", "chain")
-        with torch.no_grad(), exact(*models, chain_noise=noise) if exactly else contextlib.nullcontext():
+        with torch.no_grad(), arithmetic or contextlib.nullcontext():
             cache, positions, delta = self.prefill(request)
             self.generate(cache, delta, new_tokens, forced and forced["generated_ids"].tolist())
             if self.mtp is not None:
@@ -208,14 +212,31 @@ class Tracer:
         return {k: (v.double() if v.is_floating_point() else v).numpy() for k, v in self.trace.items()}
 
 
-def trace(model_dir: Path, images: list[Path], prompt: str, new_tokens: int, precisions: list[str]) -> dict[str, dict]:
-    """precision -> trace. `truth` decides the generated ids; the other runs are fed those."""
+def trace(model_dir: Path, images: list[Path], prompt: str, new_tokens: int, precisions=PRECISIONS,
+          chain_runs: int = CHAIN_RUNS) -> dict[str, dict]:
+    """precision -> trace; "chain" gives chain.0, chain.1 ... `truth` decides the generated ids, the other runs are fed those."""
     out: dict[str, dict] = {}
+    tracer = Tracer(model_dir, torch.float32)
+    request = Request(model_dir, tracer.config, images, prompt)
     for precision in sorted(precisions, key=PRECISIONS.index):
-        tracer = Tracer(model_dir, torch.bfloat16 if precision == "bfloat16" else torch.float32)
-        request = Request(model_dir, tracer.config, images, prompt)
-        out[precision] = tracer.run(request, new_tokens, precision, out.get("truth"))
+        forced = out.get("truth")
+        if precision == "truth":
+            out[precision] = tracer.run(request, new_tokens, arithmetic=tracer.exact())
+        elif precision == "float32":
+            out[precision] = tracer.run(request, new_tokens, forced)
+        elif precision == "chain":
+            for i in range(chain_runs):
+                out[f"chain.{i}"] = tracer.run(request, new_tokens, forced, tracer.exact(chain_noise=i))
+        else:
+            out[precision] = Tracer(model_dir, torch.bfloat16).run(request, new_tokens, forced)
     return out
+
+
+def request_of(model_dir: Path) -> dict:
+    """images (paths), prompt and new_tokens that make_model.py wrote for this directory; a text request where it wrote none."""
+    path = model_dir / "request.json"
+    request = json.loads(path.read_text()) if path.exists() else dict(images=[], prompt="Text Recognition:", new_tokens=8)
+    return request | dict(images=[model_dir / image for image in request["images"]])
 
 
 def stored(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -232,12 +253,10 @@ def main() -> None:
     parser.add_argument("--prompt")
     parser.add_argument("--max-new-tokens", type=int)
     args = parser.parse_args()
-    path = args.model / "request.json"
-    request = json.loads(path.read_text()) if path.exists() else dict(images=[], prompt="Text Recognition:", new_tokens=8)
-    images = args.image or [args.model / i for i in request["images"]]
-    result = trace(args.model, images, args.prompt or request["prompt"], args.max_new_tokens or request["new_tokens"],
-                   [args.precision])
-    save_file(stored(result[args.precision]), args.out)
+    request = request_of(args.model)
+    result = trace(args.model, args.image or request["images"], args.prompt or request["prompt"],
+                   args.max_new_tokens or request["new_tokens"], [args.precision], chain_runs=1)
+    save_file(stored(next(iter(result.values()))), args.out)
 
 
 if __name__ == "__main__":

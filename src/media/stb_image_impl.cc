@@ -1,4 +1,4 @@
-// The one translation unit that compiles stb_image, for BMP only: no files, no other formats.
+// The one translation unit that compiles stb_image: BMP only, no files, no other formats.
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO

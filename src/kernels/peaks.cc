@@ -1,0 +1,87 @@
+#include "kernels/peaks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string_view>
+
+#include "kernels/cpu/gemm_path.h"
+#include "kernels/select.h"
+#include "tensor/buffer.h"
+
+namespace glmocr {
+namespace {
+
+using ArithmeticLoop = double (*)(int64_t);
+
+struct Loops {
+  ArithmeticLoop f32 = nullptr;
+  ArithmeticLoop bf16 = nullptr;
+  float (*read)(const float*, int64_t) = nullptr;
+};
+
+Loops LoopsOf(std::string_view table) {
+#if defined(__x86_64__)
+  if (table == "avx2") return {cpu::kAvx2Peaks.fma_f32, nullptr, cpu::kAvx2Peaks.read};
+  Loops loops = {cpu::kAvx512Peaks.fma_f32, nullptr, cpu::kAvx512Peaks.read};
+  if (table == "avx512") return loops;
+  if (table == "avx512_bf16") loops.bf16 = cpu::kAvx512Bf16Peak;
+  if (table == "amx_bf16") loops.bf16 = cpu::kAmxBf16Peak;
+  if (loops.bf16 != nullptr) return loops;
+#elif defined(__aarch64__)
+  if (table == "neon") return {cpu::kNeonPeaks.fma_f32, nullptr, cpu::kNeonPeaks.read};
+#endif
+  return {};
+}
+
+template <typename Fn>
+double Seconds(Fn&& fn) {
+  const auto start = std::chrono::steady_clock::now();
+  fn();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double Gflops(ArithmeticLoop loop, ThreadPool& pool) {
+  if (loop == nullptr) return 0;
+  constexpr int kTries = 100;
+  constexpr double kTrySeconds = 0.001;  // shorter than a scheduler's time slice
+  int64_t iterations = 10000;
+  while (Seconds([&] { loop(iterations); }) < kTrySeconds) iterations *= 2;
+  double best = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const double seconds = Seconds([&] { pool.Run([&](int) { loop(iterations); }); });
+    best = std::max(best, loop(1) * static_cast<double>(iterations) * pool.n_threads() / seconds);
+  }
+  return best * 1e-9;
+}
+
+double ReadGbps(float (*read)(const float*, int64_t), ThreadPool& pool) {
+  constexpr int kTries = 12;
+  constexpr size_t kBytes = size_t{256} << 20;
+  Buffer buffer(kBytes);
+  std::memset(buffer.data(), 1, kBytes);
+  const int64_t share = static_cast<int64_t>(kBytes / 4) / pool.n_threads() / 128 * 128;
+  double best = 0;
+  for (int i = 0; i < kTries; ++i) {
+    const double seconds = Seconds([&] {
+      pool.Run([&](int thread) {
+        const float sum = read(buffer.as<float>() + thread * share, share);
+        asm volatile("" : : "r"(&sum) : "memory");
+      });
+    });
+    best = std::max(best, static_cast<double>(share) * 4 * pool.n_threads() / seconds);
+  }
+  return best * 1e-9;
+}
+
+}  // namespace
+
+Peaks MeasurePeaks(ThreadPool& pool) {
+  const Loops loops = LoopsOf(RunnableKernels().front()->name);
+  if (loops.f32 == nullptr) return {};
+  Peaks peaks = {Gflops(loops.f32, pool), Gflops(loops.bf16, pool), ReadGbps(loops.read, pool)};
+  if (loops.bf16 == nullptr) peaks.bf16_gflops = peaks.f32_gflops;
+  return peaks;
+}
+
+}  // namespace glmocr
