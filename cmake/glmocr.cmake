@@ -11,12 +11,6 @@ if(GLMOCR_SANITIZE)
   target_link_options(glmocr_flags INTERFACE -fsanitize=${GLMOCR_SANITIZE})
 endif()
 
-if(GLMOCR_FUZZ)
-  target_compile_options(glmocr_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(glmocr_flags INTERFACE -fsanitize=address,undefined)
-  add_custom_target(fuzzers)
-endif()
-
 # glmocr_library(NAME SOURCES a.cc ... [DEPS targets...] [PRIVATE_DEPS targets...]) -> static library glmocr_NAME
 function(glmocr_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
@@ -35,17 +29,4 @@ function(glmocr_test name)
   target_link_libraries(${name}_test PRIVATE glmocr_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE GLMOCR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}")
-endfunction()
-
-# glmocr_fuzzer(NAME SOURCES x_fuzz.cc [DEPS targets...]): libFuzzer binary NAME_fuzz, part of the target `fuzzers`; nothing when
-# GLMOCR_FUZZ is off. Its seeds are the files of tests/fuzz/corpus/NAME (scripts/fuzz.sh).
-function(glmocr_fuzzer name)
-  if(NOT GLMOCR_FUZZ)
-    return()
-  endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
-  add_executable(${name}_fuzz ${ARG_SOURCES})
-  target_link_libraries(${name}_fuzz PRIVATE glmocr_flags ${ARG_DEPS})
-  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
-  add_dependencies(fuzzers ${name}_fuzz)
 endfunction()

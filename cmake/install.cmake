@@ -2,8 +2,7 @@
 # CMake package (find_package(glmocr) -> glmocr::glmocr), a pkg-config file (glmocr), the bundled model and the licence.
 include(CMakePackageConfigHelpers)
 
-if(TARGET glm-ocr)
-  install(TARGETS glm-ocr RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET glm-ocr)  # which src/cli installs
   # `glm-ocr parse` finds its default model relative to the program: ../share/glm-ocr/models/starter.
   if(EXISTS ${CMAKE_SOURCE_DIR}/models/starter)
     install(DIRECTORY models/starter DESTINATION ${CMAKE_INSTALL_DATADIR}/glm-ocr/models)

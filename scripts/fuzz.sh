@@ -5,20 +5,22 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-60} jobs=${2:-$(nproc)}
+shopt -s nullglob
+sources=(tests/fuzz/*_fuzz.cc)
+((${#sources[@]})) || { echo "fuzz: no tests/fuzz/*_fuzz.cc" >&2; exit 1; }
+mapfile -t targets < <(basename -s .cc "${sources[@]}")
 cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz -j "$jobs" --target fuzzers
-mapfile -t targets < <(find build/fuzz -name '*_fuzz' -type f -perm -u+x | sort)
-((${#targets[@]})) || { echo "fuzz: no target was built" >&2; exit 1; }
+cmake --build --preset fuzz -j "$jobs" --target "${targets[@]}"
 mkdir -p build/fuzz/crashes
 for target in "${targets[@]}"; do
-  name=$(basename "$target" _fuzz)
+  name=${target%_fuzz}
   seeds=tests/fuzz/corpus/$name grown=build/fuzz/corpus/$name log=build/fuzz/$name.log
   [[ -d $seeds ]] || { echo "fuzz: $name has no seed corpus ($seeds)" >&2; exit 1; }
   mkdir -p "$grown"
   options=(-max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -malloc_limit_mb=2048 -print_final_stats=1
     -artifact_prefix="build/fuzz/crashes/$name-")
   [[ -f tests/fuzz/$name.dict ]] && options+=(-dict="tests/fuzz/$name.dict")
-  if ! "$target" "${options[@]}" "$grown" "$seeds" >"$log" 2>&1; then
+  if ! "build/fuzz/tests/fuzz/$target" "${options[@]}" "$grown" "$seeds" >"$log" 2>&1; then
     tail -n 60 "$log"
     echo "fuzz: $name FAILED; the input is in build/fuzz/crashes" >&2
     exit 1
