@@ -235,10 +235,16 @@ int64_t RowBytes(const Page& p, int64_t width) {
   return (width * samples * p.bits + 7) / 8;
 }
 
+// Tiles and strips may say to be larger than their page. Some are (a 256-pixel tile of a small page), so there is slack.
+bool IsSaneBuffer(tmsize_t bytes, const Page& p) {
+  constexpr int64_t kSlack = int64_t{16} << 20;
+  return bytes > 0 && bytes <= kSlack + 4 * RowBytes(p, p.width) * p.height;
+}
+
 // The three readers return false at the first damage; rows read until then stay in `s`.
 bool ReadScanlines(TIFF* tiff, const Page& p, const RowConverter& convert, Surface& s) {
   const tmsize_t size = TIFFScanlineSize(tiff);
-  if (size < RowBytes(p, p.width)) return false;
+  if (size < RowBytes(p, p.width) || !IsSaneBuffer(size, p)) return false;
   std::vector<uint8_t> line(static_cast<size_t>(size));
   for (uint32_t y = 0; y < p.height; ++y) {
     if (TIFFReadScanline(tiff, line.data(), y, 0) < 0) return false;
@@ -254,7 +260,10 @@ bool ReadPlanarStrips(TIFF* tiff, const Page& p, const RowConverter& convert, Su
   TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows);
   rows = std::clamp<uint32_t>(rows, 1, p.height);
   const tmsize_t row_bytes = TIFFScanlineSize(tiff), strip_bytes = TIFFStripSize(tiff);
-  if (row_bytes < RowBytes(p, p.width) || strip_bytes < row_bytes) return false;
+  if (row_bytes < RowBytes(p, p.width) || strip_bytes < row_bytes ||
+      !IsSaneBuffer(strip_bytes, p)) {
+    return false;
+  }
   std::vector<std::vector<uint8_t>> data(p.samples);
   for (uint32_t y0 = 0; y0 < p.height; y0 += rows) {
     const uint32_t n_rows = std::min(rows, p.height - y0);
@@ -283,7 +292,7 @@ bool ReadTiles(TIFF* tiff, const Page& p, const RowConverter& convert, Surface& 
   TIFFGetField(tiff, TIFFTAG_TILELENGTH, &th);
   const tmsize_t tile_bytes = TIFFTileSize(tiff), row_bytes = TIFFTileRowSize(tiff);
   if (tw == 0 || th == 0 || row_bytes < RowBytes(p, tw) ||
-      static_cast<tmsize_t>(th) > tile_bytes / row_bytes) {
+      !IsSaneBuffer(tile_bytes, p) || static_cast<tmsize_t>(th) > tile_bytes / row_bytes) {
     return false;
   }
   const bool contiguous = p.planar == PLANARCONFIG_CONTIG;
