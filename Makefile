@@ -36,7 +36,7 @@ install: ## build and install program, library and headers (PREFIX=/usr/local DE
 	@cmake --build build/install -j $(JOBS)
 	@DESTDIR="$(DESTDIR)" cmake --install build/install --strip
 
-bench: build ## run the benchmarks against this machine's own peaks (JSON in build/bench)
+bench: build ## run the benchmarks against this machine's own peaks
 	@scripts/bench.sh build/release "$(MODEL)"
 
 fuzz: ## fuzz every parser from its seed corpus (FUZZ_SECONDS=60 for each)

@@ -45,7 +45,7 @@ def problems(root, files):
         if size > MAX_FILE_MB << 20:
             yield f"{where}: {size / 2**20:.1f} MB; a committed file has at most {MAX_FILE_MB} MB"
             continue
-        if where.startswith("tests/golden/"):
+        if where.startswith(("tests/golden/", "tests/goldens/")):
             golden_bytes += size
         data = path.read_bytes() if path.suffix not in BINARY else b""
         if b"\0" in data or where.startswith("tests/fuzz/corpus/"):

@@ -88,7 +88,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--out", type=pathlib.Path, default=ROOT / "tests/golden/lines")
     ap.add_argument("--model", type=pathlib.Path, help="the starter checkpoint; adds reference readings")
-    ap.add_argument("--count", type=int, default=300)
+    ap.add_argument("--count", type=int, default=200)
     a = ap.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     reference = load_reference(a.model) if a.model else None
