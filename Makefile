@@ -37,7 +37,7 @@ install: ## build and install program, library and headers (PREFIX=/usr/local DE
 	@DESTDIR="$(DESTDIR)" cmake --install build/install --strip
 
 bench: build ## run the benchmarks against this machine's own peaks
-	@scripts/bench.sh build/release "$(MODEL)"
+	@scripts/bench.sh build/release
 
 fuzz: ## fuzz every parser from its seed corpus (FUZZ_SECONDS=60 for each)
 	@scripts/install_deps.sh fuzz

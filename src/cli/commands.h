@@ -22,7 +22,6 @@ using Command = std::function<int()>;
 
 Command RegisterParse(CLI::App& app);
 Command RegisterInspect(CLI::App& app);
-Command RegisterBench(CLI::App& app);
 Command RegisterTrace(CLI::App& app);
 
 // Prints "glm-ocr: message" on stderr and returns kExitFailed.
