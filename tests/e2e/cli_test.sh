@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# What users see of the program: outputs, messages, exit codes. cli_test.sh BINARY SOURCE_DIR
+set -uo pipefail
+glm=$1 root=$2
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+failed=0
+# expect NAME WANTED_CODE PATTERN COMMAND...: exit code, and a pattern that standard output or error must hold
+expect() {
+  local name=$1 code=$2 pattern=$3; shift 3
+  "$@" >"$dir/out" 2>"$dir/err" </dev/null; local got=$?
+  if [[ $got != "$code" ]] || ! cat "$dir/out" "$dir/err" | grep -qE -- "$pattern"; then
+    echo "FAILED $name: exit $got, wanted $code and /$pattern/"; head -5 "$dir/out" "$dir/err"; failed=1
+  fi
+}
+page=$root/samples/page.png
+expect help 0 "Examples" "$glm" --help
+expect no_arguments 2 "parse" "$glm"
+expect unknown_option 2 "nonsense" "$glm" parse --nonsense "$page"
+expect text 0 "[A-Za-z]{3}" "$glm" parse "$page"
+expect json 0 '"schema":"glm-ocr.page/1"' "$glm" parse -f json "$page"
+expect missing_file 1 "nope.png.*" "$glm" parse "$dir/nope.png"
+: >"$dir/empty.png"
+expect empty_file 1 "empty.png" "$glm" parse "$dir/empty.png"
+expect partial 3 "1 of 2 inputs failed" "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md
+[[ -s $dir/o/page.md && $(ls "$dir/o" | wc -l) == 1 ]] || { echo "FAILED partial: $(ls "$dir/o")"; failed=1; }
+expect missing_model 1 "does not exist" "$glm" parse --model "$dir/none" "$page"
+mkdir "$dir/bad"; cp "$root"/models/starter/*.json "$dir/bad"; head -c 100000 "$root/models/starter/model.safetensors" >"$dir/bad/model.safetensors"
+expect truncated_model 1 "model.safetensors" "$glm" parse --model "$dir/bad" "$page"
+expect unknown_kernels 1 "cannot run on this machine; it can run" "$glm" parse --kernels mmx "$page"
+expect inspect 0 "glm_ocr" "$glm" inspect "$root/models/starter"
+if [[ -w /dev/full ]]; then
+  "$glm" parse "$page" >/dev/full 2>"$dir/err"; code=$?
+  [[ $code == 1 ]] && grep -q "standard output" "$dir/err" || { echo "FAILED full_disk: exit $code"; failed=1; }
+fi
+"$glm" parse - <"$page" >"$dir/stdin.txt" && "$glm" parse "$page" >"$dir/file.txt" && cmp "$dir/stdin.txt" "$dir/file.txt" ||
+  { echo "FAILED stdin"; failed=1; }
+exit $failed
