@@ -149,7 +149,8 @@ bool Engine::Step() {
   ExpireDeadlines();
   if (scheduler_.idle()) {
     Publish();
-    return false;
+    const std::lock_guard lock(mutex_);
+    return !inbox_.empty();  // an on_done just called may have submitted more
   }
   StepPlan plan = scheduler_.Schedule(options_.drafts.mode == DraftMode::kOff ? 0 : options_.drafts.max_drafts);
   int64_t n_started = 0;

@@ -1,38 +1,22 @@
-// The engine end to end against a model whose output betrays any wrong cache slot, position or picture row (fake_runner.h).
+// How requests start, end and fail; each against a model whose output betrays any wrong cache slot, position or picture row.
 #include "engine/engine.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
-#include "engine/fake_runner.h"
+#include <chrono>
+#include <limits>
+#include <stdexcept>
+
+#include "engine/engine_test_util.h"
 
 namespace glmocr {
 namespace {
 
-struct Answer {
-  std::vector<int32_t> ids;
-  std::string text;
-  Outcome outcome;
-  bool done = false;
-};
-
-Request Watched(Request request, Answer& answer) {
-  request.on_token = [&answer](const TokenEvent& event) {
-    EXPECT_EQ(event.index, static_cast<int64_t>(answer.ids.size()));
-    answer.ids.push_back(event.id);
-    answer.text.append(event.bytes);
-    return OkStatus();
-  };
-  request.on_done = [&answer](const Outcome& outcome) {
-    EXPECT_FALSE(answer.done);
-    answer.done = true;
-    answer.outcome = outcome;
-  };
-  return request;
-}
+using testing::HasSubstr;
 
 TEST(Engine, GreedyTokensAreTheModels) {
   FakeRunner runner({});
-  auto engine = std::move(Engine::Create(runner, {})).value();
+  auto engine = MakeEngine(runner);
   std::vector<Answer> answers(20);
   std::vector<std::vector<int32_t>> expected;
   for (size_t i = 0; i < answers.size(); ++i) {
@@ -44,11 +28,360 @@ TEST(Engine, GreedyTokensAreTheModels) {
   for (size_t i = 0; i < answers.size(); ++i) {
     EXPECT_EQ(answers[i].ids, expected[i]) << i;
     EXPECT_EQ(answers[i].outcome.reason, FinishReason::kLength);
+    EXPECT_EQ(answers[i].outcome.usage.completion_tokens, 40);
+    EXPECT_EQ(answers[i].n_done, 1);
   }
-  EXPECT_EQ(runner.violations, std::vector<std::string>{});
-  EXPECT_EQ(runner.incomplete_draft_reads, 0);
-  EXPECT_EQ(engine->stats().blocks_available, engine->stats().blocks_total);
-  EXPECT_GT(engine->stats().acceptance(), 0.99);
+  ExpectSound(runner, *engine);
+  const EngineStats stats = engine->stats();
+  EXPECT_EQ(stats.generated_tokens, 20 * 40);
+  EXPECT_EQ(stats.finished, 20);
+  EXPECT_EQ(stats.failed, 0);
+}
+
+TEST(Engine, DraftsOfAGoodLayerSaveSteps) {
+  for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
+    FakeRunner runner({});
+    auto engine = MakeEngine(runner, {.drafts = {.mode = mode}});
+    Answer answer;
+    Request request{.prompt_ids = FakePrompt(3, 50), .max_new_tokens = 101};
+    const std::vector<int32_t> expected = runner.Reference(request, 101);
+    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+    engine->RunUntilIdle();
+    EXPECT_EQ(answer.ids, expected);
+    EXPECT_EQ(runner.incomplete_draft_reads, 0);
+    // The first token comes from prefill; then one token a step, or four.
+    EXPECT_EQ(runner.n_steps, mode == DraftMode::kOff ? 101 : 1 + 25);
+    EXPECT_EQ(answer.outcome.usage.accepted_tokens, mode == DraftMode::kOff ? 0 : 75);
+    ExpectSound(runner, *engine);
+  }
+}
+
+TEST(Engine, TiesBreakToTheLowestIdWithAndWithoutDrafts) {
+  for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
+    FakeRunner runner({.draft_accuracy_percent = 50, .logit_levels = 2});  // nearly every row is full of ties
+    auto engine = MakeEngine(runner, {.drafts = {.mode = mode}});
+    Answer answer;
+    Request request{.prompt_ids = FakePrompt(3, 20), .max_new_tokens = 60};
+    const std::vector<int32_t> expected = runner.Reference(request, 60);
+    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+    engine->RunUntilIdle();
+    EXPECT_EQ(answer.ids, expected);
+  }
+}
+
+TEST(Engine, RefusesWhatCanNeverRun) {
+  FakeRunner runner({.max_context_tokens = 100, .n_blocks = 4});
+  auto engine = MakeEngine(runner, {.max_waiting = 2});
+  const auto message = [&](Request request) {
+    const Result<RequestId> id = engine->Submit(std::move(request));
+    return id.ok() ? std::string("accepted") : id.error().message;
+  };
+  EXPECT_THAT(message({}), HasSubstr("the prompt is empty"));
+  EXPECT_THAT(message({.prompt_ids = FakePrompt(1, 100)}), HasSubstr("the prompt has 100 tokens, but the model's context holds 100"));
+  EXPECT_THAT(message({.prompt_ids = FakePrompt(1, 64)}), HasSubstr("the prompt has 64 tokens, but the cache was made for 64"));
+  EXPECT_THAT(message({.prompt_ids = {1, 97}}), HasSubstr("token 97, which does not exist"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .positions = {{0, 0, 0}, {1, 1, 1}}}), HasSubstr("1 tokens but 2 positions"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.temperature = -1}}), HasSubstr("temperature"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.top_p = std::numeric_limits<float>::quiet_NaN()}}), HasSubstr("top_p"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.logit_bias = {{-1, 0.0f}}}}), HasSubstr("logit_bias"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .max_new_tokens = 0}), HasSubstr("max_new_tokens"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .stop_strings = {"x"}}), HasSubstr("stop strings need"));
+  Request request;
+  AddFakeText(request, 1, 3);
+  AddFakeImage(request, 1, 4, 4);
+  request.images[0].first_token = 2;
+  EXPECT_THAT(message(std::move(request)), HasSubstr("does not stand on image placeholders"));
+  EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
+  EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
+  EXPECT_THAT(message({.prompt_ids = {1}}), HasSubstr("the queue is full (2 requests are waiting)"));
+  engine->RunUntilIdle();
+  EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
+}
+
+TEST(Engine, StopsAtTheCachesEnd) {
+  FakeRunner runner({.n_blocks = 4});
+  auto engine = MakeEngine(runner);
+  Answer answer;
+  Request request{.prompt_ids = FakePrompt(1, 50), .max_new_tokens = 1000};
+  const std::vector<int32_t> expected = runner.Reference(request, 14);
+  ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(answer.ids, expected);
+  EXPECT_EQ(answer.outcome.reason, FinishReason::kLength);
+  ExpectSound(runner, *engine);
+}
+
+TEST(Engine, StopStringAcrossTokensInsideAnAcceptedRun) {
+  FakeRunner runner({});
+  auto engine = MakeEngine(runner, {.token_bytes = NumberedBytes(97)});
+  Request request{.prompt_ids = FakePrompt(8, 20), .max_new_tokens = 60};
+  const std::vector<int32_t> reference = runner.Reference(request, 60);
+  // From the middle of token 10 to the middle of token 12.
+  std::string text, before;
+  for (size_t i = 0; i < 13; ++i) {
+    if (i == 10) before = text + "a";
+    text += NameOf(reference[i]);
+  }
+  request.stop_strings = {text.substr(before.size(), text.size() - before.size() - 1)};
+  ASSERT_EQ(text.find(request.stop_strings[0]), before.size());
+  Answer answer;
+  ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(answer.text, before);
+  EXPECT_EQ(answer.outcome.reason, FinishReason::kStopString);
+  EXPECT_EQ(answer.outcome.stop_string, text.substr(before.size(), text.size() - before.size() - 1));
+  EXPECT_EQ(answer.outcome.usage.completion_tokens, 13);
+  ExpectSound(runner, *engine);
+}
+
+TEST(Engine, HeldTokensComeOutAtTheEnd) {
+  FakeRunner runner({});
+  auto engine = MakeEngine(runner, {.token_bytes = NumberedBytes(97)});
+  Request request{.prompt_ids = FakePrompt(8, 20), .max_new_tokens = 10};
+  const std::vector<int32_t> reference = runner.Reference(request, 10);
+  request.stop_strings = {NameOf(reference[9]).append("zzz")};  // the last token may begin it
+  Answer answer;
+  ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(answer.ids, reference);
+}
+
+TEST(Engine, LoopEndsTheRequestAndSaysWhatToCut) {
+  FakeRunner runner({});
+  runner.on_logits = [](const StepBatch&, MutMatrix logits) {
+    for (int64_t r = 0; r < logits.rows; ++r) logits.row(r)[33] = 100;
+  };
+  auto engine = MakeEngine(runner);
+  Answer answer;
+  ASSERT_TRUE(engine->Submit(Watched({.prompt_ids = FakePrompt(1, 9), .max_new_tokens = 900}, answer)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(answer.outcome.reason, FinishReason::kLoop);
+  EXPECT_EQ(answer.ids.size(), 384u);
+  EXPECT_EQ(answer.outcome.trailing_repeat_tokens, 383);
+}
+
+TEST(Engine, AFailingStepFailsItsCulpritAlone) {
+  FakeRunner runner({});
+  runner.on_step = [](const StepBatch& batch) -> Status {
+    for (const int32_t id : batch.tokens) {
+      if (id == 7) return Error{ErrorCode::kInternal, "token 7 breaks this model"};
+    }
+    return OkStatus();
+  };
+  // Without drafts: a drafted 7 would be another request's, for the model alone decides what it drafts.
+  auto engine = MakeEngine(runner, {.drafts = {.mode = DraftMode::kOff}});
+  std::vector<Answer> answers(4);
+  std::vector<std::vector<int32_t>> expected;
+  for (size_t i = 0; i < 4; ++i) {
+    Request request{.prompt_ids = FakePrompt(i, 20), .max_new_tokens = 20};
+    if (i == 2) request.prompt_ids[5] = 7;
+    request.sampling.logit_bias = {{7, -100.0f}};
+    expected.push_back(runner.Reference(request, 20));
+    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[i])).ok());
+  }
+  engine->RunUntilIdle();
+  for (size_t i = 0; i < 4; ++i) {
+    if (i == 2) {
+      EXPECT_EQ(answers[i].outcome.reason, FinishReason::kError);
+      EXPECT_EQ(answers[i].outcome.error->message, "token 7 breaks this model");
+    } else if (std::find(expected[i].begin(), expected[i].end(), 7) == expected[i].end()) {
+      EXPECT_EQ(answers[i].ids, expected[i]) << i;
+      EXPECT_EQ(answers[i].outcome.reason, FinishReason::kLength) << i;
+    }
+  }
+  EXPECT_EQ(engine->stats().failed, 1);
+  ExpectSound(runner, *engine);
+}
+
+TEST(Engine, NanLogitsFailTheirRequestAlone) {
+  FakeRunner runner({});
+  runner.on_logits = [](const StepBatch& batch, MutMatrix logits) {
+    // The first logits of the prompt that begins with token 11.
+    if (batch.tokens[0] == 11 && batch.sequences[0].start == 0) logits.row(0)[3] = std::numeric_limits<float>::quiet_NaN();
+  };
+  auto engine = MakeEngine(runner);
+  Answer bad, good;
+  Request request{.prompt_ids = FakePrompt(1, 20), .max_new_tokens = 5};
+  request.prompt_ids[0] = 11;
+  ASSERT_TRUE(engine->Submit(Watched(std::move(request), bad)).ok());
+  request = {.prompt_ids = FakePrompt(2, 20), .max_new_tokens = 5};
+  ASSERT_TRUE(engine->Submit(Watched(std::move(request), good)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(bad.outcome.reason, FinishReason::kError);
+  EXPECT_THAT(bad.outcome.error->message, HasSubstr("NaN"));
+  EXPECT_EQ(good.outcome.reason, FinishReason::kLength);
+  ExpectSound(runner, *engine);
+}
+
+TEST(Engine, AFailingPictureFailsItsRequestAlone) {
+  FakeRunner runner({});
+  Hash128 broken;
+  runner.on_encode = [&](const ImageInput& image) -> Status {
+    return image.hash == broken ? Status(Error{ErrorCode::kInternal, "cannot see"}) : OkStatus();
+  };
+  auto engine = MakeEngine(runner);
+  std::vector<Answer> answers(3);
+  for (size_t i = 0; i < 3; ++i) {
+    Request request{.max_new_tokens = 5};
+    AddFakeText(request, i, 4);
+    AddFakeImage(request, i, 4, 6);
+    if (i == 1) broken = request.images[0].hash;
+    AddFakeText(request, i, 4);
+    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[i])).ok());
+  }
+  engine->RunUntilIdle();
+  EXPECT_EQ(answers[0].outcome.reason, FinishReason::kLength);
+  EXPECT_EQ(answers[1].outcome.reason, FinishReason::kError);
+  EXPECT_EQ(answers[1].outcome.error->message, "while encoding a picture: cannot see");
+  EXPECT_EQ(answers[2].outcome.reason, FinishReason::kLength);
+  ExpectSound(runner, *engine);
+}
+
+TEST(Engine, AFailingDraftLayerCostsNothingButTime) {
+  FakeRunner runner({});
+  int n = 0;
+  runner.on_draft = [&](const DraftBatch&) -> Status {
+    return ++n > 3 ? Status(Error{ErrorCode::kInternal, "broken"}) : OkStatus();
+  };
+  auto engine = MakeEngine(runner);
+  Answer answer;
+  Request request{.prompt_ids = FakePrompt(1, 20), .max_new_tokens = 30};
+  const std::vector<int32_t> expected = runner.Reference(request, 30);
+  ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(answer.ids, expected);
+  EXPECT_EQ(engine->stats().draft_errors, 1);
+}
+
+TEST(Engine, CallbackErrorsAndExceptionsEndTheirRequestAlone) {
+  FakeRunner runner({});
+  auto engine = MakeEngine(runner);
+  std::vector<Answer> answers(3);
+  for (size_t i = 0; i < 3; ++i) {
+    Request request = Watched({.prompt_ids = FakePrompt(i, 5), .max_new_tokens = 10}, answers[i]);
+    if (i == 0) request.on_token = [](const TokenEvent&) -> Status { return Error{ErrorCode::kIo, "the pipe is closed"}; };
+    if (i == 1) request.on_token = [](const TokenEvent&) -> Status { throw std::runtime_error("oops"); };
+    ASSERT_TRUE(engine->Submit(std::move(request)).ok());
+  }
+  engine->RunUntilIdle();
+  EXPECT_EQ(answers[0].outcome.error->message, "the pipe is closed");
+  EXPECT_EQ(answers[1].outcome.error->message, "the token callback failed: oops");
+  EXPECT_EQ(answers[2].outcome.reason, FinishReason::kLength);
+  ExpectSound(runner, *engine);
+}
+
+TEST(Engine, CancelFromACallbackAndSubmitFromOnDone) {
+  FakeRunner runner({});
+  auto engine = MakeEngine(runner, {.drafts = {.mode = DraftMode::kOff}});
+  Answer first, second;
+  RequestId id = 0;
+  Request request = Watched({.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 500}, first);
+  request.on_token = [&](const TokenEvent& event) {
+    first.ids.push_back(event.id);
+    if (event.index == 2) engine->Cancel(id);
+    return OkStatus();
+  };
+  request.on_done = [&](const Outcome& outcome) {
+    first.outcome = outcome;
+    EXPECT_TRUE(engine->Submit(Watched({.prompt_ids = FakePrompt(2, 5), .max_new_tokens = 5}, second)).ok());
+  };
+  id = *engine->Submit(std::move(request));
+  engine->Cancel(12345);  // nobody
+  engine->RunUntilIdle();
+  EXPECT_EQ(first.outcome.reason, FinishReason::kCancelled);
+  EXPECT_EQ(first.ids.size(), 3u);
+  EXPECT_EQ(second.outcome.reason, FinishReason::kLength);
+  ExpectSound(runner, *engine);
+}
+
+TEST(Engine, DeadlineEndsRunningAndWaitingRequests) {
+  FakeRunner runner({});
+  runner.on_step = [](const StepBatch&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return OkStatus();
+  };
+  auto engine = MakeEngine(runner, {.scheduler = {.max_running = 1}});
+  std::vector<Answer> answers(2);
+  for (Answer& answer : answers) {
+    Request request{.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 1000};
+    request.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+    request.loop_guard.mode = LoopGuardOptions::Mode::kOff;
+    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+  }
+  engine->RunUntilIdle();
+  for (const Answer& answer : answers) EXPECT_EQ(answer.outcome.reason, FinishReason::kDeadline);
+  EXPECT_TRUE(answers[1].ids.empty());
+  ExpectSound(runner, *engine);
+}
+
+// Allows every id but the one that was last accepted, and, so that drafts are put to the test, no even id after an odd one.
+class Picky : public TokenMask {
+ public:
+  Status Fill(std::span<uint64_t> allowed) override {
+    for (uint64_t& word : allowed) word = last_ % 2 == 0 ? ~0ull : 0xaaaaaaaaaaaaaaaaull;
+    allowed[static_cast<size_t>(last_) / 64] &= ~(1ull << (last_ % 64));
+    return OkStatus();
+  }
+  void Accept(int32_t id) override { last_ = id; }
+
+ private:
+  int32_t last_ = 0;
+};
+
+TEST(Engine, TokenMaskIsTheSameWithDrafts) {
+  std::vector<Answer> answers(2);
+  for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
+    FakeRunner runner({});
+    auto engine = MakeEngine(runner, {.drafts = {.mode = mode}});
+    Request request{.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 60};
+    request.token_mask = std::make_unique<Picky>();
+    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[mode == DraftMode::kOff ? 0 : 1])).ok());
+    engine->RunUntilIdle();
+  }
+  EXPECT_EQ(answers[0].ids.size(), 60u);
+  EXPECT_EQ(answers[0].ids, answers[1].ids);
+  for (size_t i = 1; i < 60; ++i) EXPECT_TRUE(answers[0].ids[i - 1] % 2 == 0 || answers[0].ids[i] % 2 == 1);
+}
+
+TEST(Engine, SamePictureIsEncodedOnce) {
+  FakeRunner runner({});
+  auto engine = MakeEngine(runner, {.prefix_caching = PrefixCaching::kOff});
+  std::vector<Answer> answers(3);
+  for (size_t i = 0; i < 3; ++i) {
+    Request request{.max_new_tokens = 5};
+    AddFakeText(request, i, 4);
+    AddFakeImage(request, 1, 4, 6);
+    AddFakeText(request, i, 4);
+    const std::vector<int32_t> expected = runner.Reference(request, 5);
+    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[i])).ok());
+    if (i == 0) continue;
+    engine->RunUntilIdle();  // the first two in one step, the third later
+    EXPECT_EQ(answers[i].ids, expected);
+  }
+  EXPECT_EQ(runner.n_encoded, 1);
+}
+
+TEST(Engine, AutoModeTurnsDraftsOffWhenTheyDoNotPay) {
+  // A clock that only the model moves: a step costs 10, a draft pass 1000.
+  FakeRunner runner({.max_context_tokens = 4096, .draft_accuracy_percent = 30});
+  double now = 0;
+  runner.on_step = [&](const StepBatch&) {
+    now += 10;
+    return OkStatus();
+  };
+  runner.on_draft = [&](const DraftBatch&) {
+    now += 1000;
+    return OkStatus();
+  };
+  auto engine = MakeEngine(runner, {.drafts = {.mode = DraftMode::kAuto}, .clock_s = [&] { return now; }});
+  Answer answer;
+  Request request{.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 300};
+  const std::vector<int32_t> expected = runner.Reference(request, 300);
+  ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(answer.ids, expected);
+  EXPECT_LT(runner.n_draft_calls, 60);  // the first attempts
+  EXPECT_EQ(answer.outcome.reason, FinishReason::kLength);
 }
 
 }  // namespace

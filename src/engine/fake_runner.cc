@@ -169,6 +169,7 @@ Result<StepLogits> FakeRunner::Step(const StepBatch& batch) {
   for (size_t i = 0; i < batch.logit_rows.size(); ++i) {
     Logits(hidden_[static_cast<size_t>(batch.logit_rows[i])], logits_.row(static_cast<int64_t>(i)));
   }
+  if (on_logits) on_logits(batch, logits_.view());
   return StepLogits{logits_.view().Rows(0, static_cast<int64_t>(batch.logit_rows.size()))};
 }
 

@@ -51,6 +51,7 @@ class FakeRunner : public ModelRunner {
   std::function<Status(const StepBatch&)> on_step;
   std::function<Status(const ImageInput&)> on_encode;
   std::function<Status(const DraftBatch&)> on_draft;
+  std::function<void(const StepBatch&, MutMatrix)> on_logits;  // after it: may spoil them
 
   std::vector<std::string> violations;
   int64_t n_steps = 0, n_encoded = 0, n_draft_calls = 0;
