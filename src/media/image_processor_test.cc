@@ -84,7 +84,9 @@ TEST(SmartResize, RefusesExtremes) {
 
 TEST(Preprocess, EqualsHuggingFacePilBackend) {
   ThreadPool pool(2);
-  for (const auto& c : Goldens()["pixel_values"]) {
+  const auto cases = Goldens()["pixel_values"];  // a temporary would end before the loop
+  ASSERT_GE(cases.size(), 10u);
+  for (const auto& c : cases) {
     SCOPED_TRACE(c.dump());
     const Image image = TestPattern(c["width"], c["height"], c["seed"]);
     auto patches = Preprocess(image, GlmOcr(), &pool);

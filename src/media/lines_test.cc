@@ -23,7 +23,8 @@ Image LoadPage(const std::string& file) {
 }
 
 nlohmann::json Expected(const std::string& file) {
-  for (const auto& page : nlohmann::json::parse(*ReadFile(kDir + "lines.json", 1 << 20))) {
+  const auto pages = nlohmann::json::parse(*ReadFile(kDir + "lines.json", 1 << 20));
+  for (const auto& page : pages) {
     if (page["file"] == file) return page;
   }
   return {};
