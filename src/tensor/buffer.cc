@@ -46,6 +46,12 @@ Result<Buffer> Buffer::Allocate(size_t size_bytes, std::string_view what) {
   return buffer;
 }
 
+Result<Buffer> Buffer::AllocateZeroed(size_t size_bytes, std::string_view what) {
+  GLM_ASSIGN(Buffer buffer, Allocate(size_bytes, what));
+  if (size_bytes > 0 && size_bytes < kMapBytes) std::memset(buffer.data_, 0, size_bytes);  // fresh mappings are zero already
+  return buffer;
+}
+
 Buffer::Buffer(size_t size_bytes) { GLM_CHECK(TryAllocate(size_bytes)); }
 
 Buffer::Buffer(Buffer&& other) noexcept

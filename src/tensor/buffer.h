@@ -19,6 +19,8 @@ class Buffer {
   Buffer() = default;
   // kResourceExhausted, naming `what`, when the system has not that much memory.
   static Result<Buffer> Allocate(size_t size_bytes, std::string_view what);
+  // The same, all bytes zero; large ones cost no time or resident memory until they are touched.
+  static Result<Buffer> AllocateZeroed(size_t size_bytes, std::string_view what);
   // For small or already-budgeted sizes: running out is a broken invariant.
   explicit Buffer(size_t size_bytes);
   Buffer(Buffer&& other) noexcept;

@@ -1,0 +1,67 @@
+# Thin names over CMake presets (CMakePresets.json) and scripts/. `make` prints the list.
+# `make demo` and `make test` are all that a fresh Debian 12 or Ubuntu 24.04 needs: they install their system packages.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test install bench fuzz parity asan tsan format lint cross-aarch64 clean
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+MODEL ?= models/starter
+FULL ?= 0
+
+help: ## print this list
+	@echo "glm-ocr.cpp: make TARGET"; echo
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install the system packages that building and testing need (root or sudo)
+	@scripts/install_deps.sh test
+
+build: ## build everything, Release, into build/release
+	@scripts/install_deps.sh test
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+
+demo: ## install what it needs, build, and read samples/page.png with the bundled model
+	@scripts/install_deps.sh build
+	@scripts/demo.sh "$(MODEL)" "$(JOBS)"
+
+test: build ## install what it needs, build everything, run every test
+	@ctest --preset release -j $(JOBS)
+
+install: ## build and install program, library and headers (PREFIX=/usr/local DESTDIR=)
+	@scripts/install_deps.sh build
+	@cmake --preset release -DGLMOCR_TESTS=OFF -B build/install -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
+	@cmake --build build/install -j $(JOBS)
+	@DESTDIR="$(DESTDIR)" cmake --install build/install --strip
+
+bench: build ## run the benchmarks against this machine's own peaks
+	@scripts/bench.sh build/release "$(MODEL)"
+
+fuzz: ## fuzz every parser from its seed corpus (FUZZ_SECONDS=60 for each)
+	@scripts/install_deps.sh fuzz
+	@scripts/fuzz.sh "$(FUZZ_SECONDS)" "$(JOBS)"
+
+parity: build ## compare with transformers, intermediate by intermediate (FULL=1: the published sizes)
+	@scripts/install_deps.sh parity
+	@scripts/parity.sh build/release "$(FULL)"
+
+asan tsan: ## build and run the unit tests under AddressSanitizer + UBSan, or ThreadSanitizer
+	@scripts/install_deps.sh test
+	@cmake --preset $@ >/dev/null && cmake --build --preset $@ -j $(JOBS) && ctest --preset $@ -j $(JOBS)
+
+cross-aarch64: ## compile base, tensor and kernels for 64-bit Arm (compile only)
+	@scripts/install_deps.sh cross
+	@cmake --preset cross-aarch64 >/dev/null && cmake --build --preset cross-aarch64 -j $(JOBS)
+
+format: ## rewrite our C++ with clang-format
+	@scripts/install_deps.sh lint
+	@scripts/lint.sh --fix-format
+
+lint: ## clang-format check, include order, repository rules, clang-tidy (BASE=rev: only files changed since)
+	@scripts/install_deps.sh lint
+	@scripts/lint.sh $(if $(BASE),--since $(BASE))
+
+clean: ## delete build/
+	@rm -rf build

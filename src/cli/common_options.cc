@@ -1,0 +1,73 @@
+#include "cli/common_options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "base/file.h"
+
+namespace glmocr::cli {
+namespace fs = std::filesystem;
+
+namespace {
+constexpr size_t kMaxInputBytes = size_t{1} << 30;
+}
+
+void ModelOptions::Register(CLI::App& app) {
+  app.add_option("-m,--model", model, "Model directory (default: the starter model, which reads printed Latin lines)")
+      ->type_name("DIR");
+  app.add_option("--kernels", kernels, "Instruction set: auto, reference, avx2, avx512, avx512_bf16, ...")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--compute", compute, "Dot products: f32, bf16, or auto (bf16 where the processor multiplies it natively)")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("-j,--threads", threads, "Threads (default: all processors this process may use)")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N");
+  app.add_option("--cache-tokens", cache_tokens, "Capacity of the key/value cache in tokens, all requests together")
+      ->check(CLI::Range(int64_t{64}, int64_t{1} << 24))
+      ->capture_default_str()
+      ->type_name("N");
+}
+
+Result<fs::path> ModelOptions::ModelDir() const {
+  if (model.empty()) return DefaultModelDir();
+  std::error_code ignored;
+  if (!fs::exists(model, ignored)) {
+    return Error{ErrorCode::kNotFound, "model directory '" + model + "' does not exist (check --model)"};
+  }
+  if (!fs::is_directory(model, ignored)) {
+    return Error{ErrorCode::kInvalidArgument, "--model '" + model + "' is not a directory (name the folder that holds config.json)"};
+  }
+  return fs::path(model);
+}
+
+RunnerOptions ModelOptions::ToRunnerOptions() const {
+  RunnerOptions options;
+  options.n_threads = threads;
+  options.kernels = kernels;
+  options.compute = compute == "f32" ? ComputeChoice::kF32 : compute == "bf16" ? ComputeChoice::kBF16 : ComputeChoice::kAuto;
+  options.cache_tokens = cache_tokens;
+  return options;
+}
+
+Result<fs::path> DefaultModelDir() {
+  if (const char* named = std::getenv("GLMOCR_MODEL"); named != nullptr && *named != '\0') return fs::path(named);
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const fs::path installed = program.parent_path().parent_path() / "share" / "glm-ocr" / "models" / "starter";
+    if (fs::exists(installed / "config.json", error)) return installed;
+    for (fs::path dir = program.parent_path(); dir != dir.root_path(); dir = dir.parent_path()) {
+      if (fs::exists(dir / "models" / "starter" / "config.json", error)) return dir / "models" / "starter";
+    }
+  }
+  return Error{ErrorCode::kNotFound,
+               "the starter model was not found beside the program (name a model with --model or the environment variable GLMOCR_MODEL)"};
+}
+
+Result<std::string> ReadInput(const std::string& path) {
+  return path == "-" ? ReadStdin(kMaxInputBytes) : ReadFile(path, kMaxInputBytes);
+}
+
+}  // namespace glmocr::cli

@@ -1,0 +1,80 @@
+// glm-ocr: command line entry. Dispatches to a subcommand and turns its result into an exit code.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+#include "cli/commands.h"
+#include "cli/version.h"
+
+namespace glmocr::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void OnSignal(int signal) {
+  if (interrupted != 0) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+  interrupted = 1;
+}
+
+constexpr const char* kFooter = R"(Examples:
+  glm-ocr parse page.png                         read a page with the starter model, text to the terminal
+  glm-ocr parse scans/*.jpg -o out --format md   one Markdown file per picture
+  glm-ocr parse --model GLM-OCR table.png --task table
+  glm-ocr parse - --format json < page.png       JSON Lines with boxes and per-token confidence
+  glm-ocr inspect GLM-OCR                        what a model directory holds and needs
+  glm-ocr bench --random glm-ocr-0.9b            speed of the full-size model on this machine
+
+Exit codes: 0 all done; 1 nothing could be done; 2 wrong options; 3 some inputs failed; 130 interrupted.
+Environment: GLMOCR_KERNELS=reference|avx2|avx512|... forces the instruction set.)";
+
+int Main(int argc, char** argv) {
+  CLI::App app{"glm-ocr reads documents: a picture of a page goes in, its text comes out.", "glm-ocr"};
+  app.set_version_flag("--version", std::string("glm-ocr ") + kVersion);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  const std::pair<const char*, Command> commands[] = {{"parse", RegisterParse(app)},
+                                                      {"inspect", RegisterInspect(app)},
+                                                      {"bench", RegisterBench(app)},
+                                                      {"trace", RegisterTrace(app)}};
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stdout);
+    return kExitUsage;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kExitOk : kExitUsage;
+  }
+  std::signal(SIGINT, OnSignal);
+  std::signal(SIGTERM, OnSignal);
+  std::signal(SIGPIPE, SIG_IGN);
+  for (const auto& [name, run] : commands) {
+    if (app.got_subcommand(name)) return run();
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+
+int Fail(const Error& error) {
+  std::fprintf(stderr, "glm-ocr: %s\n", error.message.c_str());
+  return kExitFailed;
+}
+
+bool Interrupted() { return interrupted != 0; }
+
+}  // namespace glmocr::cli
+
+int main(int argc, char** argv) {
+  try {
+    return glmocr::cli::Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("glm-ocr: out of memory (use a smaller model, fewer inputs at once or a smaller --cache-tokens)\n", stderr);
+    return glmocr::cli::kExitFailed;
+  }
+}

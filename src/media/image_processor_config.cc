@@ -1,0 +1,127 @@
+// ImageProcessorConfig::FromJson.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "media/image_processor.h"
+
+namespace glmocr {
+namespace {
+
+using Json = nlohmann::json;
+
+enum class Presence { kOptional, kRequired };
+
+// Reads fields of one JSON object; the first problem sticks and names the field.
+class Fields {
+ public:
+  Fields(const Json& object, std::string_view name, std::string prefix = "")
+      : object_(object), name_(name), prefix_(std::move(prefix)) {}
+
+  const Status& status() const { return status_; }
+
+  const Json* Find(const char* key, Presence presence) {
+    auto it = object_.find(key);
+    if (it != object_.end() && !it->is_null()) return &*it;
+    if (presence == Presence::kRequired) Problem(key, "is missing");
+    return nullptr;
+  }
+
+  void Flag(const char* key, bool& out) {
+    const Json* v = Find(key, Presence::kOptional);
+    if (v == nullptr) return;
+    if (!v->is_boolean()) return Problem(key, "must be true or false");
+    out = v->get<bool>();
+  }
+
+  template <typename Int>
+  void Count(const char* key, Int& out, int64_t most, Presence presence = Presence::kOptional) {
+    const Json* v = Find(key, presence);
+    if (v == nullptr) return;
+    // A float such as 12544.0 is not accepted: these are pixel counts.
+    if (!v->is_number_integer() || v->get<double>() < 1 || v->get<double>() > static_cast<double>(most)) {
+      return Problem(key, fmt::format("must be a whole number from 1 to {}", most));
+    }
+    out = v->get<Int>();
+  }
+
+  void Number(const char* key, double& out) {
+    const Json* v = Find(key, Presence::kOptional);
+    if (v == nullptr) return;
+    if (!v->is_number()) return Problem(key, "must be a number");
+    out = v->get<double>();
+  }
+
+  // Three numbers, or one for all three channels.
+  void Channels(const char* key, std::array<double, 3>& out) {
+    const Json* v = Find(key, Presence::kOptional);
+    if (v == nullptr) return;
+    if (v->is_number()) return out.fill(v->get<double>());
+    if (!v->is_array() || v->size() != 3) return Problem(key, "must be a list of three numbers");
+    for (size_t c = 0; c < 3; ++c) {
+      if (!(*v)[c].is_number()) return Problem(key, "must be a list of three numbers");
+      out[c] = (*v)[c].get<double>();
+    }
+  }
+
+  void Problem(const char* key, std::string_view what, ErrorCode code = ErrorCode::kCorrupt) {
+    if (status_.ok()) {
+      status_ = Error{code, fmt::format("'{}': field \"{}{}\" {}", name_, prefix_, key, what)};
+    }
+  }
+
+ private:
+  const Json& object_;
+  std::string_view name_;
+  std::string prefix_;
+  Status status_;
+};
+
+constexpr int64_t kMostArea = int64_t{1} << 40;
+
+}  // namespace
+
+Result<ImageProcessorConfig> ImageProcessorConfig::FromJson(std::string_view json,
+                                                            std::string_view name) {
+  const Json root = Json::parse(json, nullptr, false);
+  if (!root.is_object()) {
+    return Error{ErrorCode::kCorrupt,
+                 fmt::format("'{}': not a JSON object; is this a preprocessor_config.json?", name)};
+  }
+  ImageProcessorConfig config;
+  Fields fields(root, name);
+  if (const Json* size = fields.Find("size", Presence::kRequired)) {
+    if (!size->is_object()) {
+      fields.Problem("size", "must be an object with shortest_edge and longest_edge");
+    } else {
+      Fields areas(*size, name, "size.");
+      areas.Count("shortest_edge", config.shortest_edge, kMostArea, Presence::kRequired);
+      areas.Count("longest_edge", config.longest_edge, kMostArea, Presence::kRequired);
+      GLM_RETURN_IF_ERROR(areas.status());
+      if (config.shortest_edge > config.longest_edge) {
+        fields.Problem("size", "has a shortest_edge above its longest_edge");
+      }
+    }
+  }
+  fields.Count("patch_size", config.patch_size, 1024, Presence::kRequired);
+  fields.Count("temporal_patch_size", config.temporal_patch_size, 64);
+  fields.Count("merge_size", config.merge_size, 64);
+  fields.Flag("do_resize", config.do_resize);
+  fields.Flag("do_rescale", config.do_rescale);
+  fields.Flag("do_normalize", config.do_normalize);
+  fields.Number("rescale_factor", config.rescale_factor);
+  fields.Channels("image_mean", config.image_mean);
+  fields.Channels("image_std", config.image_std);
+  for (double v : config.image_std) {
+    if (static_cast<float>(v) == 0.0f) fields.Problem("image_std", "must not hold zeros");
+  }
+  int resample = 3;
+  fields.Count("resample", resample, 100);
+  if (resample != 3) {  // PIL.Image.BICUBIC
+    fields.Problem("resample", "names a filter other than bicubic (3)", ErrorCode::kUnsupported);
+  }
+  GLM_RETURN_IF_ERROR(fields.status());
+  return config;
+}
+
+}  // namespace glmocr

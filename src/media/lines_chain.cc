@@ -1,0 +1,291 @@
+// Components to chains: neighbours of similar height side by side belong to one line.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "media/lines_internal.h"
+
+namespace glmocr::lines {
+namespace {
+
+// What a chain may do, as multiples of letter heights or of the font size. A letter is 0.5 (x) to 0.95 (brackets) of the
+// font size high, a space about 0.3 wide, justified ones up to 1; columns are rarely closer than 1.5.
+constexpr double kLeastOverlap = 0.4;    // of the lower letter, vertically
+constexpr double kMostHeightRatio = 2.6;
+constexpr double kMostGap = 1.7;         // of the higher letter's height, horizontally
+constexpr double kSmall = 0.45;          // below this part of the typical height: punctuation, dots, accents
+constexpr double kSpeck = 0.1;           // of the typical height: dirt
+constexpr double kReachUp = 1.0;         // of the font size: a line's accents above its baseline, its commas below
+constexpr double kReachDown = 0.3;
+constexpr double kHuge = 6;              // of the typical height: no letter
+
+double Percentile(std::vector<double>& v, double p) {
+  const auto at = static_cast<size_t>(std::min<double>(p * static_cast<double>(v.size()),
+                                                       static_cast<double>(v.size() - 1)));
+  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(at), v.end());
+  return v[at];
+}
+
+int VerticalOverlap(const Box& a, const Box& b) {
+  return std::min(a.bottom(), b.bottom()) - std::max(a.y, b.y);
+}
+
+// Horizontal distance, negative when they overlap.
+int HorizontalGap(const Box& a, const Box& b) {
+  return std::max(a.x, b.x) - std::min(a.right(), b.right());
+}
+
+class Sets {
+ public:
+  explicit Sets(size_t n) : parent_(n) { std::iota(parent_.begin(), parent_.end(), 0); }
+  int Find(int i) {
+    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
+    return i;
+  }
+  void Join(int a, int b) { parent_[Find(a)] = Find(b); }
+
+ private:
+  std::vector<int> parent_;
+};
+
+// Boxes in horizontal bands of one unit each, so that neighbours are found without looking at the whole page.
+class Bands {
+ public:
+  Bands(const std::vector<Box>& boxes, double unit) : unit_(std::max(1.0, unit)) {
+    int bottom = 1;
+    for (const Box& b : boxes) bottom = std::max(bottom, b.bottom());
+    bands_.resize(static_cast<size_t>(bottom / unit_) + 2);
+    for (size_t i = 0; i < boxes.size(); ++i) {  // boxes are sorted by x, and so is every band
+      for (size_t k = Band(boxes[i].y); k <= Band(boxes[i].bottom()); ++k) {
+        bands_[k].push_back(static_cast<int>(i));
+      }
+    }
+  }
+  size_t Band(int y) const { return static_cast<size_t>(std::max(0, y) / unit_); }
+  const std::vector<int>& operator[](size_t k) const { return bands_[k]; }
+
+ private:
+  double unit_;
+  std::vector<std::vector<int>> bands_;
+};
+
+bool Fit(const Box& a, const Box& b) {
+  const int low = std::min(a.height, b.height), high = std::max(a.height, b.height);
+  return VerticalOverlap(a, b) >= kLeastOverlap * low && high <= kMostHeightRatio * low &&
+         HorizontalGap(a, b) <= kMostGap * high;
+}
+
+// Each letter joins its nearest fitting neighbour to the right.
+std::vector<Chain> JoinNeighbours(const std::vector<Box>& letters, double unit) {
+  Sets sets(letters.size());
+  const Bands bands(letters, unit);
+  for (size_t i = 0; i < letters.size(); ++i) {
+    const Box& a = letters[i];
+    int best = -1;
+    double nearest = 1e30;
+    for (size_t k = bands.Band(a.y); k <= bands.Band(a.bottom()); ++k) {
+      const auto& band = bands[k];
+      auto at = std::upper_bound(band.begin(), band.end(), static_cast<int>(i));
+      for (; at != band.end(); ++at) {
+        const Box& b = letters[*at];
+        if (b.x - a.right() > kMostGap * kMostHeightRatio * a.height || b.x - a.right() >= nearest) break;
+        if (!Fit(a, b)) continue;
+        nearest = std::max(0, b.x - a.right());
+        best = *at;
+      }
+    }
+    if (best >= 0) sets.Join(static_cast<int>(i), best);
+  }
+  std::vector<int> chain_of(letters.size(), -1);
+  std::vector<Chain> chains;
+  for (size_t i = 0; i < letters.size(); ++i) {
+    int& index = chain_of[sets.Find(static_cast<int>(i))];
+    if (index < 0) {
+      index = static_cast<int>(chains.size());
+      chains.emplace_back();
+    }
+    chains[index].parts.push_back(letters[i]);
+  }
+  return chains;
+}
+
+// Dots, accents, quotes, dashes: to the chain in whose band they lie, the nearest first. Chains grow on the way, so that
+// a row of dots is followed to its end.
+void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains) {
+  std::sort(small.begin(), small.end(), [](const Box& a, const Box& b) { return a.x < b.x; });
+  // Chains by the bands of height `unit` that they reach, so that a mark looks at a few only.
+  std::vector<std::vector<int>> bands;
+  for (size_t i = 0; i < chains.size(); ++i) {
+    const double top = std::max(0.0, chains[i].baseline - kReachUp * chains[i].font);
+    const auto last = static_cast<size_t>((chains[i].baseline + kReachDown * chains[i].font) / unit);
+    if (bands.size() <= last) bands.resize(last + 1);
+    for (auto k = static_cast<size_t>(top / unit); k <= last; ++k) bands[k].push_back(static_cast<int>(i));
+  }
+  for (const Box& s : small) {
+    const double cy = s.y + s.height / 2.0;
+    const auto band = static_cast<size_t>(cy / unit);
+    if (band >= bands.size()) continue;
+    Chain* best = nullptr;
+    double nearest = 1e30;
+    for (int i : bands[band]) {
+      Chain& c = chains[i];
+      if (cy < c.baseline - kReachUp * c.font || cy > c.baseline + kReachDown * c.font) continue;
+      if (s.height > 1.3 * c.font) continue;
+      // A full stop is a tenth of the font size wide and high, a dash thinner but longer. Less is dirt.
+      if (std::min(s.width, s.height) < 0.06 * c.font ||
+          std::max(s.width, s.height) < 0.1 * c.font) {
+        continue;
+      }
+      const int gap = std::max(0, HorizontalGap(s, c.box));
+      if (gap > 0.9 * c.font) continue;
+      // Between two lines the nearer one wins, measured from the middle of its letters.
+      const double distance = gap + std::fabs(cy - (c.baseline - 0.3 * c.font));
+      if (distance < nearest) {
+        nearest = distance;
+        best = &c;
+      }
+    }
+    if (best == nullptr) continue;
+    best->parts.push_back(s);
+    best->box = Union(best->box, s);
+  }
+}
+
+// Parts of one line that chaining left apart: same baseline and size, close together or one over the other.
+void MergeChains(std::vector<Chain>& chains) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    std::sort(chains.begin(), chains.end(),
+              [](const Chain& a, const Chain& b) { return a.box.x < b.box.x; });
+    for (size_t i = 0; i < chains.size(); ++i) {
+      for (size_t j = i + 1; j < chains.size(); ++j) {
+        Chain& a = chains[i];
+        const Chain& b = chains[j];
+        const double font = std::max(a.font, b.font), small = std::min(a.font, b.font);
+        if (b.box.x - a.box.right() > 1.2 * font) break;
+        const int low = std::min(a.box.height, b.box.height);
+        const bool level = std::fabs(a.baseline - b.baseline) < 0.2 * small && font < 1.6 * small;
+        const bool covered = VerticalOverlap(a.box, b.box) > 0.7 * low &&
+                             HorizontalGap(a.box, b.box) < 0.3 * small;
+        if (!level && !covered) continue;
+        a.parts.insert(a.parts.end(), b.parts.begin(), b.parts.end());
+        Measure(a);
+        chains.erase(chains.begin() + static_cast<std::ptrdiff_t>(j));
+        changed = true;
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Box Union(const Box& a, const Box& b) {
+  const int x = std::min(a.x, b.x), y = std::min(a.y, b.y);
+  return {x, y, std::max(a.right(), b.right()) - x, std::max(a.bottom(), b.bottom()) - y};
+}
+
+double TypicalHeight(const std::vector<Box>& components, const LineFinderOptions& options) {
+  std::vector<double> heights;
+  for (const Box& b : components) {
+    if (b.height >= options.min_text_height_px && b.width >= 2 && b.width < 12 * b.height &&
+        b.height < 20 * b.width) {
+      heights.push_back(b.height);
+    }
+  }
+  if (heights.empty()) return 0;
+  // Dots and dirt are many and low, pictures few and high: the middle of what is not far below the upper quarter.
+  const double upper = Percentile(heights, 0.75);
+  std::erase_if(heights, [&](double h) { return h < 0.35 * upper; });
+  return Percentile(heights, 0.5);
+}
+
+void Measure(Chain& chain) {
+  std::sort(chain.parts.begin(), chain.parts.end(),
+            [](const Box& a, const Box& b) { return a.x < b.x || (a.x == b.x && a.y < b.y); });
+  chain.box = chain.parts.front();
+  std::vector<double> heights;
+  for (const Box& p : chain.parts) {
+    chain.box = Union(chain.box, p);
+    heights.push_back(p.height);
+  }
+  const double upper = Percentile(heights, 0.75);
+  std::vector<double> bottoms, tops;
+  for (const Box& p : chain.parts) {
+    if (p.height >= 0.5 * upper) bottoms.push_back(p.bottom());
+  }
+  // Descenders hang below the baseline, nothing of letter size ends above it: a little under the median.
+  chain.baseline = Percentile(bottoms, 0.4);
+  for (const Box& p : chain.parts) {
+    if (p.height >= 0.5 * upper) tops.push_back(chain.baseline - p.y);
+  }
+  const double tall = Percentile(tops, 0.92), middle = Percentile(tops, 0.35);
+  // x-height over cap height is 0.63 to 0.75 in nearly all text fonts.
+  chain.two_heights = tall > 1.22 * middle;
+  if (chain.two_heights) {
+    const double border = (tall + middle) / 2;
+    std::erase_if(tops, [&](double t) { return t < border; });
+    chain.cap = Percentile(tops, 0.5);
+  } else {
+    chain.cap = tall;
+  }
+  chain.cap = std::max(chain.cap, 1.0);
+  chain.font = chain.cap / 0.72;
+}
+
+void SettleFonts(std::vector<Chain>& chains) {
+  for (Chain& c : chains) {
+    if (c.two_heights) continue;
+    // The letters are all x-high (font = 1.42 * as capitals) or all tall; a neighbour in size tells.
+    const double as_capitals = c.cap / 0.72, as_small = c.cap / 0.51;
+    const Chain* near = nullptr;
+    double nearest = 1e30;
+    for (const Chain& other : chains) {
+      if (!other.two_heights) continue;
+      if (other.font < 0.7 * as_capitals || other.font > 1.4 * as_small) continue;
+      const double distance = std::fabs(other.baseline - c.baseline) +
+                              0.2 * std::max(0, HorizontalGap(other.box, c.box));
+      if (distance < nearest) {
+        nearest = distance;
+        near = &other;
+      }
+    }
+    c.font = as_capitals;
+    if (near == nullptr) continue;
+    const bool small = std::fabs(std::log(as_small / near->font)) <
+                       std::fabs(std::log(as_capitals / near->font));
+    if (small) {
+      c.font = as_small;
+      c.cap = 0.72 * as_small;
+    }
+  }
+}
+
+std::vector<Chain> ChainComponents(const std::vector<Box>& components, double unit,
+                                   const LineFinderOptions& options) {
+  std::vector<Box> letters, small;
+  for (const Box& b : components) {
+    if (std::max(b.width, b.height) < std::max(2.0, kSpeck * unit)) continue;
+    if (b.height > kHuge * unit || b.width > 5 * kHuge * unit) continue;
+    const bool letter = b.height >= kSmall * unit && b.height >= options.min_text_height_px &&
+                        b.width < 12 * b.height;
+    (letter ? letters : small).push_back(b);
+  }
+  std::sort(letters.begin(), letters.end(), [](const Box& a, const Box& b) { return a.x < b.x; });
+  std::vector<Chain> chains = JoinNeighbours(letters, unit);
+  for (Chain& c : chains) Measure(c);
+  // A lone mark is a line (a page number) only when it is as high as letters are; else it may be a comma.
+  std::erase_if(chains, [&](const Chain& c) {
+    const bool lone = c.parts.size() == 1 && c.box.height < 0.7 * unit;
+    if (lone) small.push_back(c.parts.front());
+    return lone;
+  });
+  if (static_cast<int64_t>(chains.size()) > int64_t{4} * options.max_lines) return chains;  // noise; refused by the caller
+  AttachSmall(std::move(small), unit, chains);
+  for (Chain& c : chains) Measure(c);
+  MergeChains(chains);
+  SettleFonts(chains);
+  return chains;
+}
+
+}  // namespace glmocr::lines

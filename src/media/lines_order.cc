@@ -1,0 +1,212 @@
+// Reading order: recursive cuts at columns of white space, rows within a column.
+#include <algorithm>
+#include <cmath>
+
+#include "media/lines_internal.h"
+
+namespace glmocr::lines {
+namespace {
+
+using Group = std::vector<Chain>;
+
+double MedianFont(const Group& group) {
+  std::vector<double> fonts;
+  for (const Chain& c : group) fonts.push_back(c.font);
+  std::nth_element(fonts.begin(), fonts.begin() + static_cast<std::ptrdiff_t>(fonts.size() / 2),
+                   fonts.end());
+  return fonts[fonts.size() / 2];
+}
+
+int Width(const Group& group) {
+  Box box = group.front().box;
+  for (const Chain& c : group) box = Union(box, c.box);
+  return box.width;
+}
+
+// How many chains of `b` stand on the same row as one of `a`.
+double AlignedShare(const Group& a, const Group& b) {
+  int n = 0;
+  for (const Chain& c : b) {
+    n += std::any_of(a.begin(), a.end(), [&](const Chain& o) {
+      return std::fabs(o.baseline - c.baseline) < 0.15 * std::max(o.font, c.font);
+    });
+  }
+  return static_cast<double>(n) / static_cast<double>(b.size());
+}
+
+// How much of a column's width its lines take on average: near 1 for running text, low for cells of a table.
+double Fill(const Group& group) {
+  double sum = 0;
+  for (const Chain& c : group) sum += c.box.width;
+  return sum / (static_cast<double>(group.size()) * Width(group));
+}
+
+// Two sides of white space are columns when both are wide and several lines long, and no rows of a table.
+bool AreColumns(const Group& left, const Group& right, double font) {
+  if (left.size() < 2 || right.size() < 2) return false;
+  if (std::min(Width(left), Width(right)) < 5 * font) return false;
+  const bool table = AlignedShare(left, right) > 0.8 && std::min(Fill(left), Fill(right)) < 0.62;
+  return !table;
+}
+
+// The widest fitting vertical white space through the whole group; false when there is none.
+bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = nullptr) {
+  if (group.size() < 4) return false;
+  const double font = MedianFont(group);
+  Group sorted = group;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Chain& a, const Chain& b) { return a.box.x < b.box.x; });
+  std::vector<std::pair<int, size_t>> gaps;  // width, first chain on the right
+  int right_end = sorted.front().box.right();
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    const int gap = sorted[i].box.x - right_end;
+    if (gap >= 0.9 * font) gaps.push_back({gap, i});
+    right_end = std::max(right_end, sorted[i].box.right());
+  }
+  std::sort(gaps.rbegin(), gaps.rend());
+  for (const auto& [gap, at] : gaps) {
+    left->assign(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(at));
+    right->assign(sorted.begin() + static_cast<std::ptrdiff_t>(at), sorted.end());
+    if (!AreColumns(*left, *right, font)) continue;
+    if (gap_px != nullptr) *gap_px = gap;
+    return true;
+  }
+  return false;
+}
+
+// Parts of the group with much white space between them across its full width, wider than that between columns: a footer
+// or a title belongs to no column even where it would fit into one.
+std::vector<Group> SplitBlocks(const Group& group, int column_gap) {
+  const double least = std::max(1.6 * MedianFont(group), 1.2 * column_gap);
+  Group sorted = group;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Chain& a, const Chain& b) { return a.box.y < b.box.y; });
+  std::vector<Group> blocks;
+  int bottom = 0;
+  for (Chain& c : sorted) {
+    if (blocks.empty() || c.box.y - bottom > least) blocks.emplace_back();
+    bottom = std::max(bottom, c.box.bottom());
+    blocks.back().push_back(std::move(c));
+  }
+  return blocks;
+}
+
+// Chains whose baselines are level, top to bottom, each row left to right.
+std::vector<Group> Rows(Group group) {
+  std::sort(group.begin(), group.end(),
+            [](const Chain& a, const Chain& b) { return a.baseline < b.baseline; });
+  std::vector<Group> rows;
+  for (Chain& c : group) {
+    const bool level = !rows.empty() && std::fabs(rows.back().front().baseline - c.baseline) <
+                                            0.3 * std::min(rows.back().front().font, c.font);
+    // Chains over each other are two lines, however close their baselines.
+    const bool free = level && std::none_of(rows.back().begin(), rows.back().end(), [&](const Chain& o) {
+                        return o.box.x < c.box.right() && c.box.x < o.box.right();
+                      });
+    if (!free) rows.emplace_back();
+    rows.back().push_back(std::move(c));
+  }
+  for (Group& row : rows) {
+    std::sort(row.begin(), row.end(),
+              [](const Chain& a, const Chain& b) { return a.box.x < b.box.x; });
+  }
+  return rows;
+}
+
+Chain Merge(Group row) {
+  Chain all = std::move(row.front());
+  const double font = all.font, cap = all.cap;
+  double most_font = font, most_cap = cap;
+  for (size_t i = 1; i < row.size(); ++i) {
+    all.parts.insert(all.parts.end(), row[i].parts.begin(), row[i].parts.end());
+    most_font = std::max(most_font, row[i].font);
+    most_cap = std::max(most_cap, row[i].cap);
+  }
+  if (row.size() > 1) {
+    Measure(all);
+    all.font = most_font;
+    all.cap = most_cap;
+  }
+  return all;
+}
+
+// A run of rows that reads top to bottom; new numbers where the font changes would split paragraphs, so one block.
+void EmitRows(const std::vector<Group>& rows, int* column, std::vector<Chain>* out) {
+  if (rows.empty()) return;
+  for (const Group& row : rows) {
+    out->push_back(Merge(row));
+    out->back().column = *column;
+  }
+  ++*column;
+}
+
+Group Flatten(const std::vector<Group>& rows, size_t begin, size_t end) {
+  Group out;
+  for (size_t i = begin; i < end; ++i) out.insert(out.end(), rows[i].begin(), rows[i].end());
+  return out;
+}
+
+// The end of the longest run of rows from `begin` on that splits into columns, 0 when none does. Long pages are tried in
+// larger steps first.
+size_t LongestSplit(const std::vector<Group>& rows, size_t begin) {
+  constexpr int kMostMisses = 8;  // a short row or two decide nothing
+  Group left, right;
+  size_t best = 0, last = rows.size();
+  for (size_t step = 1 + (rows.size() - begin) / 64;; step = 1) {
+    int misses = 0;
+    for (size_t end = std::max(best + 1, begin + 2); end <= last && misses < kMostMisses; end += step) {
+      if (SplitColumns(Flatten(rows, begin, end), &left, &right)) {
+        best = end;
+        misses = 0;
+      } else {
+        ++misses;
+      }
+    }
+    if (step == 1) return best;
+    last = std::min(rows.size(), std::max(best, begin + 1) + step);
+  }
+}
+
+void Order(const Group& group, int* column, std::vector<Chain>* out) {
+  if (group.empty()) return;
+  Group left, right;
+  int gap = 0;
+  if (SplitColumns(group, &left, &right, &gap)) {
+    const std::vector<Group> blocks = SplitBlocks(group, gap);
+    if (blocks.size() > 1) {
+      for (const Group& block : blocks) Order(block, column, out);
+      return;
+    }
+    Order(left, column, out);
+    Order(right, column, out);
+    return;
+  }
+  // Something crosses the columns (a heading, a footer), or there are none. The longest run of rows that splits is taken
+  // first for every start; rows before it are plain.
+  const std::vector<Group> rows = Rows(group);
+  size_t plain_begin = 0;
+  for (size_t begin = 0; begin < rows.size();) {
+    const size_t best = LongestSplit(rows, begin);
+    if (best == 0 || (begin == 0 && best == rows.size())) {
+      ++begin;
+      continue;
+    }
+    EmitRows({rows.begin() + static_cast<std::ptrdiff_t>(plain_begin),
+              rows.begin() + static_cast<std::ptrdiff_t>(begin)},
+             column, out);
+    Order(Flatten(rows, begin, best), column, out);
+    begin = plain_begin = best;
+  }
+  EmitRows({rows.begin() + static_cast<std::ptrdiff_t>(plain_begin), rows.end()}, column, out);
+}
+
+}  // namespace
+
+std::vector<Chain> OrderChains(std::vector<Chain> chains) {
+  std::vector<Chain> out;
+  int column = 0;
+  Order(chains, &column, &out);
+  return out;
+}
+
+}  // namespace glmocr::lines

@@ -1,0 +1,428 @@
+#include "models/glm_ocr/config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "base/file.h"
+#include "weights/bounded_json.h"
+#include "weights/untrusted_text.h"
+
+namespace glmocr {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr size_t kMaxConfigBytes = size_t{4} << 20;
+constexpr std::string_view kModelType = "glm_ocr";
+constexpr std::string_view kArchitecture = "GlmOcrForConditionalGeneration";
+
+// Sane caps: far above any published model, low enough that products of them cannot overflow 63
+// bits.
+constexpr int64_t kMaxWidth = 1'000'000;
+constexpr int64_t kMaxLayers = 1'000;
+constexpr int64_t kMaxHeads = 4'096;
+constexpr int64_t kMaxHeadDim = 4'096;
+constexpr int64_t kMaxVocab = 16'000'000;
+constexpr int64_t kMaxPositions = int64_t{1} << 30;
+
+// Everything found wrong, in file order, so that one run reports it all.
+class Problems {
+ public:
+  void Corrupt(std::string what) { Add(ErrorCode::kCorrupt, std::move(what)); }
+  void Unsupported(std::string what) { Add(ErrorCode::kUnsupported, std::move(what)); }
+  bool empty() const { return list_.empty(); }
+  Error ToError(std::string_view name) const {
+    const std::string_view remedy = code_ == ErrorCode::kCorrupt
+                                        ? "use the config.json that was published with the weights"
+                                        : "use a GLM-OCR model with the published architecture";
+    return {code_, fmt::format("'{}': {}; {}", name, fmt::join(list_, "; "), remedy)};
+  }
+
+ private:
+  void Add(ErrorCode code, std::string what) {
+    if (list_.empty()) code_ = code;
+    if (list_.size() < 20) list_.push_back(std::move(what));
+  }
+  ErrorCode code_ = ErrorCode::kCorrupt;
+  std::vector<std::string> list_;
+};
+
+const json* Member(const json* object, std::string_view key) {
+  if (object == nullptr || !object->is_object()) return nullptr;
+  const auto at = object->find(key);
+  return at == object->end() || at->is_null() ? nullptr : &*at;
+}
+
+// One place where a field may stand: an object, and how messages call it ("text_config.").
+struct Place {
+  const json* object = nullptr;
+  std::string prefix;
+};
+
+// Reads typed fields that may stand in several places; the first place that has one wins.
+class Fields {
+ public:
+  Fields(std::vector<Place> places, Problems& problems)
+      : places_(std::move(places)), problems_(&problems) {}
+
+  bool Has(std::string_view key) const { return Look(key).first != nullptr; }
+
+  int64_t Int(std::string_view key, int64_t low, int64_t high) const {
+    const auto [value, path] = Require(key);
+    return value == nullptr ? 0 : ToInt(*value, path, low, high);
+  }
+  int64_t IntOr(std::string_view key, int64_t fallback, int64_t low, int64_t high) const {
+    return Has(key) ? Int(key, low, high) : fallback;
+  }
+  double Number(std::string_view key, double above, double high) const {
+    const auto [value, path] = Require(key);
+    if (value == nullptr) return 0;
+    const double number = value->is_number() ? value->get<double>() : std::nan("");
+    if (number > above && number <= high) return number;
+    problems_->Corrupt(fmt::format("{} is {}, which is no number above {} and up to {}", path,
+                                   Show(*value), above, high));
+    return 0;
+  }
+  bool Bool(std::string_view key) const {
+    const auto [value, path] = Require(key);
+    if (value == nullptr) return false;
+    if (value->is_boolean()) return value->get<bool>();
+    problems_->Corrupt(fmt::format("{} is {} instead of true or false", path, Show(*value)));
+    return false;
+  }
+  // Text that must be one of `allowed`, else unsupported.
+  std::string Choice(std::string_view key, const std::vector<std::string_view>& allowed) const {
+    const auto [value, path] = Require(key);
+    if (value == nullptr) return "";
+    if (!value->is_string()) {
+      problems_->Corrupt(fmt::format("{} is {} instead of text", path, Show(*value)));
+      return "";
+    }
+    const std::string& text = value->get_ref<const std::string&>();
+    if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
+      problems_->Unsupported(fmt::format("{} is {}; supported: {}", path, QuoteUntrusted(text),
+                                         fmt::join(allowed, ", ")));
+    }
+    return text;
+  }
+  // A number, or a list of at most `max_count` numbers.
+  std::vector<int64_t> Ints(std::string_view key, size_t max_count, int64_t low,
+                            int64_t high) const {
+    const auto [value, path] = Require(key);
+    if (value == nullptr) return {};
+    if (!value->is_array()) return {ToInt(*value, path, low, high)};
+    if (value->empty() || value->size() > max_count) {
+      problems_->Corrupt(
+          fmt::format("{} has {} entries; 1 to {} are expected", path, value->size(), max_count));
+      return {};
+    }
+    std::vector<int64_t> out;
+    for (const json& item : *value) out.push_back(ToInt(item, path, low, high));
+    return out;
+  }
+
+  std::pair<const json*, std::string> Look(std::string_view key) const {
+    for (const Place& place : places_) {
+      if (const json* value = Member(place.object, key))
+        return {value, place.prefix + std::string(key)};
+    }
+    return {nullptr, places_.front().prefix + std::string(key)};
+  }
+
+ private:
+  static std::string Show(const json& value) {
+    if (value.is_array() || value.is_object()) return value.is_array() ? "a list" : "an object";
+    return QuoteUntrusted(value.dump(-1, ' ', true, json::error_handler_t::replace));
+  }
+  std::pair<const json*, std::string> Require(std::string_view key) const {
+    auto found = Look(key);
+    if (found.first == nullptr) problems_->Corrupt(found.second + " is missing");
+    return found;
+  }
+  int64_t ToInt(const json& value, const std::string& path, int64_t low, int64_t high) const {
+    // Unsigned values above 2^63 - 1 would wrap in get<int64_t>.
+    const bool fits =
+        value.is_number_integer() &&
+        (!value.is_number_unsigned() ||
+         value.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
+    if (fits && value.get<int64_t>() >= low && value.get<int64_t>() <= high)
+      return value.get<int64_t>();
+    problems_->Corrupt(fmt::format("{} is {}, which is no whole number from {} to {}", path,
+                                   Show(value), low, high));
+    return 0;
+  }
+
+  std::vector<Place> places_;
+  Problems* problems_;
+};
+
+void CheckFamily(const json& root, GlmOcrConfig& config, Problems& problems) {
+  const Fields top({{&root, ""}}, problems);
+  const json* architectures = Member(&root, "architectures");
+  if (!top.Has("model_type") && architectures == nullptr) {
+    problems.Corrupt("model_type is missing");
+    return;
+  }
+  config.model_type =
+      top.Has("model_type") ? top.Choice("model_type", {kModelType}) : std::string(kModelType);
+  config.architecture = kArchitecture;
+  if (architectures == nullptr) return;
+  const bool listed =
+      architectures->is_array() &&
+      std::any_of(architectures->begin(), architectures->end(),
+                  [](const json& item) { return item.is_string() && item == kArchitecture; });
+  if (!listed)
+    problems.Unsupported(
+        fmt::format("architectures does not list the supported {}", kArchitecture));
+}
+
+void ReadVision(const json& root, GlmOcrVisionConfig& vision, Problems& problems) {
+  const json* object = Member(&root, "vision_config");
+  if (object == nullptr || !object->is_object()) {
+    problems.Corrupt("vision_config is missing");
+    return;
+  }
+  const Fields fields({{object, "vision_config."}}, problems);
+  if (fields.Has("model_type")) fields.Choice("model_type", {"glm_ocr_vision"});
+  vision.depth = fields.Int("depth", 1, kMaxLayers);
+  vision.hidden_size = fields.Int("hidden_size", 1, kMaxWidth);
+  vision.num_heads = fields.Int("num_heads", 1, kMaxHeads);
+  vision.intermediate_size = fields.Int("intermediate_size", 1, kMaxWidth);
+  vision.out_hidden_size = fields.Int("out_hidden_size", 1, kMaxWidth);
+  vision.rms_norm_eps = static_cast<float>(fields.Number("rms_norm_eps", 0, 0.1));
+  vision.attention_bias = fields.Bool("attention_bias");
+  vision.hidden_act = fields.Choice("hidden_act", {"silu"});
+
+  const auto fixed = [&](std::string_view key, int64_t supported) {
+    const int64_t value = fields.Int(key, 1, 1'024);
+    if (value != 0 && value != supported) {
+      problems.Unsupported(
+          fmt::format("vision_config.{} is {}; only {} is supported", key, value, supported));
+    }
+    return value;
+  };
+  vision.patch_size = fixed("patch_size", 14);
+  vision.temporal_patch_size = fixed("temporal_patch_size", 2);
+  vision.spatial_merge_size = fixed("spatial_merge_size", 2);
+  vision.in_channels = fixed("in_channels", 3);
+
+  if (vision.num_heads == 0 || vision.hidden_size == 0) return;
+  if (vision.hidden_size % vision.num_heads != 0) {
+    problems.Corrupt(fmt::format("vision_config.hidden_size {} is not divisible by num_heads {}",
+                                 vision.hidden_size, vision.num_heads));
+  } else if (vision.head_dim() % 16 != 0) {
+    problems.Unsupported(
+        fmt::format("vision_config has heads of {} columns; only multiples of 16 are supported",
+                    vision.head_dim()));
+  }
+}
+
+// rope_parameters first, then the older spelling.
+void ReadRope(const json* text_object, const json& root, GlmOcrTextConfig& text,
+              Problems& problems) {
+  const json* nested = Member(text_object, "rope_parameters");
+  if (nested == nullptr) nested = Member(&root, "rope_parameters");
+  const json* scaling = Member(text_object, "rope_scaling");
+  if (scaling == nullptr) scaling = Member(&root, "rope_scaling");
+  std::vector<Place> places;
+  if (nested != nullptr) places.push_back({nested, "rope_parameters."});
+  if (text_object != nullptr) places.push_back({text_object, "text_config."});
+  places.push_back({&root, ""});
+  const Fields flat(places, problems);
+  if (scaling != nullptr)
+    places.insert(places.begin() + (nested != nullptr), Place{scaling, "rope_scaling."});
+  const Fields all(std::move(places), problems);
+
+  // The type stands only inside the two rope objects; absent means that nothing is scaled.
+  for (const Place& place : {Place{nested, "rope_parameters."}, Place{scaling, "rope_scaling."}}) {
+    const Fields fields({place}, problems);
+    for (const std::string_view key : {"rope_type", "type"}) {
+      if (fields.Has(key)) fields.Choice(key, {"default", "mrope"});
+    }
+  }
+  text.rope_theta = flat.Number("rope_theta", 1, 1e12);
+  text.partial_rotary_factor = flat.Number("partial_rotary_factor", 0, 1);
+  const std::vector<int64_t> section = all.Ints("mrope_section", 3, 0, kMaxHeadDim);
+  if (section.size() == 3) {
+    std::copy(section.begin(), section.end(), text.mrope_section.begin());
+  } else if (!section.empty()) {
+    problems.Corrupt(fmt::format("mrope_section has {} entries instead of 3", section.size()));
+  }
+
+  const double rotary = static_cast<double>(text.head_dim) * text.partial_rotary_factor;
+  if (section.size() != 3 || rotary == 0) return;
+  const int64_t sum = section[0] + section[1] + section[2];
+  if (rotary != std::floor(rotary) || text.rotary_dim() % 2 != 0) {
+    problems.Corrupt(
+        fmt::format("partial_rotary_factor {} of head_dim {} is no even number of columns",
+                    text.partial_rotary_factor, text.head_dim));
+  } else if (sum != text.rotary_dim() / 2) {
+    problems.Corrupt(
+        fmt::format("mrope_section sums to {} instead of half the {} rotary columns of a head", sum,
+                    text.rotary_dim()));
+  }
+}
+
+void ReadText(const json& root, GlmOcrTextConfig& text, Problems& problems) {
+  const json* object = Member(&root, "text_config");
+  if (object != nullptr && !object->is_object()) {
+    problems.Corrupt("text_config is no object");
+    return;
+  }
+  std::vector<Place> places;
+  if (object != nullptr) places.push_back({object, "text_config."});
+  places.push_back({&root, ""});
+  const Fields fields(std::move(places), problems);
+  if (Member(object, "model_type") != nullptr) {
+    Fields({{object, "text_config."}}, problems).Choice("model_type", {"glm_ocr_text"});
+  }
+  text.vocab_size = fields.Int("vocab_size", 1, kMaxVocab);
+  text.hidden_size = fields.Int("hidden_size", 1, kMaxWidth);
+  text.num_hidden_layers = fields.Int("num_hidden_layers", 1, kMaxLayers);
+  text.num_nextn_predict_layers = fields.IntOr("num_nextn_predict_layers", 0, 0, kMaxLayers);
+  text.num_attention_heads = fields.Int("num_attention_heads", 1, kMaxHeads);
+  text.num_key_value_heads = fields.Int("num_key_value_heads", 1, kMaxHeads);
+  text.head_dim = fields.Int("head_dim", 1, kMaxHeadDim);
+  text.intermediate_size = fields.Int("intermediate_size", 1, kMaxWidth);
+  text.max_position_embeddings = fields.Int("max_position_embeddings", 1, kMaxPositions);
+  text.rms_norm_eps = static_cast<float>(fields.Number("rms_norm_eps", 0, 0.1));
+  text.attention_bias = fields.Bool("attention_bias");
+  text.hidden_act = fields.Choice("hidden_act", {"silu"});
+
+  if (text.num_nextn_predict_layers > 1) {
+    problems.Unsupported(fmt::format("num_nextn_predict_layers is {}; 0 and 1 are supported",
+                                     text.num_nextn_predict_layers));
+  }
+  if (text.attention_bias)
+    problems.Unsupported("attention_bias of the text model is true; only false is supported");
+  if (text.num_key_value_heads > 0 && text.num_attention_heads % text.num_key_value_heads != 0) {
+    problems.Corrupt(
+        fmt::format("num_attention_heads {} is not divisible by num_key_value_heads {}",
+                    text.num_attention_heads, text.num_key_value_heads));
+  }
+  if (text.head_dim % 2 != 0) {
+    problems.Corrupt(fmt::format(
+        "head_dim {} is odd, which leaves a column without its rotary partner", text.head_dim));
+  } else if (text.head_dim % 16 != 0) {
+    problems.Unsupported(
+        fmt::format("head_dim is {}; only multiples of 16 are supported", text.head_dim));
+  }
+  ReadRope(object, root, text, problems);
+}
+
+void ReadTokens(const json& root, const json& generation, GlmOcrConfig& config,
+                Problems& problems) {
+  const int64_t last = std::max<int64_t>(config.text.vocab_size, 1) - 1;
+  const json* text = Member(&root, "text_config");
+  const Fields top({{&root, ""}}, problems);
+  const auto id = [&](std::string_view key) { return static_cast<int32_t>(top.Int(key, 0, last)); };
+  const auto optional_id = [&](std::string_view key) {
+    return static_cast<int32_t>(top.IntOr(key, -1, 0, last));
+  };
+  config.image_start_token_id = id("image_start_token_id");
+  config.image_end_token_id = id("image_end_token_id");
+  config.image_token_id = id("image_token_id");
+  config.video_start_token_id = optional_id("video_start_token_id");
+  config.video_end_token_id = optional_id("video_end_token_id");
+  config.video_token_id = optional_id("video_token_id");
+
+  const Fields stops({{&generation, "generation_config."}, {text, "text_config."}, {&root, ""}},
+                     problems);
+  config.pad_token_id = static_cast<int32_t>(stops.IntOr("pad_token_id", -1, 0, last));
+  for (const int64_t eos : stops.Ints("eos_token_id", 64, 0, last)) {
+    config.eos_token_ids.push_back(static_cast<int32_t>(eos));
+  }
+}
+
+void ReadDType(const json& root, GlmOcrConfig& config, Problems& problems) {
+  const Fields fields({{&root, ""}, {Member(&root, "text_config"), "text_config."}}, problems);
+  for (const std::string_view key : {"dtype", "torch_dtype"}) {
+    if (!fields.Has(key)) continue;
+    const std::string name = fields.Choice(key, {"bfloat16", "float16", "float32"});
+    config.dtype = name == "bfloat16"  ? DType::kBF16
+                   : name == "float16" ? DType::kF16
+                                       : DType::kF32;
+    return;
+  }
+}
+
+}  // namespace
+
+int64_t GlmOcrTextConfig::rotary_dim() const {
+  return static_cast<int64_t>(static_cast<double>(head_dim) * partial_rotary_factor);
+}
+
+int64_t GlmOcrConfig::MtpKvBytesPerToken(int64_t element_bytes) const {
+  return text.num_nextn_predict_layers * 2 * text.num_key_value_heads * text.head_dim *
+         element_bytes;
+}
+
+int64_t GlmOcrConfig::KvBytesPerToken(int64_t element_bytes) const {
+  return text.num_hidden_layers * 2 * text.num_key_value_heads * text.head_dim * element_bytes;
+}
+
+Result<GlmOcrConfig> GlmOcrConfig::FromFiles(const fs::path& folder) {
+  const fs::path path = folder / "config.json";
+  GLM_ASSIGN(const std::string text, ReadFile(path, kMaxConfigBytes));
+  const fs::path generation_path = folder / "generation_config.json";
+  std::string generation;
+  std::error_code ignored;
+  if (fs::exists(generation_path, ignored)) {
+    GLM_ASSIGN(generation, ReadFile(generation_path, kMaxConfigBytes));
+  }
+  return FromJson(text, generation, path.string());
+}
+
+Result<GlmOcrConfig> GlmOcrConfig::FromJson(std::string_view config_text,
+                                            std::string_view generation_text,
+                                            std::string_view name) {
+  GLM_ASSIGN(const json root, ParseBoundedJson(config_text, name));
+  json generation = json::object();
+  if (!generation_text.empty()) {
+    GLM_ASSIGN(generation, ParseBoundedJson(generation_text, "generation_config.json"));
+  }
+  if (!root.is_object() || !generation.is_object()) {
+    return Error{
+        ErrorCode::kCorrupt,
+        fmt::format("'{}': config.json and generation_config.json must each be a JSON object",
+                    name)};
+  }
+  GlmOcrConfig config;
+  Problems problems;
+  CheckFamily(root, config, problems);
+  if (!problems.empty())
+    return problems.ToError(name);  // fields of another family would only confuse
+  ReadVision(root, config.vision, problems);
+  ReadText(root, config.text, problems);
+  ReadTokens(root, generation, config, problems);
+  ReadDType(root, config, problems);
+  config.tie_word_embeddings =
+      Fields({{&root, ""}, {Member(&root, "text_config"), "text_config."}}, problems)
+          .Bool("tie_word_embeddings");
+  if (problems.empty() && config.vision.out_hidden_size != config.text.hidden_size) {
+    problems.Corrupt(
+        fmt::format("vision_config.out_hidden_size {} differs from the text hidden_size {}",
+                    config.vision.out_hidden_size, config.text.hidden_size));
+  }
+  if (!problems.empty()) return problems.ToError(name);
+  return config;
+}
+
+Result<int64_t> MergerWidth(const WeightScope& merger) {
+  const std::optional<Shape> shape = merger.ShapeOf("gate_proj.weight");
+  if (shape && shape->rank() == 2 && (*shape)[0] > 0) return (*shape)[0];
+  return Error{
+      ErrorCode::kCorrupt,
+      fmt::format("tensor {} {}; the weights are not those of a GLM-OCR model",
+                  merger.Path("gate_proj.weight"),
+                  shape ? "has shape " + shape->ToString() + " instead of [width, out_hidden_size]"
+                        : "is missing")};
+}
+
+}  // namespace glmocr

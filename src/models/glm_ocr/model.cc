@@ -1,0 +1,63 @@
+#include "models/glm_ocr/model.h"
+
+#include <cstring>
+
+namespace glmocr {
+namespace {
+
+bool SameBytes(const TensorView& a, const TensorView& b) {
+  return a.dtype == b.dtype && a.shape == b.shape && std::memcmp(a.data, b.data, a.size_bytes()) == 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GlmOcrModel>> GlmOcrModel::Load(const std::filesystem::path& dir, const Context& ctx) {
+  GLM_ASSIGN(GlmOcrConfig config, GlmOcrConfig::FromFiles(dir));
+  GLM_ASSIGN(Checkpoint checkpoint, Checkpoint::Open(dir));
+  return Load(std::move(checkpoint), config, ctx);
+}
+
+// Layer num_hidden_layers is the draft layer. Its copies of embed_tokens and of the head are dropped when they equal the main ones.
+void GlmOcrModel::LoadDraftLayer(Loader& loader, const WeightScope& language_model, const TensorView& main_head) {
+  const WeightScope scope = language_model.Sub("layers").Sub(config_.text.num_hidden_layers);
+  if (config_.text.num_nextn_predict_layers == 0 || !scope.Has("eh_proj.weight")) return;
+  mtp_ = MtpLayer::Load(loader, scope, config_.text);
+  const Shape shape{config_.text.vocab_size, config_.text.hidden_size};
+  if (scope.Has("embed_tokens.weight")) {
+    const TensorView copy = scope.At("embed_tokens.weight", shape);
+    if (copy.data != nullptr && embed_tokens_.data != nullptr && !SameBytes(copy, embed_tokens_)) mtp_embed_tokens_ = copy;
+  }
+  if (scope.Has("shared_head.head.weight")) {
+    const TensorView copy = scope.At("shared_head.head.weight", shape);
+    if (copy.data != nullptr && main_head.data != nullptr && !SameBytes(copy, main_head)) mtp_head_ = loader.Stacked({&copy, 1});
+  }
+}
+
+Result<std::unique_ptr<GlmOcrModel>> GlmOcrModel::Load(Checkpoint checkpoint, const GlmOcrConfig& config, const Context& ctx) {
+  std::unique_ptr<GlmOcrModel> model(new GlmOcrModel());
+  model->config_ = config;
+  model->checkpoint_ = std::move(checkpoint);
+  LoadReport report;
+  const WeightScope root(*model->checkpoint_, report);
+  const WeightScope visual = root.Sub("model.visual");
+  const WeightScope language_model = root.Sub("model.language_model");
+  Loader loader(*ctx.pool, ctx.compute);
+
+  const Shape vocabulary{config.text.vocab_size, config.text.hidden_size};
+  model->vision_ = VisionTower::Load(loader, visual, config.vision);
+  model->embed_tokens_ = language_model.At("embed_tokens.weight", vocabulary);
+  model->mtp_embed_tokens_ = model->embed_tokens_;
+  model->text_ = TextTower::Load(loader, language_model, config.text);
+  const TensorView head = config.tie_word_embeddings ? model->embed_tokens_ : root.At("lm_head.weight", vocabulary);
+  model->lm_head_ = loader.Stacked({&head, 1});
+  model->LoadDraftLayer(loader, language_model, head);
+
+  report.Finish();
+  GLM_RETURN_IF_ERROR(report.ToStatus());
+  GLM_RETURN_IF_ERROR(loader.status());
+  model->load_notes_ = report.ToText();
+  model->checkpoint_->DropPages();  // everything but the embeddings now lives in packed form
+  return model;
+}
+
+}  // namespace glmocr

@@ -1,0 +1,56 @@
+// What reading a page yields: regions in reading order, each with its text and how sure the model was of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/request.h"
+#include "media/image.h"
+
+namespace glmocr {
+
+// One generated token of a region.
+struct ReadToken {
+  int32_t id = 0;
+  std::string text;        // its bytes; several tokens may share a character
+  float probability = 0;   // the model's, of this token, under the unmodified distribution
+};
+
+
+struct ReadRegion {
+  Box box_px;               // in the page's pixels (after EXIF orientation; of the straightened page when skew_degrees != 0)
+  std::string label = "text";
+  int column = 0;           // 0-based, left to right
+  bool new_paragraph = false;  // a blank line goes before it
+  std::string text;
+  std::vector<ReadToken> tokens;
+  float confidence = 0;     // geometric mean of the token probabilities, 0..1
+  FinishReason finish = FinishReason::kStop;  // the worst of its pieces
+  std::optional<Error> error;
+};
+
+struct ReadPage {
+  std::string source;       // path or "-"
+  int page = 1;             // 1-based
+  int n_pages = 1;
+  int width_px = 0, height_px = 0;
+  double skew_degrees = 0;
+  std::vector<ReadRegion> regions;  // reading order
+  double seconds = 0;
+};
+
+enum class OutputFormat { kText, kMarkdown, kJson };
+
+// The page as text: regions on lines of their own, blank lines between paragraphs, ends with one newline (empty for an empty page).
+std::string PageToText(const ReadPage& page);
+// The same with Markdown's specials escaped where they would change the text's meaning.
+std::string PageToMarkdown(const ReadPage& page);
+// One JSON object on one line (JSON Lines when pages follow each other), schema "glm-ocr.page/1"; docs/json.md describes it.
+std::string PageToJson(const ReadPage& page);
+
+std::string FormatPage(const ReadPage& page, OutputFormat format);
+
+}  // namespace glmocr

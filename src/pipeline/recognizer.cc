@@ -1,0 +1,87 @@
+#include "pipeline/recognizer.h"
+
+#include <cmath>
+
+#include "tokenizer/stream_decoder.h"
+
+namespace glmocr {
+namespace {
+
+// One request's growing answer; lives in its callbacks.
+struct Reading {
+  CropReading result;
+  Utf8Repairer repairer;
+  std::vector<size_t> text_ends;  // length of result.text after each token
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path& model_dir, const RecognizerOptions& options) {
+  GLM_ASSIGN(auto runner, GlmOcrRunner::Load(model_dir, options.runner));
+  GLM_ASSIGN(GlmOcrProcessor processor, GlmOcrProcessor::Load(model_dir, runner->model().config()));
+  std::unique_ptr<Recognizer> recognizer(new Recognizer(std::move(runner), std::move(processor)));
+  EngineOptions engine_options;
+  engine_options.scheduler.max_running = options.max_batch;
+  engine_options.drafts = options.drafts;
+  const Tokenizer* tokenizer = &recognizer->processor_.tokenizer();
+  engine_options.token_bytes = [tokenizer](int32_t id) {
+    return tokenizer->IsSpecial(id) ? std::string_view() : tokenizer->TokenBytes(id);
+  };
+  GLM_ASSIGN(recognizer->engine_, Engine::Create(*recognizer->runner_, std::move(engine_options)));
+  recognizer->engine_->Start();
+  return recognizer;
+}
+
+Recognizer::~Recognizer() {
+  if (engine_) engine_->Stop(StopMode::kCancel);
+}
+
+void Recognizer::CancelAll() { engine_->Stop(StopMode::kCancel); }
+
+bool Recognizer::reads_lines() const {
+  constexpr int64_t kQuarterPagePixels = 850 * 1100 / 4;
+  return processor_.max_image_pixels() < kQuarterPagePixels;
+}
+
+Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string_view instruction,
+                                     const GenerationOptions& generation, Done done, OnText on_text) {
+  GLM_ASSIGN(ProcessedPrompt prompt, processor_.Process(std::move(images), instruction));
+  Request request;
+  request.prompt_ids = std::move(prompt.ids);
+  request.positions = std::move(prompt.positions.positions);
+  request.rope_delta = prompt.positions.rope_delta;
+  request.images = std::move(prompt.images);
+  request.sampling = generation.sampling;
+  request.sampling.n_top_logprobs = 0;
+  request.max_new_tokens = generation.max_new_tokens;
+  request.stop_strings = generation.stop_strings;
+
+  auto reading = std::make_shared<Reading>();
+  request.on_token = [reading, on_text = std::move(on_text)](const TokenEvent& event) {
+    CropReading& r = reading->result;
+    std::string text;
+    reading->repairer.Push(event.bytes, &text);
+    r.text += text;
+    reading->text_ends.push_back(r.text.size());
+    r.tokens.push_back({event.id, std::string(event.bytes), std::exp(event.logprob)});
+    r.log_probability += event.logprob;
+    if (on_text && !text.empty()) on_text(text);
+    return OkStatus();
+  };
+  request.on_done = [reading, done = std::move(done)](const Outcome& outcome) {
+    CropReading& r = reading->result;
+    reading->repairer.Flush(&r.text);
+    r.finish = outcome.reason;
+    r.error = outcome.error;
+    // A runaway answer keeps what stands before the repetition (one copy of the repeated part included).
+    const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
+    if (outcome.reason == FinishReason::kLoop && repeated < reading->text_ends.size()) {
+      r.tokens.resize(r.tokens.size() - repeated);
+      r.text.resize(reading->text_ends[reading->text_ends.size() - repeated - 1]);
+    }
+    done(std::move(r));
+  };
+  return engine_->Submit(std::move(request));
+}
+
+}  // namespace glmocr

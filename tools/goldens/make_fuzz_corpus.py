@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Writes the seed inputs of tests/fuzz/corpus/{safetensors,config} from the shipped model. No packages needed."""
+import json
+import pathlib
+import struct
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def safetensors(header, data=b"", length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def main():
+    out = ROOT / "tests/fuzz/corpus/safetensors"
+    out.mkdir(parents=True, exist_ok=True)
+    seeds = {
+        "empty": safetensors({}),
+        "padded": safetensors(b"{}      "),
+        "one": safetensors({"w": tensor("F32", [2], 0, 8)}, bytes(8)),
+        "three": safetensors({"__metadata__": {"format": "pt"}, "a.b": tensor("BF16", [2, 3], 0, 12),
+                              "c": tensor("I64", [], 12, 20), "d": tensor("U8", [0, 4], 20, 20)}, bytes(20)),
+        "types": safetensors({t: tensor(t, [1], 0, 0) for t in "F16 F64 I32 I16 I8 BOOL F8_E4M3".split()}),
+        "overlap": safetensors({"a": tensor("U8", [4], 0, 4), "b": tensor("U8", [4], 2, 6)}, bytes(6)),
+        "hole": safetensors({"a": tensor("U8", [1], 0, 1), "b": tensor("U8", [1], 2, 3)}, bytes(3)),
+        "overflow": safetensors({"a": tensor("F32", [2**32, 2**32, 2], 0, 0)}),
+        "long_length": safetensors({}, length=2**63),
+        "deep": safetensors(b'{"w":' + b"[" * 64),
+    }
+    for name, seed in seeds.items():
+        (out / name).write_bytes(seed)
+    out = ROOT / "tests/fuzz/corpus/config"
+    out.mkdir(parents=True, exist_ok=True)
+    config = json.loads((ROOT / "models/starter/config.json").read_text())
+    generation = (ROOT / "models/starter/generation_config.json").read_bytes()
+    text = json.dumps(config, separators=(",", ":")).encode()
+    (out / "starter").write_bytes(text)
+    (out / "with_generation").write_bytes(text + b"\0" + generation)
+    nested = config.pop("text_config")
+    nested.pop("model_type")
+    flat = {**config, **nested}
+    rope = flat.pop("rope_parameters")
+    flat.update(rope_theta=rope["rope_theta"], partial_rotary_factor=rope["partial_rotary_factor"],
+                rope_scaling={"type": "mrope", "mrope_section": rope["mrope_section"]},
+                torch_dtype=flat.pop("dtype"))
+    (out / "flat_old").write_bytes(json.dumps(flat, separators=(",", ":")).encode())
+    (out / "deep").write_bytes(b"[" * 64)
+    (out / "empty").write_bytes(b"{}")
+
+
+if __name__ == "__main__":
+    main()
