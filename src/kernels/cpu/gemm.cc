@@ -2,12 +2,12 @@
 // see gemm_path.h for the border and gemm_inl.h for the loops.
 //
 // Blocking (Goto & van de Geijn 2008, with the weights already packed). A block is 96 rows of x times 16 weight panels; inside, for each
-// range of 512 inputs: for each register tile's panels: for each micro-panel.
-//   L1  the tile's panels over that range, reused by all micro-panels: AVX2 16 KiB, AVX-512 32 KiB (bf16 weights)
-//   L2  packed x, 96 rows x 512 x 4 bytes = 192 KiB (bf16: 96), reused by all panels of the block, and the block's sums, 96 x 256 x 4 = 96 KiB
+// range of 1024 inputs: for each register tile's panels: for each micro-panel.
+//   L2  packed x, 96 rows x 1024 x 4 bytes = 384 KiB (bf16: 192), reused by all panels of the block; the tile's panels over that range, reused
+//       by all micro-panels (AVX2 32 KiB, AVX-512 64 KiB of bf16 weights); the block's sums, 96 x 256 x 4 = 96 KiB
 //   L3  the weights of a column of blocks, reused by all its blocks, and all of packed x, at most kPackedBytes
-// Measured on Zen 4 against micro-panels in L1 and panels in L2: equal for AVX-512, 10 % faster for AVX2, whose tile reads
-// 64 bytes of weights for 24 of x.
+// Measured on Zen 4: ranges of 512, short enough for L1, cost 1 to 3 % in loads and stores of sums; micro-panels in L1 and panels in L2
+// are equal for AVX-512 and 10 % slower for AVX2, whose tile reads 64 bytes of weights for 24 of x.
 // Few rows (decode): packing gains nothing, so a block is one register tile wide and runs over all of k: each thread reads its
 // panels from memory once, front to back.
 #include <algorithm>
@@ -25,7 +25,7 @@ static_assert(kColumns == kPanel);
 
 constexpr int64_t kBlockRows = 96;
 constexpr int64_t kBlockPanels = 16;
-constexpr int64_t kBlockInputs = 512;
+constexpr int64_t kBlockInputs = 1024;
 constexpr int64_t kFewTiles = 2;                    // up to here a call counts as "few rows"
 constexpr int64_t kPackedBytes = int64_t{8} << 20;  // of packed x, plus 1 MiB per thread beyond 8
 constexpr int64_t kForkBytes = 32 << 10;            // weights x tiles worth waking a thread for: about 2 us
