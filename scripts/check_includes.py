@@ -22,6 +22,7 @@ LAYERS = [
     ["models"],
     ["engine"],
     ["pipeline"],
+    ["bench"],
     ["api"],
     ["cli", "server"],
 ]
