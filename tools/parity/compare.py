@@ -122,12 +122,17 @@ def compare(truth: dict, got: dict, limits: dict[str, Bound]) -> list[Row]:
     return sorted(rows, key=lambda r: order[r.stage])
 
 
+def group_of(stage: str) -> str:
+    """The stage without its layer's number."""
+    head, _, tail = stage.rpartition(".")
+    return head if tail.isdigit() else stage
+
+
 def table(rows: list[Row], all_layers: bool) -> str:
     """Rows as text; without all_layers, of the numbered layers only the worst is shown."""
     groups: dict[str, Row] = {}
     for row in rows:
-        head, _, tail = row.stage.rpartition(".")
-        key = head if tail.isdigit() and not all_layers else row.stage
+        key = row.stage if all_layers else group_of(row.stage)
         if key not in groups or row.ratio > groups[key].ratio:
             groups[key] = row
     lines = [f"  {'stage':<22}{'max error':>11}{'/ rms':>10}{'bound':>11}{'of bound':>10}"]
