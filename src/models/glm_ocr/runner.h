@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "engine/model_runner.h"
 #include "models/blocks/kv_cache.h"
 #include "models/glm_ocr/model.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 
