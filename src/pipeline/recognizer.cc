@@ -73,6 +73,8 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
     reading->repairer.Flush(&r.text);
     r.finish = outcome.reason;
     r.error = outcome.error;
+    r.usage = outcome.usage;
+    r.timing = outcome.timing;
     // A runaway answer keeps what stands before the repetition (one copy of the repeated part included).
     const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
     if (outcome.reason == FinishReason::kLoop && repeated < reading->text_ends.size()) {
