@@ -11,6 +11,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr auto kAskInterval = std::chrono::milliseconds(100);  // how often keep_going is asked while waiting
+
 double Seconds(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
 
 // Which of two ends of pieces describes their line.
@@ -163,31 +165,39 @@ bool PageReader::WaitFor(const std::function<bool()>& ready, const std::function
     }
     if (!keep_going()) return false;  // without the lock: it reports progress, which asks for the counters
     std::unique_lock lock(flight.mutex);
-    flight.changed.wait_for(lock, std::chrono::milliseconds(100), [&] { return flight.version != seen; });
+    flight.changed.wait_for(lock, kAskInterval, [&] { return flight.version != seen; });
   }
 }
 
 // Waits for room for one more crop and takes it. False when keep_going said no.
 bool PageReader::EnterFlight(int64_t patches, const std::function<bool()>& keep_going) {
   InFlight& flight = *shared_->flight;
-  uint64_t ticket = 0;
-  {
-    std::lock_guard lock(flight.mutex);
-    ticket = flight.Queue();
+  while (true) {
+    // Callbacks run without a place in the queue: everyone behind it would wait for them, and a read within a callback for ever.
+    TakeArrived();
+    if (!keep_going()) return false;
+    std::unique_lock lock(flight.mutex);
+    const uint64_t ticket = flight.Queue();
+    Clock::time_point ask_again = Clock::now() + kAskInterval;
+    bool go_on = true;
+    while (go_on && !flight.MayEnter(ticket, patches) && shared_->first_arrived == nullptr) {
+      flight.changed.wait_until(lock, ask_again);
+      if (Clock::now() < ask_again) continue;
+      lock.unlock();
+      go_on = keep_going();
+      lock.lock();
+      ask_again = Clock::now() + kAskInterval;
+    }
+    const bool enter = go_on && flight.MayEnter(ticket, patches);
+    flight.Unqueue(ticket);
+    if (enter) {
+      ++flight.crops;
+      flight.patches += patches;
+      ++shared_->submitted;
+      return true;
+    }
+    if (!go_on) return false;
   }
-  // Gives the place in the queue back on every way out, a callback that throws included.
-  const std::unique_ptr<InFlight, std::function<void(InFlight*)>> place(&flight, [ticket](InFlight* f) {
-    std::lock_guard lock(f->mutex);
-    f->Unqueue(ticket);
-  });
-  const auto enter = [&] {
-    if (!flight.MayEnter(ticket, patches)) return false;
-    ++flight.crops;
-    flight.patches += patches;
-    ++shared_->submitted;
-    return true;
-  };
-  return WaitFor(enter, keep_going);
 }
 
 void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece, int64_t patches) {

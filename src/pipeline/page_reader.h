@@ -46,7 +46,7 @@ class PageReader {
   ~PageReader();  // cancels what is unfinished
 
   // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty picture, too many lines) is an
-  // error and is not handed over. `keep_going` is asked while waiting; false ends the wait early.
+  // error and is not handed over. `keep_going` is asked while waiting; false ends the wait early. It must not throw.
   Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going);
   // Waits for all queued pages. False when keep_going said no: the unfinished pages are left to the destructor.
   bool Finish(const std::function<bool()>& keep_going);
