@@ -80,7 +80,14 @@ apt() {
 echo "Installing system packages with apt-get: ${missing[*]}"
 apt update
 if [[ $need_rt == yes ]]; then
-  major=$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1)
+  major=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1 || true)
+  if [[ -z "$major" ]]; then
+    echo "install_deps.sh: apt knows no package 'clang' (Ubuntu: it is in 'universe'); fuzzing needs clang with libFuzzer." >&2
+    exit 1
+  fi
   missing+=("libclang-rt-$major-dev")
 fi
-apt install -y --no-install-recommends "${missing[@]}" >/dev/null
+if ! apt install -y --no-install-recommends "${missing[@]}" >/dev/null; then
+  echo "install_deps.sh: apt-get could not install: ${missing[*]}" >&2
+  exit 1
+fi

@@ -143,7 +143,9 @@ TEST_P(ParityGoldenTest, EveryStageIsWithinItsBound) {
   size_t compared = 0, n_steps = 0;
   ASSERT_TRUE(got.contains("generated_ids"));
   n_steps = ExpectSameChoices(reference, "generated_ids", "step_logits", *got["generated_ids"]);
-  if (got.contains("mtp.drafts")) {
+  // The drafts continue the first generated id: where that one is a tie that fell the other way, they answer another question.
+  const bool same_start = n_steps > 1 || got["generated_ids"]->i64 == reference.Integers("generated_ids");
+  if (got.contains("mtp.drafts") && same_start) {
     const std::string suffix = variant.recycled == RecycledHidden::kNormed ? "" : "_raw";
     ExpectSameChoices(reference, "mtp.drafts" + suffix, "mtp.draft_logits" + suffix, *got["mtp.drafts"]);
   }

@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "media/decode.h"
 #include "pipeline/page_reader.h"
+#include "pipeline/task.h"
 
 namespace glmocr::cli {
 namespace {
@@ -32,11 +33,10 @@ struct Options {
 };
 
 std::string Instruction(const std::string& task) {
-  // The prompts GLM-OCR was trained with; anything else is the user's own.
-  if (task == "text") return "Text Recognition:";
-  if (task == "table") return "Table Recognition:";
-  if (task == "formula") return "Formula Recognition:";
-  return task;
+  if (task == "text") return std::string(TaskInstruction(Task::kText));
+  if (task == "table") return std::string(TaskInstruction(Task::kTable));
+  if (task == "formula") return std::string(TaskInstruction(Task::kFormula));
+  return task;  // the user's own
 }
 
 SpeculatorOptions Drafts(const std::string& drafts) {

@@ -279,12 +279,23 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
   stats_.step_s += step_s;
   ++stats_.steps;
   if (!logits.ok()) {
-    if (items.size() == 1) {
-      Finish(*items[0].sequence, FinishReason::kError, logits.error());
+    // One of them is to blame; alone, the others still run.
+    if (items.size() > 1) {
+      for (const ScheduledSequence& item : items) RunSequences({&item, 1});
       return;
     }
-    // One of them is to blame; alone, the others still run.
-    for (const ScheduledSequence& item : items) RunSequences({&item, 1});
+    ScheduledSequence alone = items[0];
+    if (alone.n_drafts == 0) {
+      Finish(*alone.sequence, FinishReason::kError, logits.error());
+      return;
+    }
+    // Drafts are guesses that the request never asked for: what they break is no fault of its own. It goes on without.
+    ++stats_.draft_errors;
+    alone.n_rows -= alone.n_drafts;
+    alone.n_drafts = 0;
+    alone.sequence->drafts.clear();
+    alone.sequence->draft_cache_complete = false;
+    RunSequences({&alone, 1});
     return;
   }
   DecodeSample sample = DecodeSampleOf(items);

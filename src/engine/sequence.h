@@ -11,11 +11,11 @@
 
 #include "base/hash.h"
 #include "engine/loop_guard.h"
-#include "engine/model_runner.h"
 #include "engine/prefix_cache.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/stop_checker.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

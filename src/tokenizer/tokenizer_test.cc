@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -97,18 +98,32 @@ TEST_F(TokenizerTest, DecodingUndoesEncoding) {
 }
 
 // Quadratic merging would need minutes: 10^12 pair visits for the megabyte of one letter.
+// Work must grow with the length of the text, not with its square. Eight times the text may take eight times the time (quadratic: 64
+// times); the bound lies between them, far from both, and holds on slow machines and under sanitizers as well.
 TEST_F(TokenizerTest, HostileTextIsHarmless) {
+  using Clock = std::chrono::steady_clock;
   for (const std::string& unit :
        {std::string("a"), std::string("er"), std::string(" "), std::string("\n"), std::string("<"),
         std::string("'"), std::string("中"), std::string("<|user|"), std::string(" \n")}) {
-    std::string text;
-    while (text.size() < (1u << 20)) text += unit;
-    const auto start = std::chrono::steady_clock::now();
-    const auto ids = tok_->Encode(text, EncodeMode::kParseSpecial);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    ASSERT_TRUE(ids.ok());
-    EXPECT_EQ(tok_->Decode(*ids, SpecialTokens::kSkip), text);
-    EXPECT_LT(seconds.count(), 2.0) << testing::PrintToString(unit);
+    const auto encode = [&](size_t bytes) {
+      std::string text;
+      while (text.size() < bytes) text += unit;
+      const Clock::time_point start = Clock::now();
+      const auto ids = tok_->Encode(text, EncodeMode::kParseSpecial);
+      const Clock::duration taken = Clock::now() - start;
+      EXPECT_TRUE(ids.ok());
+      if (ids.ok()) {
+        EXPECT_EQ(tok_->Decode(*ids, SpecialTokens::kSkip), text);
+      }
+      return taken;
+    };
+    // A disturbed run only ever takes longer: the best of three.
+    Clock::duration small = encode(1u << 16), large = encode(1u << 19);
+    for (int i = 0; i < 2; ++i) {
+      small = std::min(small, encode(1u << 16));
+      large = std::min(large, encode(1u << 19));
+    }
+    EXPECT_LT(large, 24 * small) << testing::PrintToString(unit);
   }
 }
 
