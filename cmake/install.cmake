@@ -24,6 +24,7 @@ if(TARGET glmocr)
   install(FILES ${CMAKE_BINARY_DIR}/glmocrConfig.cmake ${CMAKE_BINARY_DIR}/glmocrConfigVersion.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/glmocr)
   file(RELATIVE_PATH GLMOCR_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" GLMOCR_PC_TO_PREFIX "${GLMOCR_PC_TO_PREFIX}")
   configure_file(cmake/glmocr.pc.in ${CMAKE_BINARY_DIR}/glmocr.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/glmocr.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()

@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   /* NULL: the starter model, which is installed with the library. */
-  if (glmocr_model_load(argc > 2 ? argv[2] : NULL, NULL, &model, &error) != GLMOCR_OK) return fail(error);
+  if (glmocr_model_load(argc > 2 ? argv[2] : NULL, NULL, &model, &error) != GLMOCR_OK)
+    return fail(error);
   if (glmocr_image_from_file(argv[1], NULL, &image, &error) != GLMOCR_OK) {
     glmocr_model_free(model);
     return fail(error);
@@ -41,7 +42,8 @@ int main(int argc, char** argv) {
     fputs(glmocr_page_text(page), stdout);
     stats.struct_size = sizeof(stats);
     glmocr_page_stats(page, &stats);
-    fprintf(stderr, "%zu regions, %zu bytes streamed, %.2f s\n", glmocr_page_region_count(page), streamed_bytes, stats.total_s);
+    fprintf(stderr, "%zu regions, %zu bytes streamed, %.2f s\n", glmocr_page_region_count(page),
+            streamed_bytes, stats.total_s);
   }
   glmocr_page_free(page);
   glmocr_image_free(image);

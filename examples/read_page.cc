@@ -1,4 +1,5 @@
-// Reads a page with the C++ interface: regions to standard error while they come, the text to standard output.
+// Reads a page with the C++ interface: regions to standard error while they come, the text to
+// standard output.
 //   read_page IMAGE [MODEL_DIR]
 #include <glmocr/glmocr.h>
 
@@ -14,7 +15,8 @@ int main(int argc, char** argv) {
     return 1;
   };
   // The starter model is installed with the library.
-  const auto dir = argc > 2 ? glmocr::Result<std::filesystem::path>(argv[2]) : glmocr::Model::StarterDir();
+  const auto dir =
+      argc > 2 ? glmocr::Result<std::filesystem::path>(argv[2]) : glmocr::Model::StarterDir();
   if (!dir.ok()) return fail(dir.error());
   const auto model = glmocr::Model::Load(*dir);
   if (!model.ok()) return fail(model.error());
@@ -23,7 +25,8 @@ int main(int argc, char** argv) {
 
   glmocr::ReadOptions options;
   options.on_region = [](size_t index, const glmocr::Region& region) {
-    std::cerr << "region " << index << " at " << region.box.x << ',' << region.box.y << ", confidence " << region.confidence << '\n';
+    std::cerr << "region " << index << " at " << region.box.x << ',' << region.box.y
+              << ", confidence " << region.confidence << '\n';
   };
   const auto page = model->Read(*image, options);
   if (!page.ok()) return fail(page.error());

@@ -6,16 +6,19 @@
 //   glmocr::Result<glmocr::Page> page = model->Read(*image);
 //   if (page.ok()) std::cout << page->text;
 //
-// Errors are values: what can fail returns a Result whose Error says what is wrong with which input and what to do. Nothing here
-// throws, except that a callback's exception comes out of the Read that called it, and that asking a failed Result for its value throws
-// std::bad_variant_access.
+// Errors are values: what can fail returns a Result whose Error says what is wrong with which input
+// and what to do. Nothing here throws, except that a callback's exception comes out of the Read
+// that called it, and that asking a failed Result for its value throws std::bad_variant_access.
 //
-// Threads: everything may be called from any number of threads at once, on the same objects, save for moving, assigning and destroying
-// an object that others use. Several threads that read with one Model share its steps (continuous batching), which is much
-// faster than one after the other: decoding reads the weights from memory once for all of them. One picture's text does not depend on what else is read.
+// Threads: everything may be called from any number of threads at once, on the same objects, save
+// for moving, assigning and destroying an object that others use. Several threads that read with
+// one Model share its steps (continuous batching), which is much faster than one after the other:
+// decoding reads the weights from memory once for all of them. One picture's text does not depend
+// on what else is read.
 //
-// Linking: the C++ types below hold standard containers, so a program needs the standard library the library was built with, and is
-// built again for a new minor version. c_api.h has neither limit.
+// Linking: the C++ types below hold standard containers, so a program needs the standard library
+// the library was built with, and is built again for a new minor version. c_api.h has neither
+// limit.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +36,7 @@
 
 #include "glmocr/export.h"
 
-namespace glmocr {
-GLMOCR_NAMESPACE_V1 {
+namespace glmocr::GLMOCR_INLINE v1 {
 
 // "MAJOR.MINOR.PATCH" of the library that is linked.
 GLMOCR_API const char* Version();
@@ -59,8 +61,10 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -94,23 +98,29 @@ enum class Truncated {
 };
 
 struct ImageOptions {
-  int page = 0;                      // of a TIFF of several pages, 0-based
+  int page = 0;  // of a TIFF of several pages, 0-based
   Alpha alpha = Alpha::kOnWhite;
   Orientation orientation = Orientation::kApply;
   Truncated truncated = Truncated::kReject;
-  int64_t max_pixels = 200'000'000;  // larger pictures are refused from their header alone; 1 to 200,000,000
+  int64_t max_pixels =
+      200'000'000;  // larger pictures are refused from their header alone; 1 to 200,000,000
 };
 
 // A decoded RGB picture. Copies share the pixels.
 class GLMOCR_API Image {
  public:
-  // JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC and AVIF, told apart by their content. Errors: kNotFound, kIo (the file),
-  // kUnsupported (no known format), kCorrupt, kResourceExhausted (too large), kInvalidArgument (empty file, no such page, bad options).
-  static Result<Image> FromFile(const std::filesystem::path& path, const ImageOptions& options = {});
-  static Result<Image> FromBytes(std::span<const std::byte> encoded, const ImageOptions& options = {});
-  // A copy of `height_px` rows of `width_px` pixels, three bytes R, G, B each; a row begins `stride_bytes` (at least 3 * width_px) behind
-  // the one before. kInvalidArgument: null, a side below 1, a stride too small; kResourceExhausted: over 200,000,000 pixels.
-  static Result<Image> FromRgb(const uint8_t* pixels, int width_px, int height_px, size_t stride_bytes);
+  // JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC and AVIF, told apart by their content. Errors:
+  // kNotFound, kIo (the file), kUnsupported (no known format), kCorrupt, kResourceExhausted (too
+  // large), kInvalidArgument (empty file, no such page, bad options).
+  static Result<Image> FromFile(const std::filesystem::path& path,
+                                const ImageOptions& options = {});
+  static Result<Image> FromBytes(std::span<const std::byte> encoded,
+                                 const ImageOptions& options = {});
+  // A copy of `height_px` rows of `width_px` pixels, three bytes R, G, B each; a row begins
+  // `stride_bytes` (at least 3 * width_px) behind the one before. kInvalidArgument: null, a side
+  // below 1, a stride too small; kResourceExhausted: over 200,000,000 pixels.
+  static Result<Image> FromRgb(const uint8_t* pixels, int width_px, int height_px,
+                               size_t stride_bytes);
 
   // Pages of a file: 1, or more for TIFF. Only the header is read; errors as above.
   static Result<int> CountPages(std::span<const std::byte> encoded);
@@ -134,22 +144,25 @@ enum class Precision {
 };
 
 struct LoadOptions {
-  // What computes: "auto" (the fastest this machine can run, or what the environment variable GLMOCR_KERNELS names), "avx512_bf16", "avx512",
-  // "avx2", or "reference" (plain scalar code, very slow, to compare with). What cannot run here is kUnsupported, and the message lists what can.
+  // What computes: "auto" (the fastest this machine can run, or what the environment variable
+  // GLMOCR_KERNELS names), "avx512_bf16", "avx512", "avx2", or "reference" (plain scalar code, very
+  // slow, to compare with). What cannot run here is kUnsupported, and the message lists what can.
   std::string kernels = "auto";
   Precision precision = Precision::kAuto;
-  int threads = 0;               // 0: the processors this process may use; at most 1024
-  int64_t cache_tokens = 16384;  // capacity of the key/value cache, all reads together; 64 to 2^24. Allocated at once
-  int max_batch = 16;            // regions decoded together, 1 to 512
-  int drafts = -1;               // speculative decoding: -1 while it pays, 0 off, 1 to 3 drafts a step. Changes speed, never greedy text
+  int threads = 0;  // 0: the processors this process may use; at most 1024
+  int64_t cache_tokens =
+      16384;  // capacity of the key/value cache, all reads together; 64 to 2^24. Allocated at once
+  int max_batch = 16;  // regions decoded together, 1 to 512
+  int drafts = -1;  // speculative decoding: -1 while it pays, 0 off, 1 to 3 drafts a step. Changes
+                    // speed, never greedy text
 };
 
 struct ModelInfo {
-  std::string kernels;                      // the ones chosen
-  Precision precision = Precision::kF32;    // kF32 or kBf16
-  bool reads_lines = false;                 // Layout::kAuto finds text lines for it
+  std::string kernels;                    // the ones chosen
+  Precision precision = Precision::kF32;  // kF32 or kBf16
+  bool reads_lines = false;               // Layout::kAuto finds text lines for it
   bool has_draft_layer = false;
-  int64_t max_context_tokens = 0;           // picture, prompt and answer of one region
+  int64_t max_context_tokens = 0;  // picture, prompt and answer of one region
 };
 
 enum class Layout {
@@ -167,9 +180,9 @@ struct Generation {
   float repetition_penalty = 1;  // above 0; of tokens of prompt and answer
   float presence_penalty = 0;
   float frequency_penalty = 0;
-  uint64_t seed = 0;             // same seed, same text
-  int64_t max_new_tokens = 8192; // of a region; at least 1, and cut to what the context holds
-  std::vector<std::string> stop; // a region ends before the first of these; none may be empty
+  uint64_t seed = 0;              // same seed, same text
+  int64_t max_new_tokens = 8192;  // of a region; at least 1, and cut to what the context holds
+  std::vector<std::string> stop;  // a region ends before the first of these; none may be empty
 };
 
 // A rectangle: columns [x, x + width), rows [y, y + height), in pixels.
@@ -186,17 +199,19 @@ enum class FinishReason {
 
 struct Token {
   int32_t id = 0;
-  std::string text;       // its bytes; several tokens may share a character
-  float probability = 0;  // of this token in the model's own distribution, before any sampling option
+  std::string text;  // its bytes; several tokens may share a character
+  float probability =
+      0;  // of this token in the model's own distribution, before any sampling option
 };
 
 struct Region {
-  Box box;                     // on the upright page: after orientation, and of the straightened page when skew_degrees != 0
-  int column = 0;              // 0-based, left to right
+  Box box;         // on the upright page: after orientation, and of the straightened page when
+                   // skew_degrees != 0
+  int column = 0;  // 0-based, left to right
   bool new_paragraph = false;  // a blank line goes before it
   std::string text;            // UTF-8
   std::vector<Token> tokens;
-  float confidence = 0;        // geometric mean of the token probabilities, 0 to 1
+  float confidence = 0;  // geometric mean of the token probabilities, 0 to 1
   FinishReason finish = FinishReason::kStop;
 };
 
@@ -207,31 +222,36 @@ struct ReadStats {
   int64_t drafted_tokens = 0;        // by the draft layer
   int64_t accepted_tokens = 0;       // of these
   double prepare_s = 0;              // finding the regions, scaling their pixels
-  double first_token_s = 0;          // from the call to the first token of any region; 0 without tokens
-  double total_s = 0;                // from the call to the end of the last region
+  double first_token_s = 0;  // from the call to the first token of any region; 0 without tokens
+  double total_s = 0;        // from the call to the end of the last region
 };
 
 struct Page {
   int width_px = 0, height_px = 0;
-  double skew_degrees = 0;  // the page was turned by this much, clockwise positive, before its lines were cut
+  double skew_degrees =
+      0;  // the page was turned by this much, clockwise positive, before its lines were cut
   std::vector<Region> regions;  // in reading order
-  std::string text;         // regions on lines of their own, blank lines between paragraphs; ends with one newline unless empty
-  std::string markdown;     // the same as Markdown
+  std::string text;  // regions on lines of their own, blank lines between paragraphs; ends with one
+                     // newline unless empty
+  std::string markdown;  // the same as Markdown
   ReadStats stats;
 };
 
 struct ReadOptions {
   Layout layout = Layout::kAuto;
   Task task = Task::kText;
-  std::string prompt;      // not empty: asked instead of `task`. UTF-8
+  std::string prompt;  // not empty: asked instead of `task`. UTF-8
   Generation generation;
-  // Cancels the read from any thread: it returns kCancelled within about a tenth of a second, and the model drops its regions after the step it
-  // is in. Other reads go on.
+  // Cancels the read from any thread: it returns kCancelled within about a tenth of a second (while
+  // the regions are being found, after that), and the model drops them after the step it is in.
+  // Other reads go on.
   std::stop_token stop;
 
-  // Both are called on the thread that called Read, may take their time, and may use the model. `on_text` gets the text of a region as
-  // it grows: whole characters, in order within a region, while regions alternate. Joined they are Region::text, unless the region ended with
-  // kLoop, whose repetition is cut off afterwards. `on_region` gets a region when it is complete. `region` counts in reading order.
+  // Both are called on the thread that called Read, may take their time, and may use the model.
+  // `on_text` gets the text of a region as it grows: whole characters, in order within a region,
+  // while regions alternate. Joined they are Region::text, unless the region ended with kLoop,
+  // whose repetition is cut off afterwards. `on_region` gets a region when it is complete. `region`
+  // counts in reading order.
   std::function<void(size_t region, std::string_view text)> on_text;
   std::function<void(size_t region, const Region&)> on_region;
 };
@@ -239,18 +259,21 @@ struct ReadOptions {
 // A loaded model.
 class GLMOCR_API Model {
  public:
-  // From a directory with config.json, tokenizer.json, preprocessor_config.json and safetensors weights. Errors: kNotFound, kIo, kCorrupt, kUnsupported
-  // (another architecture, kernels that cannot run here), kResourceExhausted (memory), kInvalidArgument (options).
+  // From a directory with config.json, tokenizer.json, preprocessor_config.json and safetensors
+  // weights. Errors: kNotFound, kIo, kCorrupt, kUnsupported (another architecture, kernels that
+  // cannot run here), kResourceExhausted (memory), kInvalidArgument (options).
   static Result<Model> Load(const std::filesystem::path& dir, const LoadOptions& options = {});
-  // The directory of the starter model that is installed with the library, or what the environment variable GLMOCR_MODEL names.
+  // The directory of the starter model that is installed with the library, or what the environment
+  // variable GLMOCR_MODEL names.
   static Result<std::filesystem::path> StarterDir();
 
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
   ~Model();  // no Read may be running
 
-  // Reads one picture and waits for it. Errors: kInvalidArgument (options, an empty picture), kResourceExhausted (the picture does not fit the context or
-  // the cache, too many lines, memory), kCancelled, kInternal. A page with a region that failed is an error, so that half a page never
+  // Reads one picture and waits for it. Errors: kInvalidArgument (options, an empty picture),
+  // kResourceExhausted (the picture does not fit the context or the cache, too many lines, memory),
+  // kCancelled, kInternal. A page with a region that failed is an error, so that half a page never
   // looks like a whole one.
   Result<Page> Read(const Image& image, const ReadOptions& options = {}) const;
 
@@ -262,5 +285,6 @@ class GLMOCR_API Model {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace v1
-}  // namespace glmocr
+// clang-format off
+}  // namespace glmocr::v1
+// clang-format on

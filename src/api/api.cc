@@ -1,4 +1,5 @@
-// The C++ interface over the pipeline: translates options and results, and lets no exception of ours out.
+// The C++ interface over the pipeline: translates options and results, and lets no exception of
+// ours out.
 #include <fmt/format.h>
 
 #include <new>
@@ -18,19 +19,29 @@ constexpr int64_t kMaxPixels = 200'000'000;
 constexpr size_t kMaxFileBytes = size_t{1} << 30;
 
 Error Invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
-Error OutOfMemory(const char* remedy) { return {ErrorCode::kResourceExhausted, std::string("out of memory (") + remedy + ")"}; }
+Error OutOfMemory(const char* remedy) {
+  return {ErrorCode::kResourceExhausted, std::string("out of memory (") + remedy + ")"};
+}
 
 Error Translate(const glmocr::Error& error) {
   const ErrorCode code = [&] {
     switch (error.code) {
-      case glmocr::ErrorCode::kInvalidArgument: return ErrorCode::kInvalidArgument;
-      case glmocr::ErrorCode::kNotFound: return ErrorCode::kNotFound;
-      case glmocr::ErrorCode::kCorrupt: return ErrorCode::kCorrupt;
-      case glmocr::ErrorCode::kUnsupported: return ErrorCode::kUnsupported;
-      case glmocr::ErrorCode::kResourceExhausted: return ErrorCode::kResourceExhausted;
-      case glmocr::ErrorCode::kCancelled: return ErrorCode::kCancelled;
-      case glmocr::ErrorCode::kIo: return ErrorCode::kIo;
-      case glmocr::ErrorCode::kInternal: break;
+      case glmocr::ErrorCode::kInvalidArgument:
+        return ErrorCode::kInvalidArgument;
+      case glmocr::ErrorCode::kNotFound:
+        return ErrorCode::kNotFound;
+      case glmocr::ErrorCode::kCorrupt:
+        return ErrorCode::kCorrupt;
+      case glmocr::ErrorCode::kUnsupported:
+        return ErrorCode::kUnsupported;
+      case glmocr::ErrorCode::kResourceExhausted:
+        return ErrorCode::kResourceExhausted;
+      case glmocr::ErrorCode::kCancelled:
+        return ErrorCode::kCancelled;
+      case glmocr::ErrorCode::kIo:
+        return ErrorCode::kIo;
+      case glmocr::ErrorCode::kInternal:
+        break;
     }
     return ErrorCode::kInternal;
   }();
@@ -72,17 +83,21 @@ int Image::height_px() const { return impl_ ? impl_->pixels.height_px : 0; }
 
 namespace {
 
-Result<glmocr::Image> Decode(std::span<const std::byte> encoded, const std::string& name, const ImageOptions& options) {
+Result<glmocr::Image> Decode(std::span<const std::byte> encoded, const std::string& name,
+                             const ImageOptions& options) {
   if (!Known(options.alpha, Alpha::kDrop) || !Known(options.orientation, Orientation::kIgnore) ||
       !Known(options.truncated, Truncated::kAccept)) {
     return Invalid("an image option has no known value");
   }
-  if (options.max_pixels < 1 || options.max_pixels > kMaxPixels) return Invalid("max_pixels must be 1 to 200,000,000");
+  if (options.max_pixels < 1 || options.max_pixels > kMaxPixels)
+    return Invalid("max_pixels must be 1 to 200,000,000");
   DecodeOptions decode;
   decode.max_pixels = options.max_pixels;
   decode.alpha = options.alpha == Alpha::kDrop ? AlphaMode::kDrop : AlphaMode::kCompositeOnWhite;
-  decode.orientation = options.orientation == Orientation::kIgnore ? OrientationMode::kIgnore : OrientationMode::kApply;
-  decode.truncated = options.truncated == Truncated::kAccept ? TruncatedMode::kAccept : TruncatedMode::kReject;
+  decode.orientation = options.orientation == Orientation::kIgnore ? OrientationMode::kIgnore
+                                                                   : OrientationMode::kApply;
+  decode.truncated =
+      options.truncated == Truncated::kAccept ? TruncatedMode::kAccept : TruncatedMode::kReject;
   auto image = DecodePage(encoded, name, options.page, decode);
   if (!image.ok()) return Translate(image.error());
   return std::move(*image);
@@ -104,36 +119,44 @@ Result<Image> Image::FromFile(const std::filesystem::path& path, const ImageOpti
 
 Result<Image> Image::FromBytes(std::span<const std::byte> encoded, const ImageOptions& options) {
   return Guarded<Image>(kSmallerPicture, [&]() -> Result<Image> {
-    if (encoded.data() == nullptr && !encoded.empty()) return Invalid("the encoded picture is null");
+    if (encoded.data() == nullptr && !encoded.empty())
+      return Invalid("the encoded picture is null");
     Result<glmocr::Image> pixels = Decode(encoded, "picture in memory", options);
     if (!pixels.ok()) return pixels.error();
     return Image(std::make_shared<Impl>(Impl{*std::move(pixels)}));
   });
 }
 
-Result<Image> Image::FromRgb(const uint8_t* pixels, int width_px, int height_px, size_t stride_bytes) {
+Result<Image> Image::FromRgb(const uint8_t* pixels, int width_px, int height_px,
+                             size_t stride_bytes) {
   return Guarded<Image>(kSmallerPicture, [&]() -> Result<Image> {
     if (pixels == nullptr) return Invalid("the pixels are null");
     if (width_px < 1 || height_px < 1) {
-      return Invalid(fmt::format("a picture of {} x {} pixels has no content", width_px, height_px));
+      return Invalid(
+          fmt::format("a picture of {} x {} pixels has no content", width_px, height_px));
     }
     const auto row_bytes = static_cast<size_t>(width_px) * 3;
     if (stride_bytes < row_bytes) {
-      return Invalid(fmt::format("a stride of {} bytes is too small for rows of {} bytes", stride_bytes, row_bytes));
+      return Invalid(fmt::format("a stride of {} bytes is too small for rows of {} bytes",
+                                 stride_bytes, row_bytes));
     }
     if (int64_t{width_px} * height_px > kMaxPixels) {
-      return Error{ErrorCode::kResourceExhausted,
-                   fmt::format("a picture of {} x {} pixels is over the limit of {} pixels (scale it down)", width_px, height_px, kMaxPixels)};
+      return Error{
+          ErrorCode::kResourceExhausted,
+          fmt::format("a picture of {} x {} pixels is over the limit of {} pixels (scale it down)",
+                      width_px, height_px, kMaxPixels)};
     }
     glmocr::Image copy(width_px, height_px);
-    for (int y = 0; y < height_px; ++y) std::copy_n(pixels + static_cast<size_t>(y) * stride_bytes, row_bytes, copy.row(y));
+    for (int y = 0; y < height_px; ++y)
+      std::copy_n(pixels + static_cast<size_t>(y) * stride_bytes, row_bytes, copy.row(y));
     return Image(std::make_shared<Impl>(Impl{std::move(copy)}));
   });
 }
 
 Result<int> Image::CountPages(std::span<const std::byte> encoded) {
   return Guarded<int>(kSmallerPicture, [&]() -> Result<int> {
-    if (encoded.data() == nullptr && !encoded.empty()) return Invalid("the encoded picture is null");
+    if (encoded.data() == nullptr && !encoded.empty())
+      return Invalid("the encoded picture is null");
     const auto info = ReadImageInfo(encoded, "picture in memory");
     if (!info.ok()) return Translate(info.error());
     return info->pages;
@@ -155,10 +178,14 @@ namespace {
 
 Result<RecognizerOptions> Translate(const LoadOptions& options) {
   if (!Known(options.precision, Precision::kBf16)) return Invalid("precision has no known value");
-  if (options.threads < 0 || options.threads > 1024) return Invalid("threads must be 0 (all) to 1024");
-  if (options.cache_tokens < 64 || options.cache_tokens > int64_t{1} << 24) return Invalid("cache_tokens must be 64 to 16777216");
-  if (options.max_batch < 1 || options.max_batch > 512) return Invalid("max_batch must be 1 to 512");
-  if (options.drafts < -1 || options.drafts > 3) return Invalid("drafts must be -1 (automatic), 0 (off) or 1 to 3");
+  if (options.threads < 0 || options.threads > 1024)
+    return Invalid("threads must be 0 (all) to 1024");
+  if (options.cache_tokens < 64 || options.cache_tokens > int64_t{1} << 24)
+    return Invalid("cache_tokens must be 64 to 16777216");
+  if (options.max_batch < 1 || options.max_batch > 512)
+    return Invalid("max_batch must be 1 to 512");
+  if (options.drafts < -1 || options.drafts > 3)
+    return Invalid("drafts must be -1 (automatic), 0 (off) or 1 to 3");
   RecognizerOptions out;
   out.runner.n_threads = options.threads;
   out.runner.kernels = options.kernels;
@@ -200,10 +227,14 @@ Result<PageReaderOptions> Translate(const ReadOptions& options) {
 
 FinishReason Translate(glmocr::FinishReason reason) {
   switch (reason) {
-    case glmocr::FinishReason::kStopString: return FinishReason::kStopString;
-    case glmocr::FinishReason::kLength: return FinishReason::kLength;
-    case glmocr::FinishReason::kLoop: return FinishReason::kLoop;
-    default: return FinishReason::kStop;
+    case glmocr::FinishReason::kStopString:
+      return FinishReason::kStopString;
+    case glmocr::FinishReason::kLength:
+      return FinishReason::kLength;
+    case glmocr::FinishReason::kLoop:
+      return FinishReason::kLoop;
+    default:
+      return FinishReason::kStop;
   }
 }
 
@@ -220,7 +251,8 @@ Region Translate(const ReadRegion& r) {
 }
 
 Result<Page> Translate(const ReadPage& read) {
-  Page page{.width_px = read.width_px, .height_px = read.height_px, .skew_degrees = read.skew_degrees};
+  Page page{
+      .width_px = read.width_px, .height_px = read.height_px, .skew_degrees = read.skew_degrees};
   for (const ReadRegion& r : read.regions) {
     if (r.error) return Translate(*r.error);
     page.regions.push_back(Translate(r));
@@ -260,10 +292,12 @@ Result<Model> Model::Load(const std::filesystem::path& dir, const LoadOptions& o
     if (!translated.ok()) return translated.error();
     std::error_code ignored;
     if (!std::filesystem::exists(dir, ignored)) {
-      return Error{ErrorCode::kNotFound, fmt::format("model directory '{}' does not exist", dir.string())};
+      return Error{ErrorCode::kNotFound,
+                   fmt::format("model directory '{}' does not exist", dir.string())};
     }
     if (!std::filesystem::is_directory(dir, ignored)) {
-      return Invalid(fmt::format("'{}' is not a directory (name the folder that holds config.json)", dir.string()));
+      return Invalid(fmt::format("'{}' is not a directory (name the folder that holds config.json)",
+                                 dir.string()));
     }
     auto recognizer = Recognizer::Load(dir, *translated);
     if (!recognizer.ok()) return Translate(recognizer.error());
@@ -281,22 +315,27 @@ Result<std::filesystem::path> Model::StarterDir() {
 
 Result<Page> Model::Read(const Image& image, const ReadOptions& options) const {
   const auto read = [&]() -> Result<Page> {
-    if (impl_ == nullptr || image.impl_ == nullptr) return Invalid("the model or the picture was moved away");
+    if (impl_ == nullptr || image.impl_ == nullptr)
+      return Invalid("the model or the picture was moved away");
     auto translated = Translate(options);
     if (!translated.ok()) return translated.error();
     const Error cancelled{ErrorCode::kCancelled, "the read was cancelled"};
     if (options.stop.stop_requested()) return cancelled;
     if (options.on_text) {
-      translated->on_text = [&](const ReadPage&, size_t region, std::string_view text) { Call(options.on_text, region, text); };
+      translated->on_text = [&](const ReadPage&, size_t region, std::string_view text) {
+        Call(options.on_text, region, text);
+      };
     }
     if (options.on_region) {
       translated->on_region = [&](const ReadPage& page, size_t region) {
-        if (!page.regions[region].error) Call(options.on_region, region, Translate(page.regions[region]));
+        if (!page.regions[region].error)
+          Call(options.on_region, region, Translate(page.regions[region]));
       };
     }
     const auto keep_going = [&] { return !options.stop.stop_requested(); };
     Result<Page> page = Error{ErrorCode::kInternal, "the page was lost"};
-    PageReader reader(*impl_->recognizer, *std::move(translated), [&](const ReadPage& done) { page = Translate(done); });
+    PageReader reader(*impl_->recognizer, *std::move(translated),
+                      [&](const ReadPage& done) { page = Translate(done); });
     const auto added = reader.Add(image.impl_->pixels, {}, keep_going);
     if (!added.ok()) return Translate(added.error());
     if (!reader.Finish(keep_going)) return cancelled;
@@ -312,11 +351,12 @@ Result<Page> Model::Read(const Image& image, const ReadOptions& options) const {
 ModelInfo Model::info() const {
   if (impl_ == nullptr) return {};
   const GlmOcrRunner& runner = impl_->recognizer->runner();
-  return {.kernels = runner.context().kernels->name,
-          .precision = runner.context().compute == Compute::kBF16 ? Precision::kBf16 : Precision::kF32,
-          .reads_lines = impl_->recognizer->reads_lines(),
-          .has_draft_layer = runner.info().has_draft_layer,
-          .max_context_tokens = runner.info().max_context_tokens};
+  return {
+      .kernels = runner.context().kernels->name,
+      .precision = runner.context().compute == Compute::kBF16 ? Precision::kBf16 : Precision::kF32,
+      .reads_lines = impl_->recognizer->reads_lines(),
+      .has_draft_layer = runner.info().has_draft_layer,
+      .max_context_tokens = runner.info().max_context_tokens};
 }
 
 }  // namespace glmocr::v1

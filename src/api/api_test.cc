@@ -1,4 +1,5 @@
-// The C++ interface as a program sees it: through the installed headers and the shared library alone.
+// The C++ interface as a program sees it: through the installed headers and the shared library
+// alone.
 #include <glmocr/glmocr.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,12 +21,19 @@ const glmocr::Model& Starter() {
   return model;
 }
 
-glmocr::Image Picture(const std::string& name) { return glmocr::Image::FromFile(kRoot / "samples" / name).value(); }
+glmocr::Image Picture(const std::string& name) {
+  return glmocr::Image::FromFile(kRoot / "samples" / name).value();
+}
 
 // The picture of `name` as bytes in memory.
-std::span<const std::byte> Bytes(const std::string& bytes) { return std::as_bytes(std::span(bytes)); }
+std::span<const std::byte> Bytes(const std::string& bytes) {
+  return std::as_bytes(std::span(bytes));
+}
 
-TEST(Api, VersionIsTheProjects) { EXPECT_EQ(std::string("glm-ocr ") + glmocr::Version() + "\n", OutputOf(GLM_OCR_PROGRAM " --version")); }
+TEST(Api, VersionIsTheProjects) {
+  EXPECT_EQ(std::string("glm-ocr ") + glmocr::Version() + "\n",
+            OutputOf(GLM_OCR_PROGRAM " --version"));
+}
 
 TEST(Api, ReadsWhatTheProgramReads) {
   const auto page = Starter().Read(Picture("page.png"));
@@ -52,7 +60,8 @@ TEST(Api, StrideSkipsPadding) {
   for (int y = 6; y < 22; ++y) std::fill_n(tight.begin() + (y * kWidth + 20) * 3, 3 * 4, 0);
   constexpr size_t kStride = kWidth * 3 + 77;
   std::vector<uint8_t> padded(kStride * kHeight, 0);
-  for (int y = 0; y < kHeight; ++y) std::copy_n(tight.begin() + y * kWidth * 3, kWidth * 3, padded.begin() + y * kStride);
+  for (int y = 0; y < kHeight; ++y)
+    std::copy_n(tight.begin() + y * kWidth * 3, kWidth * 3, padded.begin() + y * kStride);
   const auto a = glmocr::Image::FromRgb(tight.data(), kWidth, kHeight, kWidth * 3);
   const auto b = glmocr::Image::FromRgb(padded.data(), kWidth, kHeight, kStride);
   ASSERT_TRUE(a.ok() && b.ok());
@@ -63,7 +72,8 @@ TEST(Api, StrideSkipsPadding) {
   ASSERT_FALSE(read_a->regions[0].tokens.empty()) << "a picture without tokens proves nothing";
   for (size_t t = 0; t < read_a->regions[0].tokens.size(); ++t) {
     EXPECT_EQ(read_a->regions[0].tokens[t].id, read_b->regions[0].tokens.at(t).id);
-    EXPECT_EQ(read_a->regions[0].tokens[t].probability, read_b->regions[0].tokens.at(t).probability);
+    EXPECT_EQ(read_a->regions[0].tokens[t].probability,
+              read_b->regions[0].tokens.at(t).probability);
   }
 }
 
@@ -86,7 +96,8 @@ TEST(Api, RegionsAndStatsDescribeThePage) {
     n_tokens += r.tokens.size();
   }
   EXPECT_GT(page->stats.prompt_tokens, 0);
-  EXPECT_GT(page->stats.generated_tokens, static_cast<int64_t>(n_tokens)) << "the end-of-text tokens count";
+  EXPECT_GT(page->stats.generated_tokens, static_cast<int64_t>(n_tokens))
+      << "the end-of-text tokens count";
   EXPECT_GT(page->stats.prepare_s, 0);
   EXPECT_GT(page->stats.first_token_s, page->stats.prepare_s);
   EXPECT_GE(page->stats.total_s, page->stats.first_token_s);
@@ -102,7 +113,9 @@ TEST(Api, StreamedTextIsTheFinalText) {
     EXPECT_FALSE(completed.contains(region)) << "text after the end of its region";
     streamed[region] += text;
   };
-  options.on_region = [&](size_t region, const glmocr::Region& r) { EXPECT_TRUE(completed.emplace(region, r.text).second); };
+  options.on_region = [&](size_t region, const glmocr::Region& r) {
+    EXPECT_TRUE(completed.emplace(region, r.text).second);
+  };
   const auto page = Starter().Read(Picture("article.png"), options);
   ASSERT_TRUE(page.ok());
   ASSERT_GT(page->regions.size(), 10u);
@@ -111,7 +124,8 @@ TEST(Api, StreamedTextIsTheFinalText) {
     EXPECT_EQ(streamed[r], page->regions[r].text);
     EXPECT_EQ(completed[r], page->regions[r].text);
   }
-  EXPECT_EQ(page->text, Starter().Read(Picture("article.png"))->text) << "listening changed the text";
+  EXPECT_EQ(page->text, Starter().Read(Picture("article.png"))->text)
+      << "listening changed the text";
 }
 
 TEST(Api, ThreadsReadTogetherWhatTheyReadAlone) {
@@ -152,7 +166,8 @@ TEST(Api, CancelFromAnotherThreadEndsThatReadAlone) {
   EXPECT_EQ(cancelled.error().code, glmocr::ErrorCode::kCancelled);
   reader.join();
   EXPECT_EQ(other, expected);
-  EXPECT_EQ(Starter().Read(Picture("page.png"), {.stop = stop.get_token()}).error().code, glmocr::ErrorCode::kCancelled);
+  EXPECT_EQ(Starter().Read(Picture("page.png"), {.stop = stop.get_token()}).error().code,
+            glmocr::ErrorCode::kCancelled);
 }
 
 TEST(Api, ExceptionOfACallbackComesOutAndTheModelGoesOn) {
@@ -202,11 +217,14 @@ TEST(Api, GenerationOptionsReachTheModel) {
   const glmocr::ReadOptions hot{.generation = {.temperature = 3, .seed = 7}};
   EXPECT_EQ(Starter().Read(image, hot)->text, Starter().Read(image, hot)->text);
   EXPECT_NE(Starter().Read(image, hot)->text, Starter().Read(image)->text);
-  EXPECT_NE(Starter().Read(image, {.prompt = "Say something else entirely:"})->stats.prompt_tokens, cut->stats.prompt_tokens);
+  EXPECT_NE(Starter().Read(image, {.prompt = "Say something else entirely:"})->stats.prompt_tokens,
+            cut->stats.prompt_tokens);
 }
 
 TEST(Api, LoadOptionsReachTheModel) {
-  auto model = glmocr::Model::Load(kStarter, {.kernels = "reference", .precision = glmocr::Precision::kF32, .threads = 1, .drafts = 0});
+  auto model = glmocr::Model::Load(
+      kStarter,
+      {.kernels = "reference", .precision = glmocr::Precision::kF32, .threads = 1, .drafts = 0});
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ(model->info().kernels, "reference");
   EXPECT_EQ(model->info().precision, glmocr::Precision::kF32);
@@ -232,10 +250,12 @@ TEST(ApiErrors, Load) {
   ExpectError(Model::Load(kRoot / "samples"), kNotFound, "config.json");
   ExpectError(Model::Load(kStarter, {.kernels = "mmx"}), kUnsupported, "it can run");
   ExpectError(Model::Load(kStarter, {.threads = -1}), kInvalidArgument, "threads");
-  ExpectError(Model::Load(kStarter, {.cache_tokens = int64_t{1} << 40}), kInvalidArgument, "cache_tokens");
+  ExpectError(Model::Load(kStarter, {.cache_tokens = int64_t{1} << 40}), kInvalidArgument,
+              "cache_tokens");
   ExpectError(Model::Load(kStarter, {.max_batch = 0}), kInvalidArgument, "max_batch");
   ExpectError(Model::Load(kStarter, {.drafts = 9}), kInvalidArgument, "drafts");
-  ExpectError(Model::Load(kStarter, {.precision = static_cast<glmocr::Precision>(9)}), kInvalidArgument, "precision");
+  ExpectError(Model::Load(kStarter, {.precision = static_cast<glmocr::Precision>(9)}),
+              kInvalidArgument, "precision");
 }
 
 TEST(ApiErrors, Pictures) {
@@ -245,16 +265,20 @@ TEST(ApiErrors, Pictures) {
   ExpectError(Image::FromFile(kRoot), kInvalidArgument, kRoot.string());
   ExpectError(Image::FromBytes(Bytes(garbage)), kUnsupported, "picture in memory");
   ExpectError(Image::FromBytes(Bytes(none)), kInvalidArgument, "empty");
-  ExpectError(Image::FromBytes({static_cast<const std::byte*>(nullptr), 0}), kInvalidArgument, "empty");
-  ExpectError(Image::FromBytes(Bytes(page.substr(0, page.size() / 2))), kCorrupt, "picture in memory");
+  ExpectError(Image::FromBytes({static_cast<const std::byte*>(nullptr), 0}), kInvalidArgument,
+              "empty");
+  ExpectError(Image::FromBytes(Bytes(page.substr(0, page.size() / 2))), kCorrupt,
+              "picture in memory");
   ExpectError(Image::FromBytes(Bytes(page), {.page = 1}), kInvalidArgument, "page");
   ExpectError(Image::FromBytes(Bytes(page), {.page = -1}), kInvalidArgument, "page");
   ExpectError(Image::FromBytes(Bytes(page), {.max_pixels = 100}), kResourceExhausted, "100");
   ExpectError(Image::FromBytes(Bytes(page), {.max_pixels = 0}), kInvalidArgument, "max_pixels");
-  ExpectError(Image::FromBytes(Bytes(page), {.alpha = static_cast<glmocr::Alpha>(5)}), kInvalidArgument, "option");
+  ExpectError(Image::FromBytes(Bytes(page), {.alpha = static_cast<glmocr::Alpha>(5)}),
+              kInvalidArgument, "option");
   ExpectError(Image::CountPages(Bytes(garbage)), kUnsupported, "picture in memory");
   EXPECT_EQ(Image::CountPages(Bytes(page)).value(), 1);
-  EXPECT_EQ(Image::CountPages(Bytes(FileBytes(kRoot / "tests/golden/media/tiff_pages3.tif"))).value(), 3);
+  EXPECT_EQ(
+      Image::CountPages(Bytes(FileBytes(kRoot / "tests/golden/media/tiff_pages3.tif"))).value(), 3);
 }
 
 TEST(ApiErrors, Pixels) {
@@ -265,8 +289,10 @@ TEST(ApiErrors, Pixels) {
   ExpectError(Image::FromRgb(pixels.data(), 10, 10, 29), kInvalidArgument, "stride");
   ExpectError(Image::FromRgb(pixels.data(), 0, 10, 30), kInvalidArgument, "0 x 10");
   ExpectError(Image::FromRgb(pixels.data(), 10, -10, 30), kInvalidArgument, "10 x -10");
-  ExpectError(Image::FromRgb(pixels.data(), 60000, 60000, 180000), kResourceExhausted, "60000 x 60000");
-  ExpectError(Image::FromRgb(pixels.data(), 2147483647, 2147483647, ~size_t{0}), kResourceExhausted, "2147483647");
+  ExpectError(Image::FromRgb(pixels.data(), 60000, 60000, 180000), kResourceExhausted,
+              "60000 x 60000");
+  ExpectError(Image::FromRgb(pixels.data(), 2147483647, 2147483647, ~size_t{0}), kResourceExhausted,
+              "2147483647");
   const auto dot = Image::FromRgb(pixels.data(), 1, 1, 3);
   ASSERT_TRUE(dot.ok());
   const auto page = Starter().Read(*dot);
@@ -275,12 +301,18 @@ TEST(ApiErrors, Pixels) {
 
 TEST(ApiErrors, Read) {
   const glmocr::Image image = Picture("page.png");
-  ExpectError(Starter().Read(image, {.generation = {.temperature = -1}}), kInvalidArgument, "temperature");
+  ExpectError(Starter().Read(image, {.generation = {.temperature = -1}}), kInvalidArgument,
+              "temperature");
   ExpectError(Starter().Read(image, {.generation = {.top_p = 0}}), kInvalidArgument, "top_p");
-  ExpectError(Starter().Read(image, {.generation = {.max_new_tokens = 0}}), kInvalidArgument, "max_new_tokens");
-  ExpectError(Starter().Read(image, {.generation = {.stop = {""}}}), kInvalidArgument, "stop string");
-  ExpectError(Starter().Read(image, {.layout = static_cast<glmocr::Layout>(7)}), kInvalidArgument, "layout");
-  ExpectError(Starter().Read(image, {.layout = glmocr::Layout::kNone, .prompt = std::string(100000, 'x')}), kResourceExhausted, "context");
+  ExpectError(Starter().Read(image, {.generation = {.max_new_tokens = 0}}), kInvalidArgument,
+              "max_new_tokens");
+  ExpectError(Starter().Read(image, {.generation = {.stop = {""}}}), kInvalidArgument,
+              "stop string");
+  ExpectError(Starter().Read(image, {.layout = static_cast<glmocr::Layout>(7)}), kInvalidArgument,
+              "layout");
+  ExpectError(
+      Starter().Read(image, {.layout = glmocr::Layout::kNone, .prompt = std::string(100000, 'x')}),
+      kResourceExhausted, "context");
   auto moved = glmocr::Model::Load(kStarter);
   const glmocr::Model target = *std::move(moved);
   ExpectError(moved->Read(image), kInvalidArgument, "moved");

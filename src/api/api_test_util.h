@@ -1,4 +1,5 @@
-// What the tests of the public interface share: paths, the starter model, the program's reading of a file.
+// What the tests of the public interface share: paths, the starter model, the program's reading of
+// a file.
 #pragma once
 
 #include <array>
@@ -25,7 +26,8 @@ inline std::string OutputOf(const std::string& command) {
   std::array<char, 4096> buffer{};
   FILE* pipe = ::popen(command.c_str(), "r");
   if (pipe == nullptr) return text;
-  while (const size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe)) text.append(buffer.data(), n);
+  while (const size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
+    text.append(buffer.data(), n);
   ::pclose(pipe);
   return text;
 }

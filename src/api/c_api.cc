@@ -31,7 +31,8 @@ namespace {
 
 // What is reported when there is no memory for a message; never freed.
 glmocr_error& OutOfMemoryError() {
-  static glmocr_error error{"out of memory"};  // fits std::string's own buffer: nothing is allocated
+  static glmocr_error error{
+      "out of memory"};  // fits std::string's own buffer: nothing is allocated
   return error;
 }
 
@@ -60,7 +61,8 @@ glmocr_status Guarded(glmocr_error** error, Body body) noexcept {
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& e) {
-      return Fail({api::ErrorCode::kInternal, std::string("unexpected failure: ") + e.what()}, error);
+      return Fail({api::ErrorCode::kInternal, std::string("unexpected failure: ") + e.what()},
+                  error);
     } catch (...) {
       return Fail({api::ErrorCode::kInternal, "a callback threw an exception"}, error);
     }
@@ -72,7 +74,9 @@ glmocr_status Guarded(glmocr_error** error, Body body) noexcept {
 
 constexpr size_t kSmallestStruct = 2 * sizeof(size_t);  // struct_size and a first field
 
-api::Error Invalid(std::string message) { return {api::ErrorCode::kInvalidArgument, std::move(message)}; }
+api::Error Invalid(std::string message) {
+  return {api::ErrorCode::kInvalidArgument, std::move(message)};
+}
 
 // The caller's struct, or `defaults` where it is null or of an older header.
 template <typename T>
@@ -80,11 +84,15 @@ std::optional<api::Error> TakeOptions(const T* given, T defaults, const char* na
   *out = defaults;
   if (given == nullptr) return std::nullopt;
   if (given->struct_size < kSmallestStruct) {
-    return Invalid(std::string(name) + ".struct_size is " + std::to_string(given->struct_size) + "; initialise it with " + name + "_init");
+    return Invalid(std::string(name) + ".struct_size is " + std::to_string(given->struct_size) +
+                   "; initialise it with " + name + "_init");
   }
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  if (given->struct_size > sizeof(T) && std::any_of(bytes + sizeof(T), bytes + given->struct_size, [](unsigned char b) { return b != 0; })) {
-    return api::Error{api::ErrorCode::kUnsupported, std::string(name) + " sets options that this version of the library does not have"};
+  if (given->struct_size > sizeof(T) && std::any_of(bytes + sizeof(T), bytes + given->struct_size,
+                                                    [](unsigned char b) { return b != 0; })) {
+    return api::Error{
+        api::ErrorCode::kUnsupported,
+        std::string(name) + " sets options that this version of the library does not have"};
   }
   std::memcpy(out, given, std::min(given->struct_size, sizeof(T)));
   out->struct_size = sizeof(T);
@@ -111,7 +119,8 @@ glmocr_status FillOut(T filled, T* out) {
 }
 
 glmocr_image_options ImageDefaults() {
-  return {.struct_size = sizeof(glmocr_image_options), .max_pixels = api::ImageOptions{}.max_pixels};
+  return {.struct_size = sizeof(glmocr_image_options),
+          .max_pixels = api::ImageOptions{}.max_pixels};
 }
 
 glmocr_load_options LoadDefaults() {
@@ -151,7 +160,8 @@ std::optional<api::Error> Translate(const glmocr_image_options* given, api::Imag
   }
   *out = {.page = o.page,
           .alpha = o.drop_alpha != 0 ? api::Alpha::kDrop : api::Alpha::kOnWhite,
-          .orientation = o.ignore_orientation != 0 ? api::Orientation::kIgnore : api::Orientation::kApply,
+          .orientation =
+              o.ignore_orientation != 0 ? api::Orientation::kIgnore : api::Orientation::kApply,
           .truncated = o.accept_truncated != 0 ? api::Truncated::kAccept : api::Truncated::kReject,
           .max_pixels = o.max_pixels};
   return std::nullopt;
@@ -187,14 +197,17 @@ std::optional<api::Error> Translate(const glmocr_read_options* given, api::ReadO
                      .frequency_penalty = o.frequency_penalty,
                      .seed = o.seed,
                      .max_new_tokens = o.max_new_tokens};
-  if (o.n_stop > 0 && o.stop == nullptr) return Invalid("stop is NULL but n_stop is " + std::to_string(o.n_stop));
+  if (o.n_stop > 0 && o.stop == nullptr)
+    return Invalid("stop is NULL but n_stop is " + std::to_string(o.n_stop));
   for (size_t i = 0; i < o.n_stop; ++i) {
     if (o.stop[i] == nullptr) return Invalid("stop[" + std::to_string(i) + "] is NULL");
     out->generation.stop.emplace_back(o.stop[i]);
   }
   if (o.canceller != nullptr) out->stop = o.canceller->source.get_token();
   if (o.on_text != nullptr) {
-    out->on_text = [o](size_t region, std::string_view text) { o.on_text(o.user, region, text.data(), text.size()); };
+    out->on_text = [o](size_t region, std::string_view text) {
+      o.on_text(o.user, region, text.data(), text.size());
+    };
   }
   if (o.on_region != nullptr) {
     out->on_region = [o](size_t index, const api::Region& region) {
@@ -226,31 +239,49 @@ extern "C" {
 int32_t glmocr_c_api_version(void) { return GLMOCR_C_API_VERSION; }
 const char* glmocr_version(void) { return api::Version(); }
 
-const char* glmocr_error_message(const glmocr_error* error) { return error == nullptr ? "" : error->message.c_str(); }
+const char* glmocr_error_message(const glmocr_error* error) {
+  return error == nullptr ? "" : error->message.c_str();
+}
 void glmocr_error_free(glmocr_error* error) {
   if (error != &OutOfMemoryError()) delete error;
 }
 
 const char* glmocr_status_name(glmocr_status status) {
   switch (status) {
-    case GLMOCR_OK: return "ok";
-    case GLMOCR_INVALID_ARGUMENT: return "invalid argument";
-    case GLMOCR_NOT_FOUND: return "not found";
-    case GLMOCR_CORRUPT: return "corrupt";
-    case GLMOCR_UNSUPPORTED: return "unsupported";
-    case GLMOCR_RESOURCE_EXHAUSTED: return "resource exhausted";
-    case GLMOCR_CANCELLED: return "cancelled";
-    case GLMOCR_IO: return "input/output error";
-    case GLMOCR_INTERNAL: return "internal error";
+    case GLMOCR_OK:
+      return "ok";
+    case GLMOCR_INVALID_ARGUMENT:
+      return "invalid argument";
+    case GLMOCR_NOT_FOUND:
+      return "not found";
+    case GLMOCR_CORRUPT:
+      return "corrupt";
+    case GLMOCR_UNSUPPORTED:
+      return "unsupported";
+    case GLMOCR_RESOURCE_EXHAUSTED:
+      return "resource exhausted";
+    case GLMOCR_CANCELLED:
+      return "cancelled";
+    case GLMOCR_IO:
+      return "input/output error";
+    case GLMOCR_INTERNAL:
+      return "internal error";
   }
   return "unknown";
 }
 
-void glmocr_image_options_init(glmocr_image_options* options, size_t struct_size) { InitOptions(options, struct_size, ImageDefaults()); }
-void glmocr_load_options_init(glmocr_load_options* options, size_t struct_size) { InitOptions(options, struct_size, LoadDefaults()); }
-void glmocr_read_options_init(glmocr_read_options* options, size_t struct_size) { InitOptions(options, struct_size, ReadDefaults()); }
+void glmocr_image_options_init(glmocr_image_options* options, size_t struct_size) {
+  InitOptions(options, struct_size, ImageDefaults());
+}
+void glmocr_load_options_init(glmocr_load_options* options, size_t struct_size) {
+  InitOptions(options, struct_size, LoadDefaults());
+}
+void glmocr_read_options_init(glmocr_read_options* options, size_t struct_size) {
+  InitOptions(options, struct_size, ReadDefaults());
+}
 
-glmocr_status glmocr_image_from_file(const char* path, const glmocr_image_options* options, glmocr_image** out, glmocr_error** error) {
+glmocr_status glmocr_image_from_file(const char* path, const glmocr_image_options* options,
+                                     glmocr_image** out, glmocr_error** error) {
   return Guarded(error, [&]() -> std::optional<api::Error> {
     if (!Reset(out) || path == nullptr) return Invalid("path and out must not be NULL");
     api::ImageOptions o;
@@ -259,7 +290,8 @@ glmocr_status glmocr_image_from_file(const char* path, const glmocr_image_option
   });
 }
 
-glmocr_status glmocr_image_from_bytes(const void* bytes, size_t n_bytes, const glmocr_image_options* options, glmocr_image** out,
+glmocr_status glmocr_image_from_bytes(const void* bytes, size_t n_bytes,
+                                      const glmocr_image_options* options, glmocr_image** out,
                                       glmocr_error** error) {
   return Guarded(error, [&]() -> std::optional<api::Error> {
     if (!Reset(out) || bytes == nullptr) return Invalid("bytes and out must not be NULL");
@@ -269,34 +301,42 @@ glmocr_status glmocr_image_from_bytes(const void* bytes, size_t n_bytes, const g
   });
 }
 
-glmocr_status glmocr_image_from_rgb(const uint8_t* pixels, int32_t width_px, int32_t height_px, size_t stride_bytes, glmocr_image** out,
-                                    glmocr_error** error) {
+glmocr_status glmocr_image_from_rgb(const uint8_t* pixels, int32_t width_px, int32_t height_px,
+                                    size_t stride_bytes, glmocr_image** out, glmocr_error** error) {
   return Guarded(error, [&]() -> std::optional<api::Error> {
     if (!Reset(out) || pixels == nullptr) return Invalid("pixels and out must not be NULL");
     return Give(api::Image::FromRgb(pixels, width_px, height_px, stride_bytes), out);
   });
 }
 
-glmocr_status glmocr_count_pages(const void* bytes, size_t n_bytes, int32_t* out, glmocr_error** error) {
+glmocr_status glmocr_count_pages(const void* bytes, size_t n_bytes, int32_t* out,
+                                 glmocr_error** error) {
   return Guarded(error, [&]() -> std::optional<api::Error> {
     if (bytes == nullptr || out == nullptr) return Invalid("bytes and out must not be NULL");
     *out = 0;
-    const api::Result<int> pages = api::Image::CountPages({static_cast<const std::byte*>(bytes), n_bytes});
+    const api::Result<int> pages =
+        api::Image::CountPages({static_cast<const std::byte*>(bytes), n_bytes});
     if (!pages.ok()) return pages.error();
     *out = *pages;
     return std::nullopt;
   });
 }
 
-int32_t glmocr_image_width(const glmocr_image* image) { return image == nullptr ? 0 : image->image.width_px(); }
-int32_t glmocr_image_height(const glmocr_image* image) { return image == nullptr ? 0 : image->image.height_px(); }
+int32_t glmocr_image_width(const glmocr_image* image) {
+  return image == nullptr ? 0 : image->image.width_px();
+}
+int32_t glmocr_image_height(const glmocr_image* image) {
+  return image == nullptr ? 0 : image->image.height_px();
+}
 void glmocr_image_free(glmocr_image* image) { delete image; }
 
-glmocr_status glmocr_model_load(const char* dir, const glmocr_load_options* options, glmocr_model** out, glmocr_error** error) {
+glmocr_status glmocr_model_load(const char* dir, const glmocr_load_options* options,
+                                glmocr_model** out, glmocr_error** error) {
   return Guarded(error, [&]() -> std::optional<api::Error> {
     if (!Reset(out)) return Invalid("out must not be NULL");
     glmocr_load_options o;
-    if (auto failure = TakeOptions(options, LoadDefaults(), "glmocr_load_options", &o)) return failure;
+    if (auto failure = TakeOptions(options, LoadDefaults(), "glmocr_load_options", &o))
+      return failure;
     std::filesystem::path path;
     if (dir != nullptr) {
       path = dir;
@@ -330,27 +370,38 @@ void glmocr_canceller_cancel(glmocr_canceller* canceller) {
 }
 void glmocr_canceller_free(glmocr_canceller* canceller) { delete canceller; }
 
-glmocr_status glmocr_read(const glmocr_model* model, const glmocr_image* image, const glmocr_read_options* options, glmocr_page** out,
+glmocr_status glmocr_read(const glmocr_model* model, const glmocr_image* image,
+                          const glmocr_read_options* options, glmocr_page** out,
                           glmocr_error** error) {
   return Guarded(error, [&]() -> std::optional<api::Error> {
-    if (!Reset(out) || model == nullptr || image == nullptr) return Invalid("model, image and out must not be NULL");
+    if (!Reset(out) || model == nullptr || image == nullptr)
+      return Invalid("model, image and out must not be NULL");
     api::ReadOptions o;
     if (auto failure = Translate(options, &o)) return failure;
     return Give(model->model.Read(image->image, o), out);
   });
 }
 
-const char* glmocr_page_text(const glmocr_page* page) { return page == nullptr ? "" : page->page.text.c_str(); }
-const char* glmocr_page_markdown(const glmocr_page* page) { return page == nullptr ? "" : page->page.markdown.c_str(); }
-double glmocr_page_skew_degrees(const glmocr_page* page) { return page == nullptr ? 0 : page->page.skew_degrees; }
-size_t glmocr_page_region_count(const glmocr_page* page) { return page == nullptr ? 0 : page->page.regions.size(); }
+const char* glmocr_page_text(const glmocr_page* page) {
+  return page == nullptr ? "" : page->page.text.c_str();
+}
+const char* glmocr_page_markdown(const glmocr_page* page) {
+  return page == nullptr ? "" : page->page.markdown.c_str();
+}
+double glmocr_page_skew_degrees(const glmocr_page* page) {
+  return page == nullptr ? 0 : page->page.skew_degrees;
+}
+size_t glmocr_page_region_count(const glmocr_page* page) {
+  return page == nullptr ? 0 : page->page.regions.size();
+}
 
 glmocr_status glmocr_page_region(const glmocr_page* page, size_t region, glmocr_region* out) {
   if (out == nullptr || region >= glmocr_page_region_count(page)) return GLMOCR_INVALID_ARGUMENT;
   return FillOut(View(page->page.regions[region]), out);
 }
 
-glmocr_status glmocr_page_token(const glmocr_page* page, size_t region, size_t token, glmocr_token* out) {
+glmocr_status glmocr_page_token(const glmocr_page* page, size_t region, size_t token,
+                                glmocr_token* out) {
   if (out == nullptr || region >= glmocr_page_region_count(page)) return GLMOCR_INVALID_ARGUMENT;
   const auto& tokens = page->page.regions[region].tokens;
   if (token >= tokens.size()) return GLMOCR_INVALID_ARGUMENT;

@@ -1,4 +1,5 @@
-// The C interface, called from C++ (examples/read_page.c and the install test show that the header is C99).
+// The C interface, called from C++ (examples/read_page.c and the install test show that the header
+// is C99).
 #include <glmocr/c_api.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -52,13 +53,16 @@ void MustFail(glmocr_status wanted, const char* part, Call call) {
 }
 
 glmocr_model* Starter() {
-  static const Owned<glmocr_model> model =
-      Must<glmocr_model>([](auto out, auto error) { return glmocr_model_load(kStarter.c_str(), nullptr, out, error); });
+  static const Owned<glmocr_model> model = Must<glmocr_model>([](auto out, auto error) {
+    return glmocr_model_load(kStarter.c_str(), nullptr, out, error);
+  });
   return model.get();
 }
 
 Owned<glmocr_image> Page() {
-  return Must<glmocr_image>([](auto out, auto error) { return glmocr_image_from_file(kPage.c_str(), nullptr, out, error); });
+  return Must<glmocr_image>([](auto out, auto error) {
+    return glmocr_image_from_file(kPage.c_str(), nullptr, out, error);
+  });
 }
 
 glmocr_read_options Options() {
@@ -69,15 +73,18 @@ glmocr_read_options Options() {
 
 TEST(CApi, Versions) {
   EXPECT_EQ(glmocr_c_api_version(), GLMOCR_C_API_VERSION);
-  EXPECT_EQ(std::string("glm-ocr ") + glmocr_version() + "\n", OutputOf(GLM_OCR_PROGRAM " --version"));
+  EXPECT_EQ(std::string("glm-ocr ") + glmocr_version() + "\n",
+            OutputOf(GLM_OCR_PROGRAM " --version"));
 }
 
 TEST(CApi, ReadsWhatTheProgramReads) {
   const auto image = Page();
-  const auto page =
-      Must<glmocr_page>([&](auto out, auto error) { return glmocr_read(Starter(), image.get(), nullptr, out, error); });
+  const auto page = Must<glmocr_page>([&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), nullptr, out, error);
+  });
   EXPECT_EQ(glmocr_page_text(page.get()), OutputOf(GLM_OCR_PROGRAM " parse " + kPage.string()));
-  EXPECT_EQ(glmocr_page_markdown(page.get()), OutputOf(GLM_OCR_PROGRAM " parse -f md " + kPage.string()));
+  EXPECT_EQ(glmocr_page_markdown(page.get()),
+            OutputOf(GLM_OCR_PROGRAM " parse -f md " + kPage.string()));
   EXPECT_EQ(glmocr_page_skew_degrees(page.get()), 0);
   ASSERT_GT(glmocr_page_region_count(page.get()), 10u);
   int64_t n_tokens = 0;
@@ -95,7 +102,8 @@ TEST(CApi, ReadsWhatTheProgramReads) {
       ASSERT_EQ(glmocr_page_token(page.get(), r, t, &token), GLMOCR_OK);
       log_probability += std::log(token.probability);
     }
-    EXPECT_NEAR(std::exp(log_probability / static_cast<double>(region.n_tokens)), region.confidence, 1e-5);
+    EXPECT_NEAR(std::exp(log_probability / static_cast<double>(region.n_tokens)), region.confidence,
+                1e-5);
     n_tokens += static_cast<int64_t>(region.n_tokens);
   }
   glmocr_stats stats{.struct_size = sizeof(stats)};
@@ -110,19 +118,23 @@ TEST(CApi, CallbacksGetTheTextAndTheUserPointer) {
   } heard;
   glmocr_read_options options = Options();
   options.user = &heard;
-  options.on_text = [](void* user, size_t region, const char* text, size_t n) { static_cast<Heard*>(user)->text[region].append(text, n); };
+  options.on_text = [](void* user, size_t region, const char* text, size_t n) {
+    static_cast<Heard*>(user)->text[region].append(text, n);
+  };
   options.on_region = [](void* user, size_t index, const glmocr_region* region) {
     static_cast<Heard*>(user)->regions[index].assign(region->text, region->text_bytes);
   };
   const auto image = Page();
-  const auto page =
-      Must<glmocr_page>([&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &options, out, error); });
+  const auto page = Must<glmocr_page>([&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), &options, out, error);
+  });
   EXPECT_EQ(heard.text, heard.regions);
   EXPECT_EQ(heard.regions.size(), glmocr_page_region_count(page.get()));
 }
 
 TEST(CApi, CancelFromAnotherThread) {
-  const auto canceller = Must<glmocr_canceller>([](auto out, auto error) { return glmocr_canceller_new(out, error); });
+  const auto canceller =
+      Must<glmocr_canceller>([](auto out, auto error) { return glmocr_canceller_new(out, error); });
   std::atomic<int> state = 0;  // 1: text has come; 2: cancelled
   glmocr_read_options options = Options();
   options.canceller = canceller.get();
@@ -139,38 +151,58 @@ TEST(CApi, CancelFromAnotherThread) {
     state = 2;
   });
   const auto image = Page();
-  MustFail<glmocr_page>(GLMOCR_CANCELLED, "cancelled",
-                        [&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &options, out, error); });
+  MustFail<glmocr_page>(GLMOCR_CANCELLED, "cancelled", [&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), &options, out, error);
+  });
 }
 
 TEST(CApi, ThrowingCallbackIsAnError) {
   glmocr_read_options options = Options();
   options.on_region = [](void*, size_t, const glmocr_region*) { throw 1; };
   const auto image = Page();
-  MustFail<glmocr_page>(GLMOCR_INTERNAL, "callback",
-                        [&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &options, out, error); });
+  MustFail<glmocr_page>(GLMOCR_INTERNAL, "callback", [&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), &options, out, error);
+  });
 }
 
 TEST(CApi, NullPointersAreErrors) {
   const auto image = Page();
-  const auto invalid = [](auto type, auto call) { MustFail<typename decltype(type)::element_type>(GLMOCR_INVALID_ARGUMENT, "NULL", call); };
-  invalid(Owned<glmocr_image>(), [](auto out, auto error) { return glmocr_image_from_file(nullptr, nullptr, out, error); });
-  invalid(Owned<glmocr_image>(), [](auto out, auto error) { return glmocr_image_from_bytes(nullptr, 5, nullptr, out, error); });
-  invalid(Owned<glmocr_image>(), [](auto out, auto error) { return glmocr_image_from_rgb(nullptr, 1, 1, 3, out, error); });
-  invalid(Owned<glmocr_page>(), [&](auto out, auto error) { return glmocr_read(nullptr, image.get(), nullptr, out, error); });
-  invalid(Owned<glmocr_page>(), [](auto out, auto error) { return glmocr_read(Starter(), nullptr, nullptr, out, error); });
+  const auto invalid = [](auto type, auto call) {
+    MustFail<typename decltype(type)::element_type>(GLMOCR_INVALID_ARGUMENT, "NULL", call);
+  };
+  invalid(Owned<glmocr_image>(), [](auto out, auto error) {
+    return glmocr_image_from_file(nullptr, nullptr, out, error);
+  });
+  invalid(Owned<glmocr_image>(), [](auto out, auto error) {
+    return glmocr_image_from_bytes(nullptr, 5, nullptr, out, error);
+  });
+  invalid(Owned<glmocr_image>(),
+          [](auto out, auto error) { return glmocr_image_from_rgb(nullptr, 1, 1, 3, out, error); });
+  invalid(Owned<glmocr_page>(), [&](auto out, auto error) {
+    return glmocr_read(nullptr, image.get(), nullptr, out, error);
+  });
+  invalid(Owned<glmocr_page>(), [](auto out, auto error) {
+    return glmocr_read(Starter(), nullptr, nullptr, out, error);
+  });
   glmocr_read_options stops = Options();
   stops.n_stop = 1;
-  invalid(Owned<glmocr_page>(), [&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &stops, out, error); });
+  invalid(Owned<glmocr_page>(), [&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), &stops, out, error);
+  });
   const char* none = nullptr;
   stops.stop = &none;
-  invalid(Owned<glmocr_page>(), [&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &stops, out, error); });
+  invalid(Owned<glmocr_page>(), [&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), &stops, out, error);
+  });
 
-  EXPECT_EQ(glmocr_image_from_file(kPage.c_str(), nullptr, nullptr, nullptr), GLMOCR_INVALID_ARGUMENT);
-  EXPECT_EQ(glmocr_model_load(kStarter.c_str(), nullptr, nullptr, nullptr), GLMOCR_INVALID_ARGUMENT);
+  EXPECT_EQ(glmocr_image_from_file(kPage.c_str(), nullptr, nullptr, nullptr),
+            GLMOCR_INVALID_ARGUMENT);
+  EXPECT_EQ(glmocr_model_load(kStarter.c_str(), nullptr, nullptr, nullptr),
+            GLMOCR_INVALID_ARGUMENT);
   EXPECT_EQ(glmocr_canceller_new(nullptr, nullptr), GLMOCR_INVALID_ARGUMENT);
   EXPECT_EQ(glmocr_count_pages(nullptr, 0, nullptr, nullptr), GLMOCR_INVALID_ARGUMENT);
-  EXPECT_EQ(glmocr_read(Starter(), image.get(), nullptr, nullptr, nullptr), GLMOCR_INVALID_ARGUMENT);
+  EXPECT_EQ(glmocr_read(Starter(), image.get(), nullptr, nullptr, nullptr),
+            GLMOCR_INVALID_ARGUMENT);
   glmocr_region region{.struct_size = sizeof(region)};
   glmocr_token token{.struct_size = sizeof(token)};
   glmocr_stats stats{.struct_size = sizeof(stats)};
@@ -195,10 +227,18 @@ TEST(CApi, NullPointersAreErrors) {
 
 TEST(CApi, BadInput) {
   const std::vector<uint8_t> pixels(300);
-  MustFail<glmocr_model>(GLMOCR_NOT_FOUND, "no/such", [](auto out, auto error) { return glmocr_model_load("no/such", nullptr, out, error); });
-  MustFail<glmocr_image>(GLMOCR_NOT_FOUND, "no/such", [](auto out, auto error) { return glmocr_image_from_file("no/such", nullptr, out, error); });
-  MustFail<glmocr_image>(GLMOCR_UNSUPPORTED, "memory", [](auto out, auto error) { return glmocr_image_from_bytes("garbage", 7, nullptr, out, error); });
-  MustFail<glmocr_image>(GLMOCR_INVALID_ARGUMENT, "stride", [&](auto out, auto error) { return glmocr_image_from_rgb(pixels.data(), 10, 10, 0, out, error); });
+  MustFail<glmocr_model>(GLMOCR_NOT_FOUND, "no/such", [](auto out, auto error) {
+    return glmocr_model_load("no/such", nullptr, out, error);
+  });
+  MustFail<glmocr_image>(GLMOCR_NOT_FOUND, "no/such", [](auto out, auto error) {
+    return glmocr_image_from_file("no/such", nullptr, out, error);
+  });
+  MustFail<glmocr_image>(GLMOCR_UNSUPPORTED, "memory", [](auto out, auto error) {
+    return glmocr_image_from_bytes("garbage", 7, nullptr, out, error);
+  });
+  MustFail<glmocr_image>(GLMOCR_INVALID_ARGUMENT, "stride", [&](auto out, auto error) {
+    return glmocr_image_from_rgb(pixels.data(), 10, 10, 0, out, error);
+  });
   MustFail<glmocr_image>(GLMOCR_RESOURCE_EXHAUSTED, "60000", [&](auto out, auto error) {
     return glmocr_image_from_rgb(pixels.data(), 60000, 60000, 180000, out, error);
   });
@@ -206,8 +246,9 @@ TEST(CApi, BadInput) {
   const auto refused = [&](const char* part, auto change) {
     glmocr_read_options options = Options();
     change(options);
-    MustFail<glmocr_page>(GLMOCR_INVALID_ARGUMENT, part,
-                          [&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &options, out, error); });
+    MustFail<glmocr_page>(GLMOCR_INVALID_ARGUMENT, part, [&](auto out, auto error) {
+      return glmocr_read(Starter(), image.get(), &options, out, error);
+    });
   };
   refused("layout", [](auto& o) { o.layout = 99; });
   refused("task", [](auto& o) { o.task = -1; });
@@ -219,11 +260,13 @@ TEST(CApi, BadInput) {
 TEST(CApi, StructsOfOtherVersions) {
   const auto image = Page();
   glmocr_read_options options = Options();
-  options.struct_size = offsetof(glmocr_read_options, prompt);  // as if layout and task were all there is
-  options.max_new_tokens = -5;                                  // behind its end: not looked at
+  options.struct_size =
+      offsetof(glmocr_read_options, prompt);  // as if layout and task were all there is
+  options.max_new_tokens = -5;                // behind its end: not looked at
   options.layout = GLMOCR_LAYOUT_LINES;
-  const auto page =
-      Must<glmocr_page>([&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &options, out, error); });
+  const auto page = Must<glmocr_page>([&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), &options, out, error);
+  });
   EXPECT_GT(glmocr_page_region_count(page.get()), 10u);
 
   struct Newer {
@@ -233,10 +276,14 @@ TEST(CApi, StructsOfOtherVersions) {
   glmocr_read_options_init(&newer.known, sizeof(newer));
   EXPECT_EQ(newer.known.struct_size, sizeof(newer));
   EXPECT_EQ(newer.unknown, 0);
-  EXPECT_NE(Must<glmocr_page>([&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &newer.known, out, error); }), nullptr);
+  EXPECT_NE(Must<glmocr_page>([&](auto out, auto error) {
+              return glmocr_read(Starter(), image.get(), &newer.known, out, error);
+            }),
+            nullptr);
   newer.unknown = 1;
-  MustFail<glmocr_page>(GLMOCR_UNSUPPORTED, "version",
-                        [&](auto out, auto error) { return glmocr_read(Starter(), image.get(), &newer.known, out, error); });
+  MustFail<glmocr_page>(GLMOCR_UNSUPPORTED, "version", [&](auto out, auto error) {
+    return glmocr_read(Starter(), image.get(), &newer.known, out, error);
+  });
 
   struct {
     glmocr_region known;

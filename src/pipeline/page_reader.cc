@@ -11,9 +11,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kAskInterval = std::chrono::milliseconds(100);  // how often keep_going is asked while waiting
+constexpr auto kAskInterval =
+    std::chrono::milliseconds(100);  // how often keep_going is asked while waiting
 
-double Seconds(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
+double Seconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
 
 // Which of two ends of pieces describes their line.
 FinishReason Worse(FinishReason a, FinishReason b) { return a == FinishReason::kStop ? b : a; }
@@ -42,18 +45,18 @@ struct PageReader::Piece {
   CropReading reading;
   bool ended = false;
   Clock::time_point submitted_at, ended_at;
-  bool listed = false;            // in Shared's list
+  bool listed = false;  // in Shared's list
   Piece* next_arrived = nullptr;
 
   // The reader's thread.
-  std::string text;               // arrived, not yet streamed: pieces of a region stream one after the other
-  size_t n_streamed_bytes = 0;    // of the piece's own text, what is in `text` included
+  std::string text;  // arrived, not yet streamed: pieces of a region stream one after the other
+  size_t n_streamed_bytes = 0;  // of the piece's own text, what is in `text` included
   bool done = false;
 };
 
 struct PageReader::Region {
   std::vector<Piece> pieces;
-  size_t streaming = 0;           // the piece whose text goes out
+  size_t streaming = 0;  // the piece whose text goes out
   size_t pieces_left = 0;
 };
 
@@ -65,8 +68,9 @@ struct PageReader::PendingPage {
   Clock::time_point begun = Clock::now();
 };
 
-// What the reader's thread and the engine's share, under InFlight's lock. The engine's thread writes into pieces and links them into a list:
-// it allocates nothing for a result, so that memory running out cannot lose one.
+// What the reader's thread and the engine's share, under InFlight's lock. The engine's thread
+// writes into pieces and links them into a list: it allocates nothing for a result, so that memory
+// running out cannot lose one.
 struct PageReader::Shared {
   std::shared_ptr<InFlight> flight;
   int64_t submitted = 0, done = 0;
@@ -99,7 +103,8 @@ PageReader::PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage
   shared_->last_link = &shared_->first_arrived;
 }
 
-// The requests' callbacks keep their pages and what they share with this reader; nothing calls back into it.
+// The requests' callbacks keep their pages and what they share with this reader; nothing calls back
+// into it.
 PageReader::~PageReader() {
   for (const auto& page : pending_) {
     for (const RequestId id : page->requests) recognizer_.Cancel(id);
@@ -124,7 +129,8 @@ Status PageReader::Collect(const Image& image, PendingPage* pending) const {
   if (layout == Layout::kNone) {
     GLM_ASSIGN(ImageInput input, processor.PrepareImage(image));
     Region region;
-    region.pieces.push_back({.input = std::move(input), .max_new_tokens = options_.generation.max_new_tokens});
+    region.pieces.push_back(
+        {.input = std::move(input), .max_new_tokens = options_.generation.max_new_tokens});
     pending->regions.push_back(std::move(region));
     pending->page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
     return OkStatus();
@@ -136,24 +142,32 @@ Status PageReader::Collect(const Image& image, PendingPage* pending) const {
     Region region;
     for (const LinePiece& piece : line.pieces) {
       GLM_ASSIGN(ImageInput input, processor.PrepareImage(PieceForModel(lines.image, piece)));
-      // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already nonsense.
-      const int64_t limit = std::min<int64_t>(options_.generation.max_new_tokens, 16 + 8 * input.n_tokens);
-      region.pieces.push_back({.input = std::move(input), .max_new_tokens = limit, .start = piece.start});
+      // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already
+      // nonsense.
+      const int64_t limit =
+          std::min<int64_t>(options_.generation.max_new_tokens, 16 + 8 * input.n_tokens);
+      region.pieces.push_back(
+          {.input = std::move(input), .max_new_tokens = limit, .start = piece.start});
     }
     pending->regions.push_back(std::move(region));
     const bool new_column = previous != nullptr && previous->column != line.column;
     const double pitch = previous == nullptr ? 0 : line.baseline_y - previous->baseline_y;
-    // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins a new one.
-    const bool gap = previous != nullptr && (pitch > 1.75 * std::max(line.font_px, previous->font_px) ||
-                                             line.font_px > 1.25 * previous->font_px || previous->font_px > 1.25 * line.font_px);
-    pending->page.regions.push_back({.box_px = line.box, .column = line.column, .new_paragraph = new_column || gap});
+    // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins a
+    // new one.
+    const bool gap =
+        previous != nullptr &&
+        (pitch > 1.75 * std::max(line.font_px, previous->font_px) ||
+         line.font_px > 1.25 * previous->font_px || previous->font_px > 1.25 * line.font_px);
+    pending->page.regions.push_back(
+        {.box_px = line.box, .column = line.column, .new_paragraph = new_column || gap});
     previous = &line;
   }
   return OkStatus();
 }
 
 // Waits on the reader's thread, which meanwhile takes what the engine's thread has left.
-bool PageReader::WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going) {
+bool PageReader::WaitFor(const std::function<bool()>& ready,
+                         const std::function<bool()>& keep_going) {
   InFlight& flight = *shared_->flight;
   while (true) {
     TakeArrived();
@@ -163,7 +177,8 @@ bool PageReader::WaitFor(const std::function<bool()>& ready, const std::function
       if (ready()) return true;
       seen = flight.version;
     }
-    if (!keep_going()) return false;  // without the lock: it reports progress, which asks for the counters
+    if (!keep_going())
+      return false;  // without the lock: it reports progress, which asks for the counters
     std::unique_lock lock(flight.mutex);
     flight.changed.wait_for(lock, kAskInterval, [&] { return flight.version != seen; });
   }
@@ -173,7 +188,8 @@ bool PageReader::WaitFor(const std::function<bool()>& ready, const std::function
 bool PageReader::EnterFlight(int64_t patches, const std::function<bool()>& keep_going) {
   InFlight& flight = *shared_->flight;
   while (true) {
-    // Callbacks run without a place in the queue: everyone behind it would wait for them, and a read within a callback for ever.
+    // Callbacks run without a place in the queue: everyone behind it would wait for them, and a
+    // read within a callback for ever.
     TakeArrived();
     if (!keep_going()) return false;
     std::unique_lock lock(flight.mutex);
@@ -200,7 +216,8 @@ bool PageReader::EnterFlight(int64_t patches, const std::function<bool()>& keep_
   }
 }
 
-void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece, int64_t patches) {
+void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece,
+                             int64_t patches) {
   const auto end = [shared = shared_, page, at = &piece, patches](CropReading reading) {
     std::lock_guard lock(shared->flight->mutex);
     at->reading = std::move(reading);
@@ -223,7 +240,8 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
   images.push_back(std::move(piece.input));
   page->requests.push_back(0);  // an id that no request has
   piece.submitted_at = Clock::now();
-  const auto id = recognizer_.Submit(std::move(images), options_.instruction, generation, end, on_text);
+  const auto id =
+      recognizer_.Submit(std::move(images), options_.instruction, generation, end, on_text);
   if (id.ok()) {
     page->requests.back() = *id;
   } else {
@@ -231,14 +249,16 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
   }
 }
 
-void PageReader::Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going) {
+void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
+                        const std::function<bool()>& keep_going) {
   for (Region& region : page->regions) {
     for (Piece& piece : region.pieces) {
       const int64_t patches = piece.input.patches->rows();
       if (!EnterFlight(patches, keep_going)) return;
       try {
         SubmitPiece(page, piece, patches);
-      } catch (...) {  // out of memory before it was queued: its place must not be lost to the other readers
+      } catch (...) {  // out of memory before it was queued: its place must not be lost to the
+                       // other readers
         std::lock_guard lock(shared_->flight->mutex);
         shared_->Leave(patches);
         throw;
@@ -247,7 +267,8 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page, const std::fun
   }
 }
 
-Status PageReader::Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going) {
+Status PageReader::Add(const Image& image, const PageSource& source,
+                       const std::function<bool()>& keep_going) {
   auto pending = std::make_shared<PendingPage>();
   pending->page = {.source = source.source,
                    .page = source.page,
@@ -305,7 +326,8 @@ void PageReader::Stream(PendingPage& page, size_t region_index) {
     const std::string text = std::exchange(piece.text, {});
     if (!text.empty()) options_.on_text(page.page, region_index, text);
     if (!piece.done) return;
-    if (++region.streaming < region.pieces.size() && region.pieces[region.streaming].start == PieceStart::kWord) {
+    if (++region.streaming < region.pieces.size() &&
+        region.pieces[region.streaming].start == PieceStart::kWord) {
       std::string& text = region.pieces[region.streaming].text;
       text.insert(text.begin(), ' ');
     }
@@ -325,7 +347,8 @@ void PageReader::FinishPiece(PendingPage& page, size_t region_index) {
     read.text += reading.text;
     if (!reading.tokens.empty()) {
       const double first = Seconds(page.begun, piece.submitted_at) + reading.timing.first_token_s;
-      page.page.first_token_s = page.page.first_token_s == 0 ? first : std::min(page.page.first_token_s, first);
+      page.page.first_token_s =
+          page.page.first_token_s == 0 ? first : std::min(page.page.first_token_s, first);
     }
     std::move(reading.tokens.begin(), reading.tokens.end(), std::back_inserter(read.tokens));
     log_probability += reading.log_probability;

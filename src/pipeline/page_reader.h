@@ -1,6 +1,7 @@
-// Pages in, read pages out, in the order they came: finds each page's regions, has the recogniser read them as part of one big batch,
-// and hands a page over when its last region is done. Reading of a page overlaps with decoding and cutting of the next ones.
-// Any number of readers may share a recogniser, each on a thread of its own; their crops then share batches as well.
+// Pages in, read pages out, in the order they came: finds each page's regions, has the recogniser
+// read them as part of one big batch, and hands a page over when its last region is done. Reading
+// of a page overlaps with decoding and cutting of the next ones. Any number of readers may share a
+// recogniser, each on a thread of its own; their crops then share batches as well.
 #pragma once
 
 #include <deque>
@@ -25,8 +26,9 @@ struct PageReaderOptions {
   Layout layout = Layout::kAuto;
   std::string instruction = "Text Recognition:";
   GenerationOptions generation;
-  // The text of page.regions[region] as it grows: whole characters, in order within a region, regions interleaved. In sum it is the region's final text,
-  // except that a region that ended with kLoop loses its repetition afterwards. Of the page only sizes and boxes are known yet.
+  // The text of page.regions[region] as it grows: whole characters, in order within a region,
+  // regions interleaved. In sum it is the region's final text, except that a region that ended with
+  // kLoop loses its repetition afterwards. Of the page only sizes and boxes are known yet.
   std::function<void(const ReadPage& page, size_t region, std::string_view text)> on_text;
   // page.regions[region] is complete.
   std::function<void(const ReadPage& page, size_t region)> on_region;
@@ -45,10 +47,12 @@ class PageReader {
   PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage on_page);
   ~PageReader();  // cancels what is unfinished
 
-  // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty picture, too many lines) is an
-  // error and is not handed over. `keep_going` is asked while waiting; false ends the wait early. It must not throw.
+  // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty
+  // picture, too many lines) is an error and is not handed over. `keep_going` is asked while
+  // waiting; false ends the wait early. It must not throw.
   Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going);
-  // Waits for all queued pages. False when keep_going said no: the unfinished pages are left to the destructor.
+  // Waits for all queued pages. False when keep_going said no: the unfinished pages are left to the
+  // destructor.
   bool Finish(const std::function<bool()>& keep_going);
 
   // Regions handed to the model and regions done so far, for progress.

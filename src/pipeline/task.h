@@ -10,9 +10,12 @@ enum class Task { kText, kTable, kFormula };
 // The instructions that GLM-OCR was trained with.
 inline std::string_view TaskInstruction(Task task) {
   switch (task) {
-    case Task::kText: return "Text Recognition:";
-    case Task::kTable: return "Table Recognition:";
-    case Task::kFormula: return "Formula Recognition:";
+    case Task::kText:
+      return "Text Recognition:";
+    case Task::kTable:
+      return "Table Recognition:";
+    case Task::kFormula:
+      return "Formula Recognition:";
   }
   return {};
 }

@@ -45,7 +45,7 @@ snippet() { awk -v fence="\`\`\`$1" '$0 == fence && !done { on = 1; next } /^```
   echo 'static int fail(glmocr_error* e) { fputs(glmocr_error_message(e), stderr); return 1; }'
   echo 'int main(int argc, char** argv) { glmocr_error* error = NULL; glmocr_model* model; glmocr_image* image; glmocr_page* page; (void)argc;'
   snippet c; echo 'return 0; }'; } >snippet.c
-grep -q 'Read(' snippet.cc && grep -q 'glmocr_read(' snippet.c || fail "no snippets in README.md"
+[[ $(grep -c "Read(\|glmocr_read(" snippet.cc snippet.c) == $(printf "snippet.cc:1\nsnippet.c:1") ]] || fail "no snippets in README.md"
 "$cxx" -std=c++20 -Wall -Wextra -Werror -fsyntax-only "${cflags[@]}" snippet.cc
 "$cc" -std=c99 -Wall -Wextra -pedantic -Werror -fsyntax-only "${cflags[@]}" snippet.c
 
