@@ -186,7 +186,8 @@ void Scheduler::ReleaseBlocks(Sequence* sequence) {
 void Scheduler::Preempt(Sequence* sequence) {
   ReleaseBlocks(sequence);
   sequence->drafts.clear();
-  sequence->draft_cache_complete = true;  // recomputed from the start
+  sequence->draft_cache_begun = false;  // recomputed from the start
+  sequence->draft_cache_complete = true;
   ++sequence->usage.preemptions;
   ++n_preemptions_;
   std::erase(running_, sequence);
