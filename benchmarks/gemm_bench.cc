@@ -2,7 +2,7 @@
 // installed: GFLOP/s and GB/s, as a share of what MeasurePeaks finds in the same run.
 //
 //   gemm_bench [--threads=2] [--tables=avx512_bf16,avx512,avx2] [--only=substring] [--seconds=0.3] [--no-dnnl] [--cpu-time]
-#include <time.h>
+#include <ctime>
 
 #include <cmath>
 #include <cstdio>
