@@ -2,7 +2,7 @@
 // GB/s of keys and values, as a share of what MeasurePeaks finds in the same run.
 //
 //   attention_bench [--threads=1] [--tables=avx512_bf16,avx512,avx2] [--only=substring] [--seconds=0.3]
-#include <time.h>
+#include <ctime>
 
 #include <algorithm>
 #include <cmath>

@@ -3,13 +3,12 @@
 //
 //   gemm_bench [--threads=2] [--tables=avx512_bf16,avx512,avx2] [--only=substring] [--seconds=0.3] [--no-dnnl] [--cpu-time]
 //   gemm_bench --pairs=15    our best table and oneDNN in turn, so that other programs slow both alike: medians and their ratio
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <random>
 #include <string>

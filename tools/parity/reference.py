@@ -43,11 +43,11 @@ def chat_text(prompt: str, n_images: int) -> str:
             "<|assistant|>\n")
 
 
-def encode_prompt(model_dir: Path, prompt: str, tokens_per_image: list[int]) -> list[int]:
-    """Ids of the chat prompt, each image placeholder repeated for every visual token."""
+def encode_prompt(model_dir: Path, prompt: str, tokens_per_image: list[int], text=chat_text) -> list[int]:
+    """Ids of text(prompt, number of images), each image placeholder repeated for every visual token."""
     tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
     image_id, counts, ids = tokenizer.token_to_id("<|image|>"), iter(tokens_per_image), []
-    for token in tokenizer.encode(chat_text(prompt, len(tokens_per_image)), add_special_tokens=False).ids:
+    for token in tokenizer.encode(text(prompt, len(tokens_per_image)), add_special_tokens=False).ids:
         ids += [token] * next(counts) if token == image_id else [token]
     return ids
 
@@ -55,7 +55,7 @@ def encode_prompt(model_dir: Path, prompt: str, tokens_per_image: list[int]) -> 
 class Request:
     """Token ids, pixels and M-RoPE positions of one prompt, as torch tensors with a batch dimension where HF wants one."""
 
-    def __init__(self, model_dir: Path, config, images: list[Path], prompt: str):
+    def __init__(self, model_dir: Path, config, images: list[Path], prompt: str, text=chat_text):
         self.pixel_values = self.grid = None
         merge, counts = config.vision_config.spatial_merge_size, []
         if images:
@@ -63,7 +63,7 @@ class Request:
             out = processor([Image.open(i) for i in images], return_tensors="pt")
             self.pixel_values, self.grid = out["pixel_values"], out["image_grid_thw"]
             counts = (self.grid.prod(-1) // merge**2).tolist()
-        self.ids = torch.tensor([encode_prompt(model_dir, prompt, counts)])
+        self.ids = torch.tensor([encode_prompt(model_dir, prompt, counts, text)])
         self.is_image = (self.ids == config.image_token_id).long()
 
     def positions(self, model) -> tuple[torch.Tensor, int]:
@@ -218,11 +218,11 @@ class Tracer:
 
 
 def trace(model_dir: Path, images: list[Path], prompt: str, new_tokens: int, precisions=PRECISIONS,
-          chain_runs: int = CHAIN_RUNS) -> dict[str, dict]:
+          chain_runs: int = CHAIN_RUNS, text=chat_text) -> dict[str, dict]:
     """precision -> trace; "chain" gives chain.0, chain.1 ... `truth` decides the generated ids, the other runs are fed those."""
     out: dict[str, dict] = {}
     tracer = Tracer(model_dir, torch.float32)
-    request = Request(model_dir, tracer.config, images, prompt)
+    request = Request(model_dir, tracer.config, images, prompt, text)
     for precision in sorted(precisions, key=PRECISIONS.index):
         forced = out.get("truth")
         if precision == "truth":
