@@ -8,9 +8,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/bounded_json.h"
 #include "base/file.h"
-#include "weights/bounded_json.h"
-#include "weights/untrusted_text.h"
+#include "base/untrusted_text.h"
 
 namespace glmocr {
 namespace {
@@ -375,6 +375,10 @@ Result<GlmOcrConfig> GlmOcrConfig::FromFiles(const fs::path& folder) {
   std::error_code ignored;
   if (fs::exists(generation_path, ignored)) {
     GLM_ASSIGN(generation, ReadFile(generation_path, kMaxConfigBytes));
+    if (generation.empty()) {
+      return Error{ErrorCode::kCorrupt, fmt::format("'{}': it is empty; download it again, or remove it",
+                                                    generation_path.string())};
+    }
   }
   return FromJson(text, generation, path.string());
 }

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/untrusted_text.h"
 #include "media/image_processor.h"
 #include "tensor/packed_matrix.h"
 #include "weights/checkpoint.h"
-#include "weights/untrusted_text.h"
 
 namespace glmocr {
 namespace {
