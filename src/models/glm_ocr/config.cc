@@ -418,6 +418,13 @@ Result<GlmOcrConfig> GlmOcrConfig::FromJson(std::string_view config_text,
   return config;
 }
 
+std::string MissingDraftLayerNote(const GlmOcrConfig& config) {
+  return fmt::format(
+      "config.json says num_nextn_predict_layers {}, but the weights have no layer {} "
+      "(no eh_proj.weight): text is read without drafts, which is slower; the published checkpoint has the layer",
+      config.text.num_nextn_predict_layers, config.text.num_hidden_layers);
+}
+
 Result<int64_t> MergerWidth(const WeightScope& merger) {
   const std::optional<Shape> shape = merger.ShapeOf("gate_proj.weight");
   if (shape && shape->rank() == 2 && (*shape)[0] > 0) return (*shape)[0];
