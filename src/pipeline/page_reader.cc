@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "media/lines.h"
 
@@ -38,6 +39,14 @@ struct PageReader::PendingPage {
   std::vector<std::vector<CropReading>> readings;  // [region][piece]
   std::vector<std::vector<PieceStart>> starts;
   int64_t pieces_left = 0;
+  // Text that came and was not handed out, per piece; and how far the handing out is.
+  struct Stream {
+    std::string text;
+    size_t n_received = 0;
+    bool done = false;
+  };
+  std::vector<std::vector<Stream>> streams;
+  size_t stream_region = 0, stream_piece = 0;
   std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
 };
 
@@ -48,8 +57,12 @@ struct PageReader::Shared {
   int64_t submitted = 0, done = 0;
 };
 
-PageReader::PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage on_page)
-    : recognizer_(recognizer), options_(std::move(options)), on_page_(std::move(on_page)), shared_(std::make_shared<Shared>()) {}
+PageReader::PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage on_page, OnText on_text)
+    : recognizer_(recognizer),
+      options_(std::move(options)),
+      on_page_(std::move(on_page)),
+      on_text_(std::move(on_text)),
+      shared_(std::make_shared<Shared>()) {}
 
 PageReader::~PageReader() = default;
 
@@ -101,6 +114,7 @@ bool PageReader::WaitFor(const std::function<bool()>& ready, const std::function
   std::unique_lock lock(shared_->mutex);
   while (!ready()) {
     lock.unlock();  // keep_going reports progress, which asks for the counters
+    EmitText();
     if (!keep_going()) return false;
     lock.lock();
     if (!ready()) shared_->changed.wait_for(lock, std::chrono::milliseconds(100));
@@ -128,6 +142,9 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page, std::vector<Re
       }
       const auto finish = [shared = shared_, page, r, p, patches](CropReading reading) {
         std::lock_guard lock(shared->mutex);
+        PendingPage::Stream& stream = page->streams[r][p];
+        if (stream.n_received < reading.text.size()) stream.text += reading.text.substr(stream.n_received);
+        stream.done = true;
         page->readings[r][p] = std::move(reading);
         if (--page->pieces_left == 0) page->page.seconds = SecondsSince(page->begun);
         --shared->crops;
@@ -135,9 +152,18 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page, std::vector<Re
         shared->patches -= patches;
         shared->changed.notify_all();
       };
+      Recognizer::OnText on_text;
+      if (options_.stream == TextStream::kTokens) {
+        on_text = [shared = shared_, page, r, p](std::string_view text) {
+          std::lock_guard lock(shared->mutex);
+          page->streams[r][p].text += text;
+          page->streams[r][p].n_received += text.size();
+          shared->changed.notify_all();
+        };
+      }
       GenerationOptions generation = options_.generation;
       generation.max_new_tokens = piece.max_new_tokens;
-      const auto id = recognizer_.Submit({std::move(piece.input)}, options_.instruction, generation, finish);
+      const auto id = recognizer_.Submit({std::move(piece.input)}, options_.instruction, generation, finish, on_text);
       if (!id.ok()) finish({.finish = FinishReason::kError, .error = id.error()});
     }
   }
@@ -155,6 +181,7 @@ Status PageReader::Add(const Image& image, const PageSource& source, const std::
   for (const Region& region : regions) {
     pending->readings.emplace_back(region.pieces.size());
     pending->starts.emplace_back();
+    pending->streams.emplace_back(region.pieces.size());
     for (const Piece& piece : region.pieces) pending->starts.back().push_back(piece.start);
     pending->pieces_left += static_cast<int64_t>(region.pieces.size());
   }
@@ -164,6 +191,33 @@ Status PageReader::Add(const Image& image, const PageSource& source, const std::
   return OkStatus();
 }
 
+// Hands out what the first page's next piece in reading order has, and what follows it as far as that is complete.
+void PageReader::EmitText() {
+  if (!on_text_ || options_.stream == TextStream::kNone || pending_.empty()) return;
+  PendingPage& page = *pending_.front();
+  while (page.stream_region < page.streams.size()) {
+    std::vector<PendingPage::Stream>& pieces = page.streams[page.stream_region];
+    if (page.stream_piece == pieces.size()) {
+      ++page.stream_region;
+      page.stream_piece = 0;
+      continue;
+    }
+    std::string text;
+    bool done = false;
+    {
+      std::lock_guard lock(shared_->mutex);
+      PendingPage::Stream& stream = pieces[page.stream_piece];
+      text = std::exchange(stream.text, {});
+      done = stream.done;
+    }
+    const size_t region = page.stream_region;
+    if (!text.empty()) on_text_(page.page, region, text);
+    if (!done) return;
+    const size_t next = ++page.stream_piece;
+    if (next < pieces.size() && page.starts[region][next] == PieceStart::kWord) on_text_(page.page, region, " ");
+  }
+}
+
 void PageReader::EmitFinished() {
   while (!pending_.empty()) {
     const std::shared_ptr<PendingPage> front = pending_.front();
@@ -171,6 +225,7 @@ void PageReader::EmitFinished() {
       std::lock_guard lock(shared_->mutex);
       if (front->pieces_left > 0) return;
     }
+    EmitText();
     pending_.pop_front();
     for (size_t r = 0; r < front->readings.size(); ++r) {
       ReadRegion& region = front->page.regions[r];

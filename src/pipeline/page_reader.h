@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "media/image.h"
 #include "pipeline/page.h"
@@ -21,10 +22,18 @@ enum class Layout {
   kLines,  // text lines, each cut into pieces at word gaps
 };
 
+// What OnText is given while a page is being read.
+enum class TextStream {
+  kNone,
+  kRegionPieces,  // each piece of a region when it is final
+  kTokens,        // each token at once; a runaway answer's repetitions are shown although the final text leaves them out
+};
+
 struct PageReaderOptions {
   Layout layout = Layout::kAuto;
   std::string instruction = "Text Recognition:";
   GenerationOptions generation;
+  TextStream stream = TextStream::kNone;
 };
 
 struct PageSource {
@@ -37,7 +46,10 @@ class PageReader {
  public:
   // Called in page order from within Add and Finish, on their thread.
   using OnPage = std::function<void(ReadPage)>;
-  PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage on_page);
+  // Text of a region as it is read: pages, regions and bytes in reading order, all of a page before its OnPage. The same threads. The page is
+  // not complete yet: its text is what these calls give.
+  using OnText = std::function<void(const ReadPage& page, size_t region, std::string_view text)>;
+  PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage on_page, OnText on_text = {});
   ~PageReader();
 
   // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty picture, too many lines) is an
@@ -58,11 +70,13 @@ class PageReader {
   Status Collect(const Image& image, PendingPage* pending, std::vector<Region>* regions) const;
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
   void Submit(const std::shared_ptr<PendingPage>& page, std::vector<Region> regions, const std::function<bool()>& keep_going);
+  void EmitText();
   void EmitFinished();
 
   Recognizer& recognizer_;
   const PageReaderOptions options_;
   OnPage on_page_;
+  OnText on_text_;
   std::deque<std::shared_ptr<PendingPage>> pending_;
   std::shared_ptr<Shared> shared_;
 };
