@@ -1,7 +1,11 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <csignal>
+#include <string>
 
 #include "base/mmap.h"
 
@@ -38,10 +42,45 @@ TEST_F(FileTest, UncommittedWriterLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(dir_));
 }
 
-TEST_F(FileTest, FullDiskLeavesNothingUnderTheFinalName) {
-  if (!fs::exists("/dev/full")) GTEST_SKIP();
-  // A writer whose temporary file is /dev/full cannot be made; the same write path is driven through a symlink's target.
-  EXPECT_FALSE(WriteFileAtomically(dir_ / "no-such-folder" / "c", "x").ok());
+// While alive, no file of this process grows beyond `bytes`: write() comes up short there and then fails with EFBIG, as it does with
+// ENOSPC on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &old_), 0);
+    old_handler_ = ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{bytes, old_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    ::signal(SIGXFSZ, old_handler_);
+  }
+
+ private:
+  rlimit old_{};
+  void (*old_handler_)(int) = nullptr;
+};
+
+TEST_F(FileTest, FullDiskLeavesWhatWasThere) {
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "c", "before").ok());
+  const std::string big(100'000, 'x');
+  {
+    const FileSizeLimit limit(4096);
+    const Status written = WriteFileAtomically(dir_ / "c", big);
+    ASSERT_FALSE(written.ok());
+    EXPECT_EQ(written.error().code, ErrorCode::kIo);
+    EXPECT_NE(written.error().message.find((dir_ / "c").string()), std::string::npos) << written.error().message;
+    EXPECT_FALSE(WriteFileAtomically(dir_ / "d", big).ok());
+  }
+  EXPECT_EQ(*ReadFile(dir_ / "c", 100), "before");
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_), fs::directory_iterator()), 1);  // no "d", no temporary file
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "c", big).ok());                               // it was the limit
+  EXPECT_EQ(ReadFile(dir_ / "c", 200'000)->size(), big.size());
+}
+
+TEST_F(FileTest, MissingFolderIsAnError) {
+  EXPECT_EQ(WriteFileAtomically(dir_ / "no-such-folder" / "c", "x").error().code, ErrorCode::kNotFound);
   EXPECT_TRUE(fs::is_empty(dir_));
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -48,8 +49,7 @@ SpeculatorOptions Drafts(const std::string& drafts) {
 // One run of the command.
 class Job {
  public:
-  explicit Job(const Options& options)
-      : options_(options), progress_(options.quiet ? ProgressMode::kOff : ProgressMode::kAuto) {}
+  explicit Job(const Options& options) : options_(options) { progress_.emplace(options.quiet ? ProgressMode::kOff : ProgressMode::kAuto); }
 
   int Run() {
     const Status status = Prepare();
@@ -60,11 +60,11 @@ class Job {
     }
     if (!reader_->Finish([this] { return KeepGoing(); })) {
       recognizer_->CancelAll();
-      progress_.Clear();
+      progress_->Clear();
       std::fprintf(stderr, "glm-ocr: interrupted; %zu of %zu inputs were finished\n", done_, options_.inputs.size());
       return kExitInterrupted;
     }
-    progress_.Clear();
+    progress_->Clear();
     if (options_.stats) PrintStats();
     if (failed_ == 0) return kExitOk;
     if (options_.inputs.size() > 1) {
@@ -87,16 +87,30 @@ class Job {
     GLM_ASSIGN(recognizer_, Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
                                                    .max_batch = options_.batch,
                                                    .drafts = Drafts(options_.drafts)}));
+    if (!options_.quiet) {
+      for (const std::string& warning : recognizer_->runner().model().warnings()) {
+        std::fprintf(stderr, "glm-ocr: note: %s\n", warning.c_str());
+      }
+      const std::string& prompt_note = recognizer_->processor().notes();
+      if (!prompt_note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", prompt_note.c_str());
+    }
     PageReaderOptions reader;
     reader.layout = options_.layout == "none" ? Layout::kNone : options_.layout == "lines" ? Layout::kLines : Layout::kAuto;
     reader.instruction = Instruction(options_.task);
     reader.generation = options_.generation;
+    if (output_.streams()) {
+      reader.text_order = TextOrder::kReading;
+      reader.on_text = [this](const ReadPage& page, size_t region, std::string_view text) {
+        if (stream_status_.ok()) stream_status_ = output_.StreamText(page, region, text);
+      };
+      progress_.emplace(ProgressMode::kOff);  // a line of its own would tear the text
+    }
     reader_ = std::make_unique<PageReader>(*recognizer_, reader, [this](ReadPage page) { TakePage(std::move(page)); });
     return OkStatus();
   }
 
   bool KeepGoing() {
-    progress_.Update({.inputs_done = done_ + failed_,
+    progress_->Update({.inputs_done = done_ + failed_,
                       .inputs = options_.inputs.size(),
                       .regions_done = reader_->n_regions_done(),
                       .regions = reader_->n_regions()});
@@ -132,6 +146,7 @@ class Job {
   }
 
   void TakePage(ReadPage page) {
+    if (output_.streams() && stream_status_.ok()) stream_status_ = output_.EndStreamedPage(page);
     if (document_.input != page.source || page.page == 1) document_ = {page.source, {}};
     document_.pages.push_back(std::move(page));
     if (static_cast<int>(document_.pages.size()) < document_.pages.back().n_pages) return;
@@ -141,14 +156,15 @@ class Job {
         if (region.error) return Report(region.error->With("'" + document.input + "', page " + std::to_string(p.page)));
       }
     }
-    progress_.Clear();
-    const Status written = output_.Write(document.input, Output::JoinPages(document.pages, format_));
+    progress_->Clear();
+    const Status written =
+        output_.streams() ? stream_status_ : output_.Write(document.input, Output::JoinPages(document.pages, format_));
     if (!written.ok()) return Report(written.error());
     ++done_;
   }
 
   void Report(const Error& error) {
-    progress_.Clear();
+    progress_->Clear();
     ++failed_;
     std::fprintf(stderr, "glm-ocr: %s\n", error.message.c_str());
   }
@@ -170,9 +186,10 @@ class Job {
   }
 
   const Options& options_;
-  Progress progress_;
+  std::optional<Progress> progress_;
   OutputFormat format_ = OutputFormat::kText;
   Output output_;
+  Status stream_status_;  // the first error while streaming
   std::unique_ptr<Recognizer> recognizer_;
   std::unique_ptr<PageReader> reader_;
   Document document_;

@@ -483,6 +483,7 @@ void Engine::Finish(Sequence& s, FinishReason reason, std::optional<Error> error
     --n_unstarted_;
   }
   if (!s.request.on_done) return;
+  Publish();  // who learns of the end finds it counted
   try {
     s.request.on_done(outcome);
   } catch (...) {  // nobody is left to tell

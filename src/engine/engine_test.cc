@@ -264,6 +264,19 @@ TEST(Engine, AFailingDraftLayerCostsNothingButTime) {
   EXPECT_EQ(engine->stats().draft_errors, 1);
 }
 
+TEST(Engine, StatsCountARequestBeforeItsEndIsTold) {
+  FakeRunner runner({});
+  auto engine = MakeEngine(runner);
+  EngineStats at_end;
+  Request request{.prompt_ids = FakePrompt(1, 20), .max_new_tokens = 30};
+  request.on_done = [&](const Outcome&) { at_end = engine->stats(); };
+  ASSERT_TRUE(engine->Submit(std::move(request)).ok());
+  engine->RunUntilIdle();
+  EXPECT_EQ(at_end.finished, 1);
+  EXPECT_EQ(at_end.generated_tokens, 30);
+  EXPECT_EQ(at_end.running, 0);
+}
+
 TEST(Engine, CallbackErrorsAndExceptionsEndTheirRequestAlone) {
   FakeRunner runner({});
   auto engine = MakeEngine(runner);

@@ -1,8 +1,10 @@
 // ImageProcessorConfig::FromJson.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/bounded_json.h"
 #include "media/image_processor.h"
 
 namespace glmocr {
@@ -45,23 +47,24 @@ class Fields {
     out = v->get<Int>();
   }
 
-  void Number(const char* key, double& out) {
+  // Bounded, so that a pixel stays finite whatever the three numbers do to it.
+  void Number(const char* key, double least, double most, double& out) {
     const Json* v = Find(key, Presence::kOptional);
     if (v == nullptr) return;
-    if (!v->is_number()) return Problem(key, "must be a number");
+    if (!v->is_number() || v->get<double>() < least || v->get<double>() > most) {
+      return Problem(key, fmt::format("must be a number from {} to {}", least, most));
+    }
     out = v->get<double>();
   }
 
   // Three numbers, or one for all three channels.
-  void Channels(const char* key, std::array<double, 3>& out) {
+  void Channels(const char* key, double least, double most, std::array<double, 3>& out) {
     const Json* v = Find(key, Presence::kOptional);
     if (v == nullptr) return;
-    if (v->is_number()) return out.fill(v->get<double>());
-    if (!v->is_array() || v->size() != 3) return Problem(key, "must be a list of three numbers");
-    for (size_t c = 0; c < 3; ++c) {
-      if (!(*v)[c].is_number()) return Problem(key, "must be a list of three numbers");
-      out[c] = (*v)[c].get<double>();
-    }
+    const auto bad = [&](const Json& n) { return !n.is_number() || n.get<double>() < least || n.get<double>() > most; };
+    const bool list = v->is_array() && v->size() == 3 && std::none_of(v->begin(), v->end(), bad);
+    if (!list && bad(*v)) return Problem(key, fmt::format("must be a list of three numbers from {} to {}", least, most));
+    for (size_t c = 0; c < 3; ++c) out[c] = list ? (*v)[c].get<double>() : v->get<double>();
   }
 
   void Problem(const char* key, std::string_view what, ErrorCode code = ErrorCode::kCorrupt) {
@@ -83,7 +86,7 @@ constexpr int64_t kMostArea = int64_t{1} << 40;
 
 Result<ImageProcessorConfig> ImageProcessorConfig::FromJson(std::string_view json,
                                                             std::string_view name) {
-  const Json root = Json::parse(json, nullptr, false);
+  GLM_ASSIGN(const Json root, ParseBoundedJson(json, name));
   if (!root.is_object()) {
     return Error{ErrorCode::kCorrupt,
                  fmt::format("'{}': not a JSON object; is this a preprocessor_config.json?", name)};
@@ -109,12 +112,9 @@ Result<ImageProcessorConfig> ImageProcessorConfig::FromJson(std::string_view jso
   fields.Flag("do_resize", config.do_resize);
   fields.Flag("do_rescale", config.do_rescale);
   fields.Flag("do_normalize", config.do_normalize);
-  fields.Number("rescale_factor", config.rescale_factor);
-  fields.Channels("image_mean", config.image_mean);
-  fields.Channels("image_std", config.image_std);
-  for (double v : config.image_std) {
-    if (static_cast<float>(v) == 0.0f) fields.Problem("image_std", "must not hold zeros");
-  }
+  fields.Number("rescale_factor", 1e-9, 1e3, config.rescale_factor);
+  fields.Channels("image_mean", -1e6, 1e6, config.image_mean);
+  fields.Channels("image_std", 1e-6, 1e6, config.image_std);
   int resample = 3;
   fields.Count("resample", resample, 100);
   if (resample != 3) {  // PIL.Image.BICUBIC

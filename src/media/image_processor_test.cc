@@ -151,7 +151,29 @@ TEST(Config, ErrorsNameTheField) {
   EXPECT_NE(message(base + R"("resample": 2})").find("\"resample\""), std::string::npos);
   EXPECT_NE(message(base + R"("rescale_factor": "x"})").find("\"rescale_factor\""), std::string::npos);
   EXPECT_NE(message("[1]").find("not a JSON object"), std::string::npos);
-  EXPECT_NE(message("{").find("not a JSON object"), std::string::npos);
+  EXPECT_NE(message("{").find("not valid JSON"), std::string::npos);
+}
+
+TEST(Config, HostileBytesAndNumbersAreRefused) {
+  const std::string size = R"("size": {"shortest_edge": 1, "longest_edge": 9}, "patch_size": 14)";
+  const auto with = [&](const std::string& more) { return "{" + size + ", " + more + "}"; };
+  ASSERT_TRUE(ImageProcessorConfig::FromJson(with(R"("merge_size": 2)"), "p.json").ok());
+  const std::string nul(1, '\0');
+  for (const std::string& text : {
+           std::string(), "{" + size + "}" + nul, "{" + size + "}" + nul + "{", nul, with(R"("x": ")" + nul + R"(")"),
+           with("\"x\": \"\xff\""), with("\"\xc3\x28\": 1"), with(R"("merge_size": 2, "merge_size": 4)"), with(R"("x": )" + std::string(100'000, '[')),
+           with(R"("merge_size": 1e999)"), with(R"("merge_size": 99999999999999999999)"), with(R"("merge_size": 18446744073709551615)"),
+           with(R"("merge_size": -1)"), with(R"("merge_size": [2])"), with(R"("merge_size": "2")"), with(R"("rescale_factor": 1e300)"),
+           with(R"("rescale_factor": 0)"), with(R"("rescale_factor": NaN)"), with(R"("image_mean": 1e308)"), with(R"("image_mean": [0, 0, 1e39])"),
+           with(R"("image_mean": [0, 0, "0"])"), with(R"("image_mean": {})"), with(R"("image_std": 1e-300)"), with(R"("image_std": [1, 1, -1])"),
+           with(R"("do_resize": "true")"), std::string(R"({"size": 7, "patch_size": 14})"),
+           std::string(R"({"size": {"shortest_edge": 1, "longest_edge": 9223372036854775808}, "patch_size": 14})"),
+           std::string(R"({"size": {"shortest_edge": 9, "longest_edge": 1}, "patch_size": 14})")}) {
+    const Result<ImageProcessorConfig> config = ImageProcessorConfig::FromJson(text, "p.json");
+    ASSERT_FALSE(config.ok()) << text.substr(0, 200);
+    EXPECT_EQ(config.error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(config.error().message.rfind("'p.json'", 0), 0u) << config.error().message;
+  }
 }
 
 TEST(Config, AbsentFieldsTakeTheClassDefaults) {

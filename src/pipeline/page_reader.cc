@@ -58,6 +58,7 @@ struct PageReader::Region {
   std::vector<Piece> pieces;
   size_t streaming = 0;  // the piece whose text goes out
   size_t pieces_left = 0;
+  std::string held;  // with TextOrder::kReading: text that waits for its turn
 };
 
 struct PageReader::PendingPage {
@@ -65,6 +66,7 @@ struct PageReader::PendingPage {
   std::vector<Region> regions;
   std::vector<RequestId> requests;
   size_t regions_left = 0;
+  size_t next_region = 0;  // with TextOrder::kReading: the region whose turn it is
   Clock::time_point begun = Clock::now();
 };
 
@@ -314,6 +316,7 @@ void PageReader::TakeArrived() {
     }
     Stream(*piece->page, piece->region);
     if (ended) FinishPiece(*piece->page, piece->region);
+    ReleaseText();
   }
 }
 
@@ -324,13 +327,29 @@ void PageReader::Stream(PendingPage& page, size_t region_index) {
   while (region.streaming < region.pieces.size()) {
     Piece& piece = region.pieces[region.streaming];
     const std::string text = std::exchange(piece.text, {});
-    if (!text.empty()) options_.on_text(page.page, region_index, text);
+    if (options_.text_order == TextOrder::kReading) {
+      region.held += text;
+    } else if (!text.empty()) {
+      options_.on_text(page.page, region_index, text);
+    }
     if (!piece.done) return;
     if (++region.streaming < region.pieces.size() &&
         region.pieces[region.streaming].start == PieceStart::kWord) {
       std::string& text = region.pieces[region.streaming].text;
       text.insert(text.begin(), ' ');
     }
+  }
+}
+
+// Sends on what is held for the first page's next regions, as far as they are read.
+void PageReader::ReleaseText() {
+  if (!options_.on_text || options_.text_order != TextOrder::kReading || pending_.empty()) return;
+  PendingPage& page = *pending_.front();
+  for (; page.next_region < page.regions.size(); ++page.next_region) {
+    Region& region = page.regions[page.next_region];
+    const std::string text = std::exchange(region.held, {});
+    if (!text.empty()) options_.on_text(page.page, page.next_region, text);
+    if (region.pieces_left > 0) return;
   }
 }
 
@@ -369,6 +388,7 @@ void PageReader::EmitFinished() {
     const std::shared_ptr<PendingPage> front = pending_.front();
     pending_.pop_front();
     on_page_(std::move(front->page));
+    ReleaseText();
   }
 }
 

@@ -21,15 +21,22 @@ enum class Layout {
   kLines,  // text lines, each cut into pieces at word gaps
 };
 
+// In which order text comes while several regions are being read.
+enum class TextOrder {
+  kAsRead,   // whatever was read last
+  kReading,  // page by page, region by region: text of later regions waits, and so does on_page
+};
+
 // All callbacks run from within Add and Finish, on their thread; what they throw comes out there.
 struct PageReaderOptions {
   Layout layout = Layout::kAuto;
   std::string instruction = "Text Recognition:";
   GenerationOptions generation;
-  // The text of page.regions[region] as it grows: whole characters, in order within a region,
-  // regions interleaved. In sum it is the region's final text, except that a region that ended with
+  // The text of page.regions[region] as it grows: whole characters, in order within a region, regions
+  // in text_order. In sum it is the region's final text, except that a region that ended with
   // kLoop loses its repetition afterwards. Of the page only sizes and boxes are known yet.
   std::function<void(const ReadPage& page, size_t region, std::string_view text)> on_text;
+  TextOrder text_order = TextOrder::kAsRead;
   // page.regions[region] is complete.
   std::function<void(const ReadPage& page, size_t region)> on_region;
 };
@@ -71,6 +78,7 @@ class PageReader {
   void SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece, int64_t patches);
   void TakeArrived();
   void Stream(PendingPage& page, size_t region);
+  void ReleaseText();
   void FinishPiece(PendingPage& page, size_t region);
   void EmitFinished();
 

@@ -6,9 +6,9 @@
 #include <map>
 #include <utility>
 
+#include "base/bounded_json.h"
 #include "base/file.h"
-#include "weights/bounded_json.h"
-#include "weights/untrusted_text.h"
+#include "base/untrusted_text.h"
 
 namespace glmocr {
 namespace {

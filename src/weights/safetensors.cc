@@ -7,7 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "weights/untrusted_text.h"
+#include "base/untrusted_text.h"
 
 namespace glmocr {
 

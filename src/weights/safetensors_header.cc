@@ -8,8 +8,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/untrusted_text.h"
 #include "weights/safetensors.h"
-#include "weights/untrusted_text.h"
 
 namespace glmocr {
 namespace {

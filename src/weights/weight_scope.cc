@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "weights/untrusted_text.h"
+#include "base/untrusted_text.h"
 
 namespace glmocr {
 namespace {

@@ -8,9 +8,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/bounded_json.h"
 #include "base/file.h"
-#include "weights/bounded_json.h"
-#include "weights/untrusted_text.h"
+#include "base/untrusted_text.h"
 
 namespace glmocr {
 namespace {
@@ -375,6 +375,10 @@ Result<GlmOcrConfig> GlmOcrConfig::FromFiles(const fs::path& folder) {
   std::error_code ignored;
   if (fs::exists(generation_path, ignored)) {
     GLM_ASSIGN(generation, ReadFile(generation_path, kMaxConfigBytes));
+    if (generation.empty()) {
+      return Error{ErrorCode::kCorrupt, fmt::format("'{}': it is empty; download it again, or remove it",
+                                                    generation_path.string())};
+    }
   }
   return FromJson(text, generation, path.string());
 }
@@ -412,6 +416,13 @@ Result<GlmOcrConfig> GlmOcrConfig::FromJson(std::string_view config_text,
   }
   if (!problems.empty()) return problems.ToError(name);
   return config;
+}
+
+std::string MissingDraftLayerNote(const GlmOcrConfig& config) {
+  return fmt::format(
+      "config.json says num_nextn_predict_layers {}, but the weights have no layer {} "
+      "(no eh_proj.weight): text is read without drafts, which is slower; the published checkpoint has the layer",
+      config.text.num_nextn_predict_layers, config.text.num_hidden_layers);
 }
 
 Result<int64_t> MergerWidth(const WeightScope& merger) {

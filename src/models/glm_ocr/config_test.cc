@@ -6,7 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "weights/safetensors.h"
+#include "weights/test_files.h"
 
 namespace glmocr {
 namespace {
@@ -354,6 +356,33 @@ TEST(GlmOcrConfigTest, TextThatIsNoConfig) {
     ASSERT_FALSE(config.ok());
     EXPECT_EQ(config.error().code, ErrorCode::kCorrupt) << config.error().message;
   }
+}
+
+TEST(GlmOcrConfigTest, HostileGenerationConfig) {
+  ASSERT_EQ(ErrorText(Published(), R"({"eos_token_id": [59246]})"), "accepted");
+  for (const std::string& text :
+       {std::string("{}\0{\"eos_token_id\": 1}", 22), std::string("\0", 1), std::string("[]"),
+        std::string("7"), std::string("{\"eos_token_id\": \"\xff\"}"),
+        std::string(R"({"eos_token_id": 1, "eos_token_id": 2})"),
+        std::string(R"({"eos_token_id": 1e999})"), std::string(R"({"eos_token_id": -1})"),
+        std::string(R"({"eos_token_id": 59392})"), std::string(R"({"eos_token_id": 1.5})"),
+        std::string(R"({"eos_token_id": 18446744073709551615})"),
+        std::string(R"({"eos_token_id": []})"), std::string(R"({"eos_token_id": [[1]]})"),
+        std::string(R"({"eos_token_id": {}})"), std::string(R"({"eos_token_id": true})"),
+        std::string(R"({"pad_token_id": "x"})"), std::string(200'000, '[')}) {
+    const Result<GlmOcrConfig> config = Read(Published(), text);
+    ASSERT_FALSE(config.ok()) << text.substr(0, 100);
+    EXPECT_EQ(config.error().code, ErrorCode::kCorrupt) << config.error().message;
+  }
+}
+
+TEST(GlmOcrConfigTest, EmptyGenerationConfigFileIsRefused) {
+  const TempFolder folder(testing::TempDir() + "/EmptyGenerationConfigFileIsRefused");
+  ASSERT_TRUE(WriteFileAtomically(folder / "config.json", Published().dump()).ok());
+  EXPECT_TRUE(GlmOcrConfig::FromFiles(folder.path()).ok());
+  ASSERT_TRUE(WriteFileAtomically(folder / "generation_config.json", "").ok());
+  EXPECT_THAT(GlmOcrConfig::FromFiles(folder.path()).error().message,
+              HasSubstr("generation_config.json"));
 }
 
 TEST(GlmOcrConfigTest, MissingFolderIsNotFound) {

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/untrusted_text.h"
 #include "media/image_processor.h"
 #include "tensor/packed_matrix.h"
 #include "weights/checkpoint.h"
-#include "weights/untrusted_text.h"
 
 namespace glmocr {
 namespace {
@@ -129,6 +129,12 @@ Result<ModelSummary> InspectModel(const fs::path& path) {
   AddTensors(weights, summary);
   summary.kv_bytes_per_token = summary.config.KvBytesPerToken(2);
   summary.mtp_kv_bytes_per_token = summary.config.MtpKvBytesPerToken(2);
+  const bool has_draft_layer = std::any_of(
+      summary.tensors.begin(), summary.tensors.end(), [](const ModelSummary::Tensor& tensor) {
+        return tensor.group == "mtp" && tensor.name.ends_with(".eh_proj.weight");
+      });
+  if (summary.config.text.num_nextn_predict_layers > 0 && !has_draft_layer)
+    summary.notes.push_back(MissingDraftLayerNote(summary.config));
   GLM_ASSIGN(summary.max_image_tokens, MaxImageTokens(path));
   if (!summary.max_image_tokens) {
     summary.notes.emplace_back(

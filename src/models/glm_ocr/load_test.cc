@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/select.h"
+#include "models/glm_ocr/inspect.h"
 #include "models/glm_ocr/model.h"
 #include "weights/test_files.h"
 
@@ -53,6 +54,30 @@ TEST_F(LoadTest, OlderPrefixesAndDraftCopiesAreAllConsumed) {
   EXPECT_NE((*model)->mtp(), nullptr);
   EXPECT_THAT((*model)->load_notes(), Not(HasSubstr("not used")));
   EXPECT_THAT((*model)->load_notes(), HasSubstr("loaded 126 tensors"));
+}
+
+TEST_F(LoadTest, MissingDraftLayerIsAWarning) {
+  const Result<std::unique_ptr<GlmOcrModel>> model =
+      LoadRenamed([](const std::string& name) { return name.starts_with("model.layers.4."); });
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  EXPECT_EQ((*model)->mtp(), nullptr);
+  EXPECT_THAT((*model)->warnings(),
+              testing::ElementsAre(testing::AllOf(HasSubstr("num_nextn_predict_layers 1"),
+                                                  HasSubstr("eh_proj.weight"))));
+  EXPECT_THAT((*model)->load_notes(), HasSubstr("num_nextn_predict_layers 1"));
+  const Result<ModelSummary> summary = InspectModel(folder_.path());
+  ASSERT_TRUE(summary.ok());
+  EXPECT_THAT(summary->ToText(TensorListing::kNone), HasSubstr("num_nextn_predict_layers 1"));
+  EXPECT_THAT(summary->ToJson(), HasSubstr("num_nextn_predict_layers 1"));
+}
+
+TEST_F(LoadTest, NoWarningsForACompleteModel) {
+  const Result<std::unique_ptr<GlmOcrModel>> model =
+      LoadRenamed([](const std::string&) { return false; });
+  ASSERT_TRUE(model.ok());
+  EXPECT_TRUE((*model)->warnings().empty());
+  EXPECT_THAT(InspectModel(folder_.path())->ToText(TensorListing::kNone),
+              Not(HasSubstr("num_nextn_predict_layers")));
 }
 
 TEST_F(LoadTest, OneMissingDraftTensorIsRefusedByName) {

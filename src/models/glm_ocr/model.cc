@@ -28,8 +28,12 @@ Result<std::unique_ptr<GlmOcrModel>> GlmOcrModel::Load(const std::filesystem::pa
 // Layer num_hidden_layers is the draft layer. Its copies of embed_tokens and of the head are dropped when they equal the main ones.
 void GlmOcrModel::LoadDraftLayer(Loader& loader, const WeightScope& language_model, const TensorView& main_head) {
   const WeightScope scope = language_model.Sub("layers").Sub(config_.text.num_hidden_layers);
+  if (config_.text.num_nextn_predict_layers == 0) return;
   // Any tensor of it means that the layer is meant to be there: then all must be.
-  if (config_.text.num_nextn_predict_layers == 0 || !scope.HasAny()) return;
+  if (!scope.HasAny()) {
+    warnings_.push_back(MissingDraftLayerNote(config_));
+    return;
+  }
   mtp_ = MtpLayer::Load(loader, scope, config_.text);
   const Shape shape{config_.text.vocab_size, config_.text.hidden_size};
   if (scope.Has("embed_tokens.weight")) {
@@ -62,6 +66,7 @@ Result<std::unique_ptr<GlmOcrModel>> GlmOcrModel::Load(Checkpoint checkpoint, co
   model->LoadDraftLayer(loader, language_model, head);
 
   report.Finish();
+  report.notes.insert(report.notes.end(), model->warnings_.begin(), model->warnings_.end());
   GLM_RETURN_IF_ERROR(report.ToStatus());
   GLM_RETURN_IF_ERROR(loader.status());
   model->load_notes_ = report.ToText();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "models/glm_ocr/mtp.h"
 #include "models/glm_ocr/text.h"
@@ -42,6 +43,8 @@ class GlmOcrModel {
 
   // What loading found: tensors nobody asked for, copies that were equal, and so on.
   const std::string& load_notes() const { return load_notes_; }
+  // Of these, what a user should hear of unasked: the model works, but not as its files promise.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   GlmOcrModel() = default;
@@ -56,6 +59,7 @@ class GlmOcrModel {
   LinearLayer lm_head_;
   std::optional<LinearLayer> mtp_head_;
   std::string load_notes_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace glmocr

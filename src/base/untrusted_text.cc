@@ -1,4 +1,4 @@
-#include "weights/untrusted_text.h"
+#include "base/untrusted_text.h"
 
 #include <cstddef>
 

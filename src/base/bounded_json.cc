@@ -1,4 +1,4 @@
-#include "weights/bounded_json.h"
+#include "base/bounded_json.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "weights/untrusted_text.h"
+#include "base/untrusted_text.h"
 
 namespace glmocr {
 namespace {
