@@ -1,8 +1,8 @@
 // Every stage of every golden model against transformers, on every kernel table this machine can run.
 //
 // reference.safetensors holds the float64 truth, bounds.json the largest absolute and root mean square error that each stage may
-// have; both come from tools/parity (docs/parity.md says how the bounds are derived, tests/golden/models/README.md which golden
-// guards against which known bug of other engines).
+// have; both come from tools/parity (compare.py says how the bounds are derived, docs/conformance.md which golden guards against
+// which known bug of other engines).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -143,7 +143,9 @@ TEST_P(ParityGoldenTest, EveryStageIsWithinItsBound) {
   size_t compared = 0, n_steps = 0;
   ASSERT_TRUE(got.contains("generated_ids"));
   n_steps = ExpectSameChoices(reference, "generated_ids", "step_logits", *got["generated_ids"]);
-  if (got.contains("mtp.drafts")) {
+  // The drafts continue the first generated id: where that one is a tie that fell the other way, they answer another question.
+  const bool same_start = n_steps > 1 || got["generated_ids"]->i64 == reference.Integers("generated_ids");
+  if (got.contains("mtp.drafts") && same_start) {
     const std::string suffix = variant.recycled == RecycledHidden::kNormed ? "" : "_raw";
     ExpectSameChoices(reference, "mtp.drafts" + suffix, "mtp.draft_logits" + suffix, *got["mtp.drafts"]);
   }

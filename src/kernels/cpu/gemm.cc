@@ -180,7 +180,8 @@ void RowRange::Finish(int64_t tile, int64_t panel0, int64_t n_panels, const floa
     f.c_up = f.c + (swiglu() ? panel_sums : 0);
     if (args_.bias != nullptr) {
       f.bias = args_.bias + column;
-      f.bias_up = args_.bias + out_cols + column;
+      // Only a gated product has a second half of the bias: behind a plain one lies another object.
+      if (swiglu()) f.bias_up = f.bias + out_cols;
     }
     if (args_.residual.data != nullptr) {
       f.residual = args_.residual.row(row) + column;
