@@ -25,8 +25,8 @@
 #ifndef GLMOCR_C_API_H_
 #define GLMOCR_C_API_H_
 
-#include <stddef.h>
-#include <stdint.h>
+#include <stddef.h> /* NOLINT(modernize-deprecated-headers): C */
+#include <stdint.h> /* NOLINT(modernize-deprecated-headers): C */
 
 #include "glmocr/export.h"
 
