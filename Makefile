@@ -10,6 +10,7 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 60
 MODEL ?= models/starter
 FULL ?= 0
+PEERS ?= 0
 
 help: ## print this list
 	@echo "glm-ocr.cpp: make TARGET"; echo
@@ -36,8 +37,8 @@ install: ## build and install program, library and headers (PREFIX=/usr/local DE
 	@cmake --build build/install -j $(JOBS)
 	@DESTDIR="$(DESTDIR)" cmake --install build/install --strip
 
-bench: build ## run the benchmarks against this machine's own peaks
-	@scripts/bench.sh build/release
+bench: build ## measure every stage and kernel against this machine's own peaks (PEERS=1: transformers too)
+	@scripts/bench.sh build/release "$(PEERS)"
 
 fuzz: ## fuzz every parser from its seed corpus (FUZZ_SECONDS=60 for each)
 	@scripts/install_deps.sh fuzz

@@ -2,12 +2,13 @@
 // installed: GFLOP/s and GB/s, as a share of what MeasurePeaks finds in the same run.
 //
 //   gemm_bench [--threads=2] [--tables=avx512_bf16,avx512,avx2] [--only=substring] [--seconds=0.3] [--no-dnnl] [--cpu-time]
-#include <ctime>
-
+//   gemm_bench --pairs=15    our best table and oneDNN in turn, so that other programs slow both alike: medians and their ratio
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <random>
 #include <string>
@@ -59,6 +60,7 @@ struct Options {
   int threads = ThreadPool::DefaultThreads();
   std::string tables, only;
   double seconds = 0.3;
+  int pairs = 0;  // > 0: rounds of ours and oneDNN in turn
   bool dnnl = true;
 
   bool Wants(std::string_view table) const {
@@ -114,14 +116,11 @@ PackedMatrix Pack(const Case& c, const std::vector<float>& weights, WeightLayout
   return *PackSwiGlu({bytes, DType::kF32, {c.n / 2, c.k}}, {bytes + c.n / 2 * c.k * 4, DType::kF32, {c.n / 2, c.k}}, layout, pool);
 }
 
-// Largest difference relative to the row's largest value, over at most 4 rows, from the plain reference.
-double Error(const Case& c, const KernelTable& table, Compute compute, Data& d, ThreadPool& pool) {
-  const Activation activation = c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
-  GemmArgs args = {.x = d.x.view(), .w = &d.packed[0], .activation = activation, .y = d.y.view(), .compute = compute};
-  table.gemm(args, pool);
+// Largest difference of y = activation(x @ W^T) from the plain sum, relative to the row's largest value, over two rows of 64 columns.
+double ErrorOf(const Case& c, Compute compute, Activation activation, const Data& d, ConstMatrix y) {
   double worst = 0;
   for (int64_t r = 0; r < c.m; r += std::max<int64_t>(1, c.m - 1)) {
-    const int64_t columns = std::min<int64_t>(d.y.cols(), 64);
+    const int64_t columns = std::min<int64_t>(y.cols, 64);
     double scale = 0;
     std::vector<double> expected;
     for (int64_t o = 0; o < columns; ++o) {
@@ -135,13 +134,19 @@ double Error(const Case& c, const KernelTable& table, Compute compute, Data& d, 
         return sum;
       };
       double v = dot(o);
-      if (c.form == WeightForm::kSwiGlu) v = v / (1 + std::exp(-v)) * dot(o + c.n / 2);
+      if (activation == Activation::kSwiGlu) v = v / (1 + std::exp(-v)) * dot(o + c.n / 2);
       expected.push_back(v);
       scale = std::max(scale, std::fabs(v));
     }
-    for (int64_t o = 0; o < columns; ++o) worst = std::max(worst, std::fabs(expected[static_cast<size_t>(o)] - d.y.row(r)[o]) / scale);
+    for (int64_t o = 0; o < columns; ++o) worst = std::max(worst, std::fabs(expected[static_cast<size_t>(o)] - y.row(r)[o]) / scale);
   }
   return worst;
+}
+
+double Error(const Case& c, const KernelTable& table, Compute compute, Data& d, ThreadPool& pool) {
+  const Activation activation = c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
+  table.gemm({.x = d.x.view(), .w = &d.packed[0], .activation = activation, .y = d.y.view(), .compute = compute}, pool);
+  return ErrorOf(c, compute, activation, d, d.y.view());
 }
 
 #if defined(GLMOCR_HAVE_DNNL)
@@ -172,6 +177,7 @@ class Dnnl {
     }
     stream_.wait();
   }
+  ConstMatrix out() { return out_.view(); }
   void Run() {
     if (bf16_) convert_.execute(stream_, x_f32_, x_);
     matmul_.execute(stream_, {{DNNL_ARG_SRC, x_}, {DNNL_ARG_WEIGHTS, w_[next_++ % w_.size()]}, {DNNL_ARG_DST, y_}});
@@ -189,6 +195,51 @@ class Dnnl {
   Matrix out_;
   size_t next_ = 0;
 };
+#endif
+
+#if defined(GLMOCR_HAVE_DNNL)
+double Median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+// Rounds of a few calls of ours, then as many of oneDNN's. SwiGLU: ours applies it, oneDNN's product has none.
+int RunPairs(const Case& c, const Options& options, const Peaks& peaks, Data& d, bool floats, ThreadPool& pool) {
+  const KernelTable& table = *RunnableKernels().front();
+  const Compute compute = floats ? Compute::kF32 : Compute::kBF16;
+  const Activation activation = c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
+  const double our_error = Error(c, table, compute, d, pool);
+  Dnnl dnnl(c, !floats, d);
+  dnnl.Run();
+  const double their_error = ErrorOf(c, compute, Activation::kNone, d, dnnl.out());
+  if (!(our_error < 1e-4) || !(their_error < 1e-4)) {
+    std::printf("%s: WRONG RESULT: ours %.1e, oneDNN %.1e\n", c.name, our_error, their_error);
+    return 1;
+  }
+  size_t next = 0;
+  const auto ours = [&] {
+    table.gemm({.x = d.x.view(), .w = &d.packed[next++ % d.packed.size()], .activation = activation, .y = d.y.view(), .compute = compute}, pool);
+  };
+  const auto seconds_of = [](const std::function<void()>& fn, int calls) {
+    const double start = Now();
+    for (int i = 0; i < calls; ++i) fn();
+    return (Now() - start) / calls;
+  };
+  ours();
+  const int calls = std::max(1, static_cast<int>(0.01 / seconds_of(ours, 1)));  // a round takes 10 ms or one call
+  std::vector<double> a, b, ratios;
+  for (int i = 0; i < options.pairs; ++i) {
+    a.push_back(seconds_of(ours, calls));
+    b.push_back(seconds_of([&] { dnnl.Run(); }, calls));
+    ratios.push_back(b.back() / a.back());
+  }
+  const double flops = 2e-9 * static_cast<double>(c.m * c.k) * static_cast<double>(c.n);
+  std::printf("| %s | %ld x %ld x %ld | %s | %.2f | %.0f (%.0f %%) | %.2f | %.0f | %.2f |\n", c.name, c.m, c.k, c.n, floats ? "f32" : "bf16",
+              Median(a) * 1e3, flops / Median(a), 100 * flops / Median(a) / (floats ? peaks.f32_gflops : peaks.bf16_gflops), Median(b) * 1e3,
+              flops / Median(b), Median(ratios));
+  std::fflush(stdout);
+  return 0;
+}
 #endif
 
 void Report(const char* what, const Case& c, double seconds, size_t weight_bytes, double peak_gflops, const Peaks& peaks, double error) {
@@ -217,6 +268,12 @@ int RunCase(const Case& c, const Options& options, const Peaks& peaks, ThreadPoo
     d.packed.clear();
     const size_t copies = c.m <= 32 ? kColdBytes / bytes + 1 : 1;
     for (size_t i = 0; i < copies; ++i) d.packed.push_back(Pack(c, d.weights, layout, pool));
+#if defined(GLMOCR_HAVE_DNNL)
+    if (options.pairs > 0) {
+      if (floats || RunnableKernels().front()->native_bf16) failures += RunPairs(c, options, peaks, d, floats, pool);
+      continue;
+    }
+#endif
     for (const KernelTable* table : RunnableKernels()) {
       if (table == &ReferenceKernels() || !options.Wants(table->name)) continue;
       for (const Compute compute : {Compute::kF32, Compute::kBF16}) {
@@ -267,17 +324,29 @@ int Main(int argc, char** argv) {
     else if (arg.starts_with("--tables=")) options.tables = value;
     else if (arg.starts_with("--only=")) options.only = value;
     else if (arg.starts_with("--seconds=")) options.seconds = std::atof(value.c_str());
+    else if (arg.starts_with("--pairs=")) options.pairs = std::atoi(value.c_str());
     else if (arg == "--no-dnnl") options.dnnl = false;
     else if (arg == "--cpu-time") use_cpu_time = true;
     else {
-      std::fprintf(stderr, "usage: gemm_bench [--threads=N] [--tables=a,b] [--only=text] [--seconds=S] [--no-dnnl] [--cpu-time]\n");
+      std::fprintf(stderr, "usage: gemm_bench [--threads=N] [--tables=a,b] [--only=text] [--seconds=S] [--pairs=N] [--no-dnnl] [--cpu-time]\n");
       return 2;
     }
   }
   ThreadPool pool(std::max(1, options.threads));
   const Peaks peaks = MeasurePeaks(pool);
   std::printf("threads %d, peaks: f32 %.1f GFLOP/s, bf16 %.1f GFLOP/s, read %.1f GB/s\n", pool.n_threads(), peaks.f32_gflops, peaks.bf16_gflops, peaks.read_gbps);
-  if (options.only.empty() || options.only == "packing") TimePacking(pool);
+  if (options.pairs > 0) {
+#if defined(GLMOCR_HAVE_DNNL)
+    const dnnl_version_t* version = dnnl_version();
+    std::printf("ours: %s; oneDNN %d.%d.%d; %d rounds, medians\n", RunnableKernels().front()->name, version->major, version->minor, version->patch,
+                options.pairs);
+    std::printf("| case | m x k x n | type | ours ms | GFLOP/s (of peak) | oneDNN ms | GFLOP/s | oneDNN / ours |\n|---|---|---|---|---|---|---|---|\n");
+#else
+    std::fprintf(stderr, "gemm_bench: built without oneDNN (libdnnl-dev), so there is nothing to pair with\n");
+    return 2;
+#endif
+  }
+  if (options.pairs == 0 && (options.only.empty() || options.only == "packing")) TimePacking(pool);
   int failures = 0;
   for (const Case& c : kCases) {
     if (std::string(c.name).find(options.only) != std::string::npos) failures += RunCase(c, options, peaks, pool);

@@ -1,5 +1,5 @@
 # Cross compiler of Debian's g++-aarch64-linux-gnu, for a compile-only check of base, tensor and kernels on 64-bit Arm.
-# What they include from elsewhere (fmt, xxhash, Highway) has the same headers on every machine, so the host's packages serve;
+# What they include from elsewhere (fmt, xxhash) has the same headers on every machine, so the host's packages serve;
 # nothing is linked.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)

@@ -15,7 +15,6 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 if(TARGET glmocr)
   install(TARGETS glmocr EXPORT glmocrTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(DIRECTORY include/glmocr DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
   install(EXPORT glmocrTargets NAMESPACE glmocr:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/glmocr)
@@ -24,6 +23,8 @@ if(TARGET glmocr)
   write_basic_package_version_file(${CMAKE_BINARY_DIR}/glmocrConfigVersion.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${CMAKE_BINARY_DIR}/glmocrConfig.cmake ${CMAKE_BINARY_DIR}/glmocrConfigVersion.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/glmocr)
+  file(RELATIVE_PATH GLMOCR_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" GLMOCR_PC_TO_PREFIX "${GLMOCR_PC_TO_PREFIX}")
   configure_file(cmake/glmocr.pc.in ${CMAKE_BINARY_DIR}/glmocr.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/glmocr.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()

@@ -1,4 +1,4 @@
-# Tests of the repository itself: include order between folders, file sizes, forbidden strings. Label: repo.
+# Tests of the repository itself: include order between folders, file sizes, forbidden strings, the conformance table. Label: repo.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # glmocr_repo_test(NAME SCRIPT args...)
@@ -11,4 +11,6 @@ endfunction()
 glmocr_repo_test(includes check_includes.py)
 glmocr_repo_test(includes_self_test check_includes.py --self-test)
 glmocr_repo_test(files check_repo.py)
+glmocr_repo_test(conformance check_conformance.py)
+glmocr_repo_test(conformance_self_test check_conformance.py --self-test)
 glmocr_repo_test(files_self_test check_repo.py --self-test)

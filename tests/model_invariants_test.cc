@@ -4,6 +4,7 @@
 // a prompt fed in pieces gives the logits of one prefill, and sequences of different rope_delta in one batch do not disturb each other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "golden_model.h"
@@ -82,6 +83,38 @@ TEST_P(ModelInvariants, PromptInPiecesEqualsOnePrefill) {
     }
     EXPECT_EQ(got, want) << "pieces of " << piece;
   }
+}
+
+// Bug M6 in the whole model: 150 decoded tokens after two pictures, then the same tokens as one prefill. Each decode step places its
+// token at sequence index + rope_delta and reads the cache of all before it; a drift of either shows in some step's logits.
+TEST_P(ModelInvariants, LongOutputEqualsOnePrefill) {
+  GoldenModel golden = Load("two_images");
+  Sequence decoded = MakeSequence(golden, golden.prompt, 0);
+  constexpr int64_t kNewTokens = 150;
+  decoded.blocks.resize(16);
+  std::iota(decoded.blocks.begin(), decoded.blocks.end(), 0);
+  ASSERT_LE(decoded.n() + kNewTokens, 16 * 16);
+  StepBatch step;
+  AddRows(decoded, 0, decoded.n(), &step);
+  ProcessedPrompt longer = golden.prompt;
+  std::vector<std::vector<float>> wanted;
+  for (int64_t i = 0; i < kNewTokens; ++i) {
+    wanted.push_back(RowOf(golden.runner->Step(step).value(), 0));
+    const auto best = std::max_element(wanted.back().begin(), wanted.back().end()) - wanted.back().begin();
+    const auto index = static_cast<int64_t>(longer.ids.size());
+    const auto position = static_cast<int32_t>(index + golden.prompt.positions.rope_delta);
+    longer.ids.push_back(static_cast<int32_t>(best));
+    longer.positions.positions.push_back({position, position, position});
+    step = {.tokens = {longer.ids.back()}, .positions = {longer.positions.positions.back()},
+            .sequences = {{0, 1, index, decoded.blocks}}, .logit_rows = {0}};
+  }
+  Sequence whole = MakeSequence(golden, longer, 16);
+  StepBatch one;
+  AddRows(whole, 0, whole.n(), &one);
+  one.logit_rows.clear();
+  for (int64_t i = 0; i < kNewTokens; ++i) one.logit_rows.push_back(decoded.n() - 1 + i);
+  const StepLogits got = golden.runner->Step(one).value();
+  for (int64_t i = 0; i < kNewTokens; ++i) ASSERT_EQ(RowOf(got, i), wanted[static_cast<size_t>(i)]) << "token " << i;
 }
 
 TEST_P(ModelInvariants, SequencesOfDifferentRopeDeltaShareABatch) {

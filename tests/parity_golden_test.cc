@@ -1,8 +1,8 @@
 // Every stage of every golden model against transformers, on every kernel table this machine can run.
 //
 // reference.safetensors holds the float64 truth, bounds.json the largest absolute and root mean square error that each stage may
-// have; both come from tools/parity (docs/parity.md says how the bounds are derived, tests/golden/models/README.md which golden
-// guards against which known bug of other engines).
+// have; both come from tools/parity (compare.py says how the bounds are derived, docs/conformance.md which golden guards against
+// which known bug of other engines).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -3,6 +3,7 @@
 The sets (tests/golden/lines, made by tools/goldens/make_line_sets.py) are what the C++ engine is measured on too, so the
 three numbers printed here are what it has to reach. Reads with training/model.py: fp32, greedy.
 """
+import argparse
 import json
 import pathlib
 import sys
@@ -16,7 +17,7 @@ from make_line_sets import load_reference, read_all  # noqa: E402
 from train import edit_distance  # noqa: E402
 
 
-def main(model_dir, set_dir=ROOT / "tests/golden/lines"):
+def main(model_dir, set_dir):
     reference = load_reference(pathlib.Path(model_dir))
     for path in sorted(pathlib.Path(set_dir).glob("*.json")):
         doc = json.loads(path.read_text(encoding="utf8"))
@@ -29,4 +30,8 @@ def main(model_dir, set_dir=ROOT / "tests/golden/lines"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("model_dir")
+    parser.add_argument("set_dir", nargs="?", default=ROOT / "tests/golden/lines")
+    args = parser.parse_args()
+    main(args.model_dir, args.set_dir)

@@ -23,6 +23,7 @@ using Command = std::function<int()>;
 Command RegisterParse(CLI::App& app);
 Command RegisterInspect(CLI::App& app);
 Command RegisterTrace(CLI::App& app);
+Command RegisterBench(CLI::App& app);
 
 // Prints "glm-ocr: message" on stderr and returns kExitFailed.
 int Fail(const Error& error);

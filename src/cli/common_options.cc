@@ -1,9 +1,9 @@
 #include "cli/common_options.h"
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 
 #include "base/file.h"
+#include "pipeline/default_model.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
@@ -49,21 +49,6 @@ RunnerOptions ModelOptions::ToRunnerOptions() const {
   options.compute = compute == "f32" ? ComputeChoice::kF32 : compute == "bf16" ? ComputeChoice::kBF16 : ComputeChoice::kAuto;
   options.cache_tokens = cache_tokens;
   return options;
-}
-
-Result<fs::path> DefaultModelDir() {
-  if (const char* named = std::getenv("GLMOCR_MODEL"); named != nullptr && *named != '\0') return fs::path(named);
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    const fs::path installed = program.parent_path().parent_path() / "share" / "glm-ocr" / "models" / "starter";
-    if (fs::exists(installed / "config.json", error)) return installed;
-    for (fs::path dir = program.parent_path(); dir != dir.root_path(); dir = dir.parent_path()) {
-      if (fs::exists(dir / "models" / "starter" / "config.json", error)) return dir / "models" / "starter";
-    }
-  }
-  return Error{ErrorCode::kNotFound,
-               "the starter model was not found beside the program (name a model with --model or the environment variable GLMOCR_MODEL)"};
 }
 
 Result<std::string> ReadInput(const std::string& path) {

@@ -23,9 +23,6 @@ struct ModelOptions {
   RunnerOptions ToRunnerOptions() const;
 };
 
-// The starter model that ships with the program: $GLMOCR_MODEL, else models/starter of the installation or of the build's source tree.
-Result<std::filesystem::path> DefaultModelDir();
-
 // The bytes of a file, or of standard input for "-".
 Result<std::string> ReadInput(const std::string& path);
 

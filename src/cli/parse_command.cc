@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "media/decode.h"
 #include "pipeline/page_reader.h"
+#include "pipeline/task.h"
 
 namespace glmocr::cli {
 namespace {
@@ -32,11 +33,10 @@ struct Options {
 };
 
 std::string Instruction(const std::string& task) {
-  // The prompts GLM-OCR was trained with; anything else is the user's own.
-  if (task == "text") return "Text Recognition:";
-  if (task == "table") return "Table Recognition:";
-  if (task == "formula") return "Formula Recognition:";
-  return task;
+  if (task == "text") return std::string(TaskInstruction(Task::kText));
+  if (task == "table") return std::string(TaskInstruction(Task::kTable));
+  if (task == "formula") return std::string(TaskInstruction(Task::kFormula));
+  return task;  // the user's own
 }
 
 SpeculatorOptions Drafts(const std::string& drafts) {
@@ -156,13 +156,17 @@ class Job {
   void PrintStats() const {
     const EngineStats s = recognizer_->stats();
     std::fprintf(stderr,
-                 "kernels %s; %lld steps, %lld prompt tokens (%lld cached), %lld generated; encoder %.2f s, text %.2f s, drafts %.2f s; "
-                 "drafts %lld, accepted %lld (%.0f %%), now %d per step, switched %lld times\n",
+                 "kernels %s; %lld steps, %lld prompt tokens (%lld cached), %lld generated; encoder %.2f s, text %.2f s, drafts %.2f s\n"
+                 "drafts %lld, accepted %lld (by position %.0f, %.0f, %.0f %%); decoding steps with 0, 1, 2, 3 drafts: %lld, %lld, %lld, %lld; "
+                 "now %d per step (%s), switched %lld times\n",
                  recognizer_->runner().context().kernels->name, static_cast<long long>(s.steps),
                  static_cast<long long>(s.prefill_tokens), static_cast<long long>(s.cached_prompt_tokens),
                  static_cast<long long>(s.generated_tokens), s.encode_s, s.step_s, s.draft_s,
-                 static_cast<long long>(s.drafted_tokens), static_cast<long long>(s.accepted_tokens), 100 * s.acceptance(),
-                 s.n_drafts, static_cast<long long>(s.draft_switches));
+                 static_cast<long long>(s.drafted_tokens), static_cast<long long>(s.accepted_tokens),
+                 100 * s.acceptance_at(0), 100 * s.acceptance_at(1), 100 * s.acceptance_at(2),
+                 static_cast<long long>(s.steps_with[0]), static_cast<long long>(s.steps_with[1]),
+                 static_cast<long long>(s.steps_with[2]), static_cast<long long>(s.steps_with[3]), s.n_drafts,
+                 DraftsOffName(s.drafts_off).data(), static_cast<long long>(s.draft_switches));
   }
 
   const Options& options_;

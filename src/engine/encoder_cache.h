@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "base/hash.h"
-#include "engine/model_runner.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

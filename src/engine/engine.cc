@@ -214,6 +214,7 @@ void Engine::Publish() {
   stats_.blocks_kept = pool_.n_kept();
   stats_.n_drafts = speculator_.n_drafts(std::max<int64_t>(stats_.running, 1));
   stats_.draft_switches = speculator_.n_switches();
+  stats_.drafts_off = speculator_.why_off(std::max<int64_t>(stats_.running, 1));
   const std::lock_guard lock(mutex_);
   published_ = stats_;
 }
@@ -279,15 +280,27 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
   stats_.step_s += step_s;
   ++stats_.steps;
   if (!logits.ok()) {
-    if (items.size() == 1) {
-      Finish(*items[0].sequence, FinishReason::kError, logits.error());
+    // One of them is to blame; alone, the others still run.
+    if (items.size() > 1) {
+      for (const ScheduledSequence& item : items) RunSequences({&item, 1});
       return;
     }
-    // One of them is to blame; alone, the others still run.
-    for (const ScheduledSequence& item : items) RunSequences({&item, 1});
+    ScheduledSequence alone = items[0];
+    if (alone.n_drafts == 0) {
+      Finish(*alone.sequence, FinishReason::kError, logits.error());
+      return;
+    }
+    // Drafts are guesses that the request never asked for: what they break is no fault of its own. It goes on without.
+    ++stats_.draft_errors;
+    alone.n_rows -= alone.n_drafts;
+    alone.n_drafts = 0;
+    alone.sequence->drafts.clear();
+    alone.sequence->draft_cache_complete = false;
+    RunSequences({&alone, 1});
     return;
   }
   DecodeSample sample = DecodeSampleOf(items);
+  const int64_t n_tokens_before = stats_.generated_tokens;
   std::vector<DraftItem> survivors;
   int64_t step_row = 0, logit_row = 0;
   for (const ScheduledSequence& item : items) {
@@ -299,6 +312,7 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
     logit_row += n_logits;
   }
   sample.step_s = step_s;
+  sample.n_tokens = stats_.generated_tokens - n_tokens_before;
   Draft(std::move(survivors), sample);
   if (sample.n_sequences > 0) speculator_.OnDecodeStep(sample);
 }
@@ -316,6 +330,7 @@ bool Engine::Commit(const ScheduledSequence& item, MutMatrix logits) {
   s.usage.drafted_tokens += item.n_drafts;
   stats_.drafted_tokens += item.n_drafts;
   stats_.verify_steps += item.n_drafts > 0 ? 1 : 0;
+  if (!IsPrefill(item)) ++stats_.steps_with[static_cast<size_t>(item.n_drafts)];
   const std::vector<int32_t> drafts = std::exchange(s.drafts, {});
   s.n_computed = item.start + item.n_rows - item.n_drafts;
   int32_t accepted = 0;
@@ -410,9 +425,10 @@ Status Engine::EmitFront(Sequence& s, size_t n_bytes) {
 
 // Fills the draft layer's cache behind the rows that stand and asks for the next proposals.
 void Engine::Draft(std::vector<DraftItem> items, DecodeSample& sample) {
-  if (!speculator_.fills_cache()) {
-    for (const DraftItem& item : items) item.sequence->draft_cache_complete = false;
-    return;
+  for (const DraftItem& item : items) {
+    Sequence& s = *item.sequence;
+    if (!std::exchange(s.draft_cache_begun, true)) s.draft_cache_complete = speculator_.begins_filled(s.max_tokens - s.n_tokens());
+    if (!speculator_.keeps_filled()) s.draft_cache_complete = false;
   }
   const int64_t n_decoding = std::count_if(items.begin(), items.end(), [](const DraftItem& item) { return item.sequence->decoding(); });
   std::erase_if(items, [](const DraftItem& item) { return !item.sequence->draft_cache_complete; });
@@ -433,6 +449,7 @@ void Engine::Draft(std::vector<DraftItem> items, DecodeSample& sample) {
   Result<DraftOutput> out = runner_.Draft(draft_);
   sample.draft_s = options_.clock_s() - begin_s;
   stats_.draft_s += sample.draft_s;
+  if (sample.n_sequences == 0) speculator_.OnFill(sample.draft_s);
   if (!out.ok()) ++stats_.draft_errors;
   for (size_t i = 0; i < items.size(); ++i) {
     Sequence& s = *items[i].sequence;

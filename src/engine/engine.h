@@ -25,7 +25,6 @@
 #include "base/result.h"
 #include "engine/block_pool.h"
 #include "engine/encoder_cache.h"
-#include "engine/model_runner.h"
 #include "engine/prefix_cache.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
@@ -33,6 +32,7 @@
 #include "engine/speculator.h"
 #include "engine/stats.h"
 #include "engine/step_builder.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

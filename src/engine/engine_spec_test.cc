@@ -149,6 +149,10 @@ TEST(SpecRows, N1_N2_EveryDepthOfAPerfectLayerIsAccepted) {
     EXPECT_GT(stats.drafted_at[depth], 0);
     EXPECT_EQ(stats.accepted_at[depth], stats.drafted_at[depth]) << depth;
   }
+  // A token from the prompt, then 60 of each answer in steps of 4: also the first round has room for three drafts, though these prompts
+  // of 64 tokens end on a block's border.
+  ASSERT_EQ(PageRequest(0, 61).prompt_ids.size() % 16, 0u);
+  EXPECT_EQ(stats.verify_steps, 5 * 15);
 }
 
 TEST(SpecRows, N4_AnImageAtPositionZero) {

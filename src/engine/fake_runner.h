@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/model_runner.h"
 #include "engine/request.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

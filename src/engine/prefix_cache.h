@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 #include "engine/block_pool.h"
-#include "engine/model_runner.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

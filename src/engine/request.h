@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/model_runner.h"
 #include "engine/token_mask.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

@@ -53,6 +53,11 @@ StepPlan Scheduler::Schedule(int64_t n_lookahead) {
     if (!Admit(s)) break;
     SchedulePrefill(s, budget, plan);
   }
+  // The last chunk of a prompt is followed by the first drafts, for which a prompt that ends on a block's border has no slots yet. After
+  // the admissions, so that nobody waits for the sake of someone's drafts.
+  for (const ScheduledSequence& item : plan.sequences) {
+    if (item.samples()) EnsureBlocks(item.sequence, std::min(item.start + item.n_rows + n_lookahead, item.sequence->max_tokens));
+  }
   GLM_CHECK(idle() || !plan.sequences.empty());
   return plan;
 }
@@ -181,7 +186,8 @@ void Scheduler::ReleaseBlocks(Sequence* sequence) {
 void Scheduler::Preempt(Sequence* sequence) {
   ReleaseBlocks(sequence);
   sequence->drafts.clear();
-  sequence->draft_cache_complete = true;  // recomputed from the start
+  sequence->draft_cache_begun = false;  // recomputed from the start
+  sequence->draft_cache_complete = true;
   ++sequence->usage.preemptions;
   ++n_preemptions_;
   std::erase(running_, sequence);

@@ -165,12 +165,22 @@ TEST_F(SchedulerTest, DraftRowsAndLookahead) {
   EXPECT_EQ(plan.sequences[0].n_drafts, 1);
 }
 
+TEST_F(SchedulerTest, LastChunkOfAPromptSetsLookaheadAside) {
+  Make({.max_running = 2, .max_step_tokens = 16}, 4);
+  Sequence* s = Add(32);
+  Run(3);
+  EXPECT_EQ(s->block_table.size(), 2u);  // of the prompt alone: more of it follows
+  Run(3);
+  EXPECT_EQ(s->block_table.size(), 3u);
+}
+
 TEST_F(SchedulerTest, DraftsNeverPreempt) {
   Make({.max_running = 4, .max_step_tokens = 1000}, 4);
   Sequence* a = Add(15);
   Sequence* b = Add(30);
   Run(3);
-  EXPECT_EQ(pool_->n_available(), 1);
+  EXPECT_EQ(scheduler_->running().size(), 2u);  // a's drafts did not keep b waiting ...
+  EXPECT_EQ(pool_->n_available(), 0);           // ... and then got the block that was left
   const StepPlan plan = Run(3);
   EXPECT_EQ(scheduler_->n_preemptions(), 0);
   EXPECT_EQ(RowsOf(plan, a) + RowsOf(plan, b), 4 + 2);  // a took the last block; b's drafts fit only as far as its own

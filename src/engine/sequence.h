@@ -11,11 +11,11 @@
 
 #include "base/hash.h"
 #include "engine/loop_guard.h"
-#include "engine/model_runner.h"
 #include "engine/prefix_cache.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/stop_checker.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 
@@ -56,6 +56,7 @@ struct Sequence {
   std::vector<int32_t> block_table; // blocks this sequence holds a reference on, in order
   int64_t n_cached_blocks = 0;      // leading blocks already offered to the prefix cache
   std::vector<int32_t> drafts;      // proposals for the tokens after the newest
+  bool draft_cache_begun = false;   // whether the following was decided
   bool draft_cache_complete = true; // slots 0 .. n_computed - 1 of the draft layer are filled as well
   std::vector<ImageEmbedding> embeddings;  // [request.images.size()], null until encoded
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/model_runner.h"
 #include "engine/scheduler.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

@@ -30,6 +30,7 @@ struct ReadRegion {
   float confidence = 0;     // geometric mean of the token probabilities, 0..1
   FinishReason finish = FinishReason::kStop;  // the worst of its pieces
   std::optional<Error> error;
+  Usage usage;              // of all its pieces
 };
 
 struct ReadPage {
@@ -39,7 +40,9 @@ struct ReadPage {
   int width_px = 0, height_px = 0;
   double skew_degrees = 0;
   std::vector<ReadRegion> regions;  // reading order
-  double seconds = 0;
+  double prepare_s = 0;      // finding the regions and preparing their pixels
+  double first_token_s = 0;  // from the page's arrival to the first token of any region; 0 without tokens
+  double seconds = 0;        // from the page's arrival to the end of its last region
 };
 
 enum class OutputFormat { kText, kMarkdown, kJson };

@@ -1,12 +1,12 @@
-// Pages in, read pages out, in the order they came: finds each page's regions, has the recogniser read them as part of one big batch,
-// and hands a page over when its last region is done. Reading of a page overlaps with decoding and cutting of the next ones.
+// Pages in, read pages out, in the order they came: finds each page's regions, has the recogniser
+// read them as part of one big batch, and hands a page over when its last region is done. Reading
+// of a page overlaps with decoding and cutting of the next ones. Any number of readers may share a
+// recogniser, each on a thread of its own; their crops then share batches as well.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "media/image.h"
@@ -21,10 +21,17 @@ enum class Layout {
   kLines,  // text lines, each cut into pieces at word gaps
 };
 
+// All callbacks run from within Add and Finish, on their thread; what they throw comes out there.
 struct PageReaderOptions {
   Layout layout = Layout::kAuto;
   std::string instruction = "Text Recognition:";
   GenerationOptions generation;
+  // The text of page.regions[region] as it grows: whole characters, in order within a region,
+  // regions interleaved. In sum it is the region's final text, except that a region that ended with
+  // kLoop loses its repetition afterwards. Of the page only sizes and boxes are known yet.
+  std::function<void(const ReadPage& page, size_t region, std::string_view text)> on_text;
+  // page.regions[region] is complete.
+  std::function<void(const ReadPage& page, size_t region)> on_region;
 };
 
 struct PageSource {
@@ -35,15 +42,17 @@ struct PageSource {
 
 class PageReader {
  public:
-  // Called in page order from within Add and Finish, on their thread.
+  // Called in page order.
   using OnPage = std::function<void(ReadPage)>;
   PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage on_page);
-  ~PageReader();
+  ~PageReader();  // cancels what is unfinished
 
-  // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty picture, too many lines) is an
-  // error and is not handed over. `keep_going` is asked while waiting; false ends the wait early.
+  // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty
+  // picture, too many lines) is an error and is not handed over. `keep_going` is asked while
+  // waiting; false ends the wait early. It must not throw.
   Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going);
-  // Waits for all queued pages. False when keep_going said no: the unfinished pages are dropped.
+  // Waits for all queued pages. False when keep_going said no: the unfinished pages are left to the
+  // destructor.
   bool Finish(const std::function<bool()>& keep_going);
 
   // Regions handed to the model and regions done so far, for progress.
@@ -52,12 +61,17 @@ class PageReader {
 
  private:
   struct Piece;
+  struct Region;
   struct PendingPage;
   struct Shared;
-  struct Region;
-  Status Collect(const Image& image, PendingPage* pending, std::vector<Region>* regions) const;
+  Status Collect(const Image& image, PendingPage* pending) const;
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
-  void Submit(const std::shared_ptr<PendingPage>& page, std::vector<Region> regions, const std::function<bool()>& keep_going);
+  bool EnterFlight(int64_t patches, const std::function<bool()>& keep_going);
+  void Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);
+  void SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece, int64_t patches);
+  void TakeArrived();
+  void Stream(PendingPage& page, size_t region);
+  void FinishPiece(PendingPage& page, size_t region);
   void EmitFinished();
 
   Recognizer& recognizer_;

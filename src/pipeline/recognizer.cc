@@ -1,6 +1,7 @@
 #include "pipeline/recognizer.h"
 
 #include <cmath>
+#include <new>
 
 #include "tokenizer/stream_decoder.h"
 
@@ -70,9 +71,16 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
   };
   request.on_done = [reading, done = std::move(done)](const Outcome& outcome) {
     CropReading& r = reading->result;
-    reading->repairer.Flush(&r.text);
     r.finish = outcome.reason;
-    r.error = outcome.error;
+    r.usage = outcome.usage;
+    r.timing = outcome.timing;
+    try {
+      reading->repairer.Flush(&r.text);
+      r.error = outcome.error;
+    } catch (const std::bad_alloc&) {  // whoever waits for `done` must get it
+      r.finish = FinishReason::kError;
+      r.error = Error{ErrorCode::kResourceExhausted, "out of memory"};
+    }
     // A runaway answer keeps what stands before the repetition (one copy of the repeated part included).
     const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
     if (outcome.reason == FinishReason::kLoop && repeated < reading->text_ends.size()) {

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "models/glm_ocr/processor.h"
 #include "models/glm_ocr/runner.h"
+#include "pipeline/in_flight.h"
 #include "pipeline/page.h"
 
 namespace glmocr {
@@ -35,6 +36,8 @@ struct CropReading {
   double log_probability = 0;   // sum over tokens
   FinishReason finish = FinishReason::kStop;
   std::optional<Error> error;   // with FinishReason::kError
+  Usage usage;
+  RequestTiming timing;
 };
 
 class Recognizer {
@@ -55,6 +58,7 @@ class Recognizer {
   const GlmOcrProcessor& processor() const { return processor_; }
   const GlmOcrRunner& runner() const { return *runner_; }
   EngineStats stats() const { return engine_->stats(); }
+  const std::shared_ptr<InFlight>& in_flight() const { return in_flight_; }
   // Whether pictures are best given line by line: the model cannot see a quarter of a 100-dpi page at once.
   bool reads_lines() const;
 
@@ -64,6 +68,7 @@ class Recognizer {
 
   std::unique_ptr<GlmOcrRunner> runner_;
   GlmOcrProcessor processor_;
+  std::shared_ptr<InFlight> in_flight_ = std::make_shared<InFlight>();
   std::unique_ptr<Engine> engine_;  // last: stops before what it uses goes away
 };
 

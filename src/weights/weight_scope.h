@@ -88,6 +88,8 @@ class WeightScope {
   // Consumes nothing.
   std::optional<Shape> ShapeOf(std::string_view name) const;
   bool Has(std::string_view name) const { return ShapeOf(name).has_value(); }
+  // Whether the checkpoint holds anything below this scope.
+  bool HasAny() const { return checkpoint_->HasPrefix(StoredName(prefix_)); }
   // The tensor as stored, any shape and type, without asking for it: to compare or inspect.
   // Consumes nothing.
   std::optional<TensorView> Peek(std::string_view name) const;

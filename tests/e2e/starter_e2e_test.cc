@@ -17,7 +17,18 @@ namespace {
 namespace fs = std::filesystem;
 const fs::path kRoot = GLMOCR_SOURCE_DIR;
 
-size_t EditDistance(const std::string& a, const std::string& b) {
+// UTF-8 as code points, so that an error in "é" counts once.
+std::u32string Characters(const std::string& text) {
+  std::u32string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0) == 0x80 && !out.empty()) out.back() = out.back() << 6 | (byte & 0x3F);
+    else out += byte;
+  }
+  return out;
+}
+
+size_t EditDistance(const std::u32string& a, const std::u32string& b) {
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -89,7 +100,11 @@ LineSet LoadLines(const std::string& name) {
 
 double ErrorRate(const std::vector<std::string>& got, const std::vector<std::string>& want) {
   size_t errors = 0, total = 0;
-  for (size_t i = 0; i < want.size(); ++i) errors += EditDistance(got[i], want[i]), total += want[i].size();
+  for (size_t i = 0; i < want.size(); ++i) {
+    const std::u32string truth = Characters(want[i]);
+    errors += EditDistance(Characters(got[i]), truth);
+    total += truth.size();
+  }
   return static_cast<double>(errors) / static_cast<double>(total);
 }
 
@@ -120,14 +135,31 @@ TEST_P(StarterPages, ReadsThePage) {
   PageReader reader(*recognizer, {}, [&](const ReadPage& page) { text = PageToText(page); });
   ASSERT_TRUE(reader.Add(ReadPicture(kRoot / "samples" / (std::string(GetParam()) + ".png")), {"page"}, [] { return true; }).ok());
   ASSERT_TRUE(reader.Finish([] { return true; }));
-  const std::string truth = Plain(ReadFile(kRoot / "samples" / (std::string(GetParam()) + ".txt"), 1 << 20).value());
-  const double rate = static_cast<double>(EditDistance(Plain(text), truth)) / static_cast<double>(truth.size());
+  const std::u32string truth =
+      Characters(Plain(ReadFile(kRoot / "samples" / (std::string(GetParam()) + ".txt"), 1 << 20).value()));
+  const double rate = static_cast<double>(EditDistance(Characters(Plain(text)), truth)) / static_cast<double>(truth.size());
   std::printf("[ CER      ] %-18s page: %.2f %%\n", GetParam(), 100 * rate);
   EXPECT_LE(rate, 0.10) << text;
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, StarterPages, testing::Values("page", "article", "scan"),
                          [](const auto& info) { return std::string(info.param); });
+
+// Bug N1: a draft layer whose weights stayed random accepts next to nothing.
+TEST(SpecRows, N1_StarterDraftsAreAccepted) {
+  auto recognizer = LoadStarter(DraftMode::kFixed);
+  PageReader reader(*recognizer, {}, [](const ReadPage&) {});
+  ASSERT_TRUE(reader.Add(ReadPicture(kRoot / "samples/page.png"), {"page"}, [] { return true; }).ok());
+  ASSERT_TRUE(reader.Finish([] { return true; }));
+  const EngineStats stats = recognizer->stats();
+  const double tokens_per_step = 1 + static_cast<double>(stats.accepted_tokens) / static_cast<double>(stats.verify_steps);
+  const auto stand = [&](size_t depth) {  // of the drafts whose predecessors stood
+    return static_cast<double>(stats.accepted_at[depth]) / static_cast<double>(stats.drafted_at[depth]);
+  };
+  std::printf("[ drafts   ] page: %.2f tokens per step; depths 1, 2, 3 stand: %.2f %.2f %.2f\n", tokens_per_step, stand(0), stand(1),
+              stand(2));
+  EXPECT_GT(tokens_per_step, 1.5);
+}
 
 }  // namespace
 }  // namespace glmocr

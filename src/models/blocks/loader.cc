@@ -1,6 +1,9 @@
 #include "models/blocks/loader.h"
 
 namespace glmocr {
+namespace {
+constexpr size_t kDropBytes = size_t{64} << 20;  // a drop walks the page tables: rare enough not to be noticed, small beside a model
+}  // namespace
 
 WeightLayout Loader::LayoutFor(DType dtype) const {
   // bf16 pairs hold a bf16 checkpoint exactly and are half the memory to read; fp32 keeps other checkpoints exact in fp32 computation.
@@ -8,7 +11,14 @@ WeightLayout Loader::LayoutFor(DType dtype) const {
 }
 
 PackedMatrix Loader::Keep(Result<PackedMatrix> packed) {
-  if (packed.ok()) return std::move(packed).value();
+  if (packed.ok()) {
+    n_bytes_since_drop_ += packed->buffer.size_bytes();
+    if (n_bytes_since_drop_ > kDropBytes) {
+      checkpoint_.DropPages();
+      n_bytes_since_drop_ = 0;
+    }
+    return std::move(packed).value();
+  }
   if (status_.ok()) status_ = packed.error();
   return {};
 }

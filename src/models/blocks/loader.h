@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "kernels/kernels.h"
 #include "tensor/packed_matrix.h"
+#include "weights/checkpoint.h"
 #include "weights/weight_scope.h"
 
 namespace glmocr {
@@ -25,7 +26,8 @@ enum class Bias { kNo, kYes };
 
 class Loader {
  public:
-  Loader(ThreadPool& pool, Compute compute) : pool_(pool), compute_(compute) {}
+  // Packs on `pool`. The pages of `checkpoint` are let go as the packing proceeds, so that a model is never resident twice.
+  Loader(const Checkpoint& checkpoint, ThreadPool& pool, Compute compute) : checkpoint_(checkpoint), pool_(pool), compute_(compute) {}
 
   // `scope`.weight [shape] (rank > 2 is flattened to [shape[0], rest]) and `scope`.bias [shape[0]].
   LinearLayer Linear(const WeightScope& scope, const Shape& shape, Bias bias);
@@ -43,8 +45,10 @@ class Loader {
   WeightLayout LayoutFor(DType dtype) const;
   PackedMatrix Keep(Result<PackedMatrix> packed);
 
+  const Checkpoint& checkpoint_;
   ThreadPool& pool_;
   Compute compute_;
+  size_t n_bytes_since_drop_ = 0;
   Status status_;
 };
 

@@ -63,5 +63,58 @@ TEST_F(LoadTest, OneMissingDraftTensorIsRefusedByName) {
               HasSubstr("model.language_model.layers.4.hnorm.weight: missing"));
 }
 
+// Bugs V1, V5 and N1: whatever is absent or has another shape must be refused by name, never filled
+// in or reshaped. Each tensor of a small model in turn is left out, and is given one row too many.
+TEST(SpecRows, V1_V5_N1_EveryTensorMustBeThereInItsShape) {
+  const char* const golden = GLMOCR_SOURCE_DIR "/tests/golden/models/tiny";
+  const Checkpoint source = Checkpoint::Open(golden).value();
+  const GlmOcrConfig config = GlmOcrConfig::FromFiles(golden).value();
+  const TempFolder folder(testing::TempDir() + "/every_tensor");
+  ThreadPool pool(1);
+  const std::vector<std::byte> zeros(size_t{1} << 18);
+  const auto load = [&](const std::vector<NamedTensor>& tensors) {
+    EXPECT_TRUE(WriteSafetensors(folder / "model.safetensors", tensors).ok());
+    return GlmOcrModel::Load(Checkpoint::Open(folder / "model.safetensors").value(), config,
+                             {.kernels = &ReferenceKernels(), .pool = &pool});
+  };
+  std::vector<NamedTensor> all;
+  for (const Checkpoint::Tensor& tensor : source.tensors())
+    all.push_back({tensor.name, tensor.view});
+  ASSERT_TRUE(load(all).ok());
+
+  size_t n_refused = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const std::string& name = all[i].name;
+    SCOPED_TRACE(name);
+    std::vector<NamedTensor> changed = all;
+    changed.erase(changed.begin() + static_cast<std::ptrdiff_t>(i));
+    const auto without = load(changed);
+    // The draft layer's copies of the main tables are the only tensors that a checkpoint may leave
+    // out.
+    const bool optional = name == "model.language_model.layers.2.embed_tokens.weight" ||
+                          name == "model.language_model.layers.2.shared_head.head.weight";
+    EXPECT_EQ(without.ok(), optional);
+    if (!without.ok()) {
+      EXPECT_THAT(without.error().message, HasSubstr(name));
+      ++n_refused;
+    }
+
+    changed = all;
+    std::vector<int64_t> dims(all[i].tensor.shape.dims().begin(), all[i].tensor.shape.dims().end());
+    ++dims[0];
+    changed[i].tensor.shape = Shape(dims);
+    changed[i].tensor.data = zeros.data();
+    ASSERT_LE(changed[i].tensor.size_bytes(), zeros.size());
+    const auto taller = load(changed);
+    ASSERT_FALSE(taller.ok());
+    // The merger's width is read off gate_proj (bug V4): then up_proj and down_proj are the ones
+    // that do not fit.
+    EXPECT_THAT(taller.error().message, HasSubstr(name == "model.visual.merger.gate_proj.weight"
+                                                      ? "model.visual.merger.up_proj.weight"
+                                                      : name));
+  }
+  EXPECT_EQ(n_refused, all.size() - 2);
+}
+
 }  // namespace
 }  // namespace glmocr

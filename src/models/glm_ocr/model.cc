@@ -1,12 +1,20 @@
 #include "models/glm_ocr/model.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace glmocr {
 namespace {
 
-bool SameBytes(const TensorView& a, const TensorView& b) {
-  return a.dtype == b.dtype && a.shape == b.shape && std::memcmp(a.data, b.data, a.size_bytes()) == 0;
+// Lets go of the pages on the way: the embedding, the head and their copies together are half a gigabyte.
+bool SameBytes(const TensorView& a, const TensorView& b, const Checkpoint& checkpoint) {
+  constexpr size_t kPiece = size_t{32} << 20;
+  if (a.dtype != b.dtype || a.shape != b.shape) return false;
+  for (size_t begin = 0; begin < a.size_bytes(); begin += kPiece) {
+    if (std::memcmp(a.data + begin, b.data + begin, std::min(kPiece, a.size_bytes() - begin)) != 0) return false;
+    checkpoint.DropPages();
+  }
+  return true;
 }
 
 }  // namespace
@@ -20,16 +28,17 @@ Result<std::unique_ptr<GlmOcrModel>> GlmOcrModel::Load(const std::filesystem::pa
 // Layer num_hidden_layers is the draft layer. Its copies of embed_tokens and of the head are dropped when they equal the main ones.
 void GlmOcrModel::LoadDraftLayer(Loader& loader, const WeightScope& language_model, const TensorView& main_head) {
   const WeightScope scope = language_model.Sub("layers").Sub(config_.text.num_hidden_layers);
-  if (config_.text.num_nextn_predict_layers == 0 || !scope.Has("eh_proj.weight")) return;
+  // Any tensor of it means that the layer is meant to be there: then all must be.
+  if (config_.text.num_nextn_predict_layers == 0 || !scope.HasAny()) return;
   mtp_ = MtpLayer::Load(loader, scope, config_.text);
   const Shape shape{config_.text.vocab_size, config_.text.hidden_size};
   if (scope.Has("embed_tokens.weight")) {
     const TensorView copy = scope.At("embed_tokens.weight", shape);
-    if (copy.data != nullptr && embed_tokens_.data != nullptr && !SameBytes(copy, embed_tokens_)) mtp_embed_tokens_ = copy;
+    if (copy.data != nullptr && embed_tokens_.data != nullptr && !SameBytes(copy, embed_tokens_, *checkpoint_)) mtp_embed_tokens_ = copy;
   }
   if (scope.Has("shared_head.head.weight")) {
     const TensorView copy = scope.At("shared_head.head.weight", shape);
-    if (copy.data != nullptr && main_head.data != nullptr && !SameBytes(copy, main_head)) mtp_head_ = loader.Stacked({&copy, 1});
+    if (copy.data != nullptr && main_head.data != nullptr && !SameBytes(copy, main_head, *checkpoint_)) mtp_head_ = loader.Stacked({&copy, 1});
   }
 }
 
@@ -41,7 +50,7 @@ Result<std::unique_ptr<GlmOcrModel>> GlmOcrModel::Load(Checkpoint checkpoint, co
   const WeightScope root(*model->checkpoint_, report);
   const WeightScope visual = root.Sub("model.visual");
   const WeightScope language_model = root.Sub("model.language_model");
-  Loader loader(*ctx.pool, ctx.compute);
+  Loader loader(*model->checkpoint_, *ctx.pool, ctx.compute);
 
   const Shape vocabulary{config.text.vocab_size, config.text.hidden_size};
   model->vision_ = VisionTower::Load(loader, visual, config.vision);

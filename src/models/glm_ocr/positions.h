@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/model_runner.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 

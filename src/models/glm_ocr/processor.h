@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/model_runner.h"
 #include "media/image.h"
 #include "media/image_processor.h"
 #include "models/glm_ocr/config.h"
 #include "models/glm_ocr/positions.h"
+#include "models/model_runner.h"
 #include "tokenizer/chat_prompt.h"
 #include "tokenizer/tokenizer.h"
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "engine/model_runner.h"
 #include "models/blocks/kv_cache.h"
 #include "models/glm_ocr/model.h"
+#include "models/model_runner.h"
 
 namespace glmocr {
 
@@ -42,6 +42,12 @@ class GlmOcrRunner final : public ModelRunner {
   const GlmOcrModel& model() const { return *model_; }
   const Context& context() const { return ctx_; }
   size_t cache_bytes_per_token() const;
+  // Computes from here on with other kernels or another precision; weights and cache stay as they were packed. For checking one table against
+  // another, and for profiling.
+  void UseKernels(const KernelTable& kernels, Compute compute) {
+    ctx_.kernels = &kernels;
+    ctx_.compute = compute;
+  }
   // Records every named intermediate of the following calls; null stops.
   void set_observer(TensorObserver* observer) { observer_ = observer; }
   // Hidden states of the last Step [n_rows, hidden], and of the last Draft's given rows.

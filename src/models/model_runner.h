@@ -1,5 +1,6 @@
 // What the engine asks of a model: encode images, run one step of a batch, draft tokens. The engine knows tokens, positions and blocks;
-// the runner knows weights, tensors and devices. Models implement this (models/glm_ocr/runner.h); tests use a fake one.
+// the runner knows weights, tensors and devices. Models implement this (models/glm_ocr/runner.h); the engine's tests use a fake one. It
+// stands here and not in engine/, so that includes point one way and a model is built and tested without the engine.
 //
 // One call at a time, from the engine's thread. Nothing here is retained after a call returns, except what is said to be.
 #pragma once

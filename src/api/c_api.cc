@@ -1,0 +1,434 @@
+// The C interface over the C++ one.
+#include "glmocr/c_api.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <string>
+
+#include "glmocr/glmocr.h"
+
+namespace api = glmocr::v1;
+
+struct glmocr_error {
+  std::string message;
+};
+struct glmocr_image {
+  api::Image image;
+};
+struct glmocr_model {
+  api::Model model;
+};
+struct glmocr_canceller {
+  std::stop_source source;
+};
+struct glmocr_page {
+  api::Page page;
+};
+
+namespace {
+
+// What is reported when there is no memory for a message; never freed.
+glmocr_error& OutOfMemoryError() {
+  static glmocr_error error{
+      "out of memory"};  // fits std::string's own buffer: nothing is allocated
+  return error;
+}
+
+glmocr_status Code(api::ErrorCode code) { return static_cast<glmocr_status>(code); }
+static_assert(static_cast<int>(api::ErrorCode::kInvalidArgument) == GLMOCR_INVALID_ARGUMENT);
+static_assert(static_cast<int>(api::ErrorCode::kCancelled) == GLMOCR_CANCELLED);
+static_assert(static_cast<int>(api::ErrorCode::kInternal) == GLMOCR_INTERNAL);
+static_assert(static_cast<int>(api::FinishReason::kLoop) == GLMOCR_FINISH_LOOP);
+static_assert(static_cast<int>(api::Layout::kLines) == GLMOCR_LAYOUT_LINES);
+static_assert(static_cast<int>(api::Task::kFormula) == GLMOCR_TASK_FORMULA);
+static_assert(static_cast<int>(api::Precision::kBf16) == GLMOCR_PRECISION_BF16);
+
+glmocr_status Fail(const api::Error& e, glmocr_error** error) {
+  if (error != nullptr) *error = new glmocr_error{e.message};
+  return Code(e.code);
+}
+
+// Runs `body`, which returns an optional api::Error; nothing is thrown past here.
+template <typename Body>
+glmocr_status Guarded(glmocr_error** error, Body body) noexcept {
+  if (error != nullptr) *error = nullptr;
+  try {
+    try {
+      const std::optional<api::Error> failure = body();
+      return failure ? Fail(*failure, error) : GLMOCR_OK;
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& e) {
+      return Fail({api::ErrorCode::kInternal, std::string("unexpected failure: ") + e.what()},
+                  error);
+    } catch (...) {
+      return Fail({api::ErrorCode::kInternal, "a callback threw an exception"}, error);
+    }
+  } catch (...) {
+    if (error != nullptr) *error = &OutOfMemoryError();
+    return GLMOCR_RESOURCE_EXHAUSTED;
+  }
+}
+
+constexpr size_t kSmallestStruct = 2 * sizeof(size_t);  // struct_size and a first field
+
+api::Error Invalid(std::string message) {
+  return {api::ErrorCode::kInvalidArgument, std::move(message)};
+}
+
+// The caller's struct, or `defaults` where it is null or of an older header.
+template <typename T>
+std::optional<api::Error> TakeOptions(const T* given, T defaults, const char* name, T* out) {
+  *out = defaults;
+  if (given == nullptr) return std::nullopt;
+  if (given->struct_size < kSmallestStruct) {
+    return Invalid(std::string(name) + ".struct_size is " + std::to_string(given->struct_size) +
+                   "; initialise it with " + name + "_init");
+  }
+  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
+  if (given->struct_size > sizeof(T) && std::any_of(bytes + sizeof(T), bytes + given->struct_size,
+                                                    [](unsigned char b) { return b != 0; })) {
+    return api::Error{
+        api::ErrorCode::kUnsupported,
+        std::string(name) + " sets options that this version of the library does not have"};
+  }
+  std::memcpy(out, given, std::min(given->struct_size, sizeof(T)));
+  out->struct_size = sizeof(T);
+  return std::nullopt;
+}
+
+// Defaults into a struct of the caller's size; fields that this library does not know become zero.
+template <typename T>
+void InitOptions(T* options, size_t struct_size, T defaults) {
+  if (options == nullptr || struct_size < sizeof(size_t)) return;
+  std::memset(options, 0, struct_size);
+  std::memcpy(options, &defaults, std::min(struct_size, sizeof(T)));
+  options->struct_size = struct_size;
+}
+
+template <typename T>
+glmocr_status FillOut(T filled, T* out) {
+  if (out->struct_size < kSmallestStruct) return GLMOCR_INVALID_ARGUMENT;
+  const size_t size = out->struct_size;
+  std::memcpy(out, &filled, std::min(size, sizeof(T)));
+  if (size > sizeof(T)) std::memset(reinterpret_cast<char*>(out) + sizeof(T), 0, size - sizeof(T));
+  out->struct_size = size;
+  return GLMOCR_OK;
+}
+
+glmocr_image_options ImageDefaults() {
+  return {.struct_size = sizeof(glmocr_image_options),
+          .max_pixels = api::ImageOptions{}.max_pixels};
+}
+
+glmocr_load_options LoadDefaults() {
+  const api::LoadOptions d;
+  return {.struct_size = sizeof(glmocr_load_options),
+          .kernels = nullptr,
+          .precision = GLMOCR_PRECISION_AUTO,
+          .threads = d.threads,
+          .cache_tokens = d.cache_tokens,
+          .max_batch = d.max_batch,
+          .drafts = d.drafts};
+}
+
+glmocr_read_options ReadDefaults() {
+  const api::Generation d;
+  glmocr_read_options o{};
+  o.struct_size = sizeof(o);
+  o.temperature = d.temperature;
+  o.top_k = d.top_k;
+  o.top_p = d.top_p;
+  o.min_p = d.min_p;
+  o.repetition_penalty = d.repetition_penalty;
+  o.presence_penalty = d.presence_penalty;
+  o.frequency_penalty = d.frequency_penalty;
+  o.seed = d.seed;
+  o.max_new_tokens = d.max_new_tokens;
+  return o;
+}
+
+bool IsFlag(int32_t value) { return value == 0 || value == 1; }
+
+std::optional<api::Error> Translate(const glmocr_image_options* given, api::ImageOptions* out) {
+  glmocr_image_options o;
+  if (auto error = TakeOptions(given, ImageDefaults(), "glmocr_image_options", &o)) return error;
+  if (!IsFlag(o.drop_alpha) || !IsFlag(o.ignore_orientation) || !IsFlag(o.accept_truncated)) {
+    return Invalid("drop_alpha, ignore_orientation and accept_truncated must be 0 or 1");
+  }
+  *out = {.page = o.page,
+          .alpha = o.drop_alpha != 0 ? api::Alpha::kDrop : api::Alpha::kOnWhite,
+          .orientation =
+              o.ignore_orientation != 0 ? api::Orientation::kIgnore : api::Orientation::kApply,
+          .truncated = o.accept_truncated != 0 ? api::Truncated::kAccept : api::Truncated::kReject,
+          .max_pixels = o.max_pixels};
+  return std::nullopt;
+}
+
+glmocr_region View(const api::Region& r) {
+  return {.struct_size = sizeof(glmocr_region),
+          .text = r.text.c_str(),
+          .text_bytes = r.text.size(),
+          .x = r.box.x,
+          .y = r.box.y,
+          .width = r.box.width,
+          .height = r.box.height,
+          .column = r.column,
+          .new_paragraph = r.new_paragraph ? 1 : 0,
+          .finish = static_cast<int32_t>(r.finish),
+          .confidence = r.confidence,
+          .n_tokens = r.tokens.size()};
+}
+
+std::optional<api::Error> Translate(const glmocr_read_options* given, api::ReadOptions* out) {
+  glmocr_read_options o;
+  if (auto error = TakeOptions(given, ReadDefaults(), "glmocr_read_options", &o)) return error;
+  out->layout = static_cast<api::Layout>(o.layout);
+  out->task = static_cast<api::Task>(o.task);
+  if (o.prompt != nullptr) out->prompt = o.prompt;
+  out->generation = {.temperature = o.temperature,
+                     .top_k = o.top_k,
+                     .top_p = o.top_p,
+                     .min_p = o.min_p,
+                     .repetition_penalty = o.repetition_penalty,
+                     .presence_penalty = o.presence_penalty,
+                     .frequency_penalty = o.frequency_penalty,
+                     .seed = o.seed,
+                     .max_new_tokens = o.max_new_tokens};
+  if (o.n_stop > 0 && o.stop == nullptr)
+    return Invalid("stop is NULL but n_stop is " + std::to_string(o.n_stop));
+  for (size_t i = 0; i < o.n_stop; ++i) {
+    if (o.stop[i] == nullptr) return Invalid("stop[" + std::to_string(i) + "] is NULL");
+    out->generation.stop.emplace_back(o.stop[i]);
+  }
+  if (o.canceller != nullptr) out->stop = o.canceller->source.get_token();
+  if (o.on_text != nullptr) {
+    out->on_text = [o](size_t region, std::string_view text) {
+      o.on_text(o.user, region, text.data(), text.size());
+    };
+  }
+  if (o.on_region != nullptr) {
+    out->on_region = [o](size_t index, const api::Region& region) {
+      const glmocr_region view = View(region);
+      o.on_region(o.user, index, &view);
+    };
+  }
+  return std::nullopt;
+}
+
+// Moves a Result into a new handle of type Handle.
+template <typename Handle, typename T>
+std::optional<api::Error> Give(api::Result<T> result, Handle** out) {
+  if (!result.ok()) return result.error();
+  *out = new Handle{*std::move(result)};
+  return std::nullopt;
+}
+
+template <typename Handle>
+bool Reset(Handle** out) {
+  if (out != nullptr) *out = nullptr;
+  return out != nullptr;
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t glmocr_c_api_version(void) { return GLMOCR_C_API_VERSION; }
+const char* glmocr_version(void) { return api::Version(); }
+
+const char* glmocr_error_message(const glmocr_error* error) {
+  return error == nullptr ? "" : error->message.c_str();
+}
+void glmocr_error_free(glmocr_error* error) {
+  if (error != &OutOfMemoryError()) delete error;
+}
+
+const char* glmocr_status_name(glmocr_status status) {
+  switch (status) {
+    case GLMOCR_OK:
+      return "ok";
+    case GLMOCR_INVALID_ARGUMENT:
+      return "invalid argument";
+    case GLMOCR_NOT_FOUND:
+      return "not found";
+    case GLMOCR_CORRUPT:
+      return "corrupt";
+    case GLMOCR_UNSUPPORTED:
+      return "unsupported";
+    case GLMOCR_RESOURCE_EXHAUSTED:
+      return "resource exhausted";
+    case GLMOCR_CANCELLED:
+      return "cancelled";
+    case GLMOCR_IO:
+      return "input/output error";
+    case GLMOCR_INTERNAL:
+      return "internal error";
+  }
+  return "unknown";
+}
+
+void glmocr_image_options_init(glmocr_image_options* options, size_t struct_size) {
+  InitOptions(options, struct_size, ImageDefaults());
+}
+void glmocr_load_options_init(glmocr_load_options* options, size_t struct_size) {
+  InitOptions(options, struct_size, LoadDefaults());
+}
+void glmocr_read_options_init(glmocr_read_options* options, size_t struct_size) {
+  InitOptions(options, struct_size, ReadDefaults());
+}
+
+glmocr_status glmocr_image_from_file(const char* path, const glmocr_image_options* options,
+                                     glmocr_image** out, glmocr_error** error) {
+  return Guarded(error, [&]() -> std::optional<api::Error> {
+    if (!Reset(out) || path == nullptr) return Invalid("path and out must not be NULL");
+    api::ImageOptions o;
+    if (auto failure = Translate(options, &o)) return failure;
+    return Give(api::Image::FromFile(path, o), out);
+  });
+}
+
+glmocr_status glmocr_image_from_bytes(const void* bytes, size_t n_bytes,
+                                      const glmocr_image_options* options, glmocr_image** out,
+                                      glmocr_error** error) {
+  return Guarded(error, [&]() -> std::optional<api::Error> {
+    if (!Reset(out) || bytes == nullptr) return Invalid("bytes and out must not be NULL");
+    api::ImageOptions o;
+    if (auto failure = Translate(options, &o)) return failure;
+    return Give(api::Image::FromBytes({static_cast<const std::byte*>(bytes), n_bytes}, o), out);
+  });
+}
+
+glmocr_status glmocr_image_from_rgb(const uint8_t* pixels, int32_t width_px, int32_t height_px,
+                                    size_t stride_bytes, glmocr_image** out, glmocr_error** error) {
+  return Guarded(error, [&]() -> std::optional<api::Error> {
+    if (!Reset(out) || pixels == nullptr) return Invalid("pixels and out must not be NULL");
+    return Give(api::Image::FromRgb(pixels, width_px, height_px, stride_bytes), out);
+  });
+}
+
+glmocr_status glmocr_count_pages(const void* bytes, size_t n_bytes, int32_t* out,
+                                 glmocr_error** error) {
+  return Guarded(error, [&]() -> std::optional<api::Error> {
+    if (bytes == nullptr || out == nullptr) return Invalid("bytes and out must not be NULL");
+    *out = 0;
+    const api::Result<int> pages =
+        api::Image::CountPages({static_cast<const std::byte*>(bytes), n_bytes});
+    if (!pages.ok()) return pages.error();
+    *out = *pages;
+    return std::nullopt;
+  });
+}
+
+int32_t glmocr_image_width(const glmocr_image* image) {
+  return image == nullptr ? 0 : image->image.width_px();
+}
+int32_t glmocr_image_height(const glmocr_image* image) {
+  return image == nullptr ? 0 : image->image.height_px();
+}
+void glmocr_image_free(glmocr_image* image) { delete image; }
+
+glmocr_status glmocr_model_load(const char* dir, const glmocr_load_options* options,
+                                glmocr_model** out, glmocr_error** error) {
+  return Guarded(error, [&]() -> std::optional<api::Error> {
+    if (!Reset(out)) return Invalid("out must not be NULL");
+    glmocr_load_options o;
+    if (auto failure = TakeOptions(options, LoadDefaults(), "glmocr_load_options", &o))
+      return failure;
+    std::filesystem::path path;
+    if (dir != nullptr) {
+      path = dir;
+    } else {
+      api::Result<std::filesystem::path> starter = api::Model::StarterDir();
+      if (!starter.ok()) return starter.error();
+      path = *starter;
+    }
+    return Give(api::Model::Load(path, {.kernels = o.kernels == nullptr ? "auto" : o.kernels,
+                                        .precision = static_cast<api::Precision>(o.precision),
+                                        .threads = o.threads,
+                                        .cache_tokens = o.cache_tokens,
+                                        .max_batch = o.max_batch,
+                                        .drafts = o.drafts}),
+                out);
+  });
+}
+
+void glmocr_model_free(glmocr_model* model) { delete model; }
+
+glmocr_status glmocr_canceller_new(glmocr_canceller** out, glmocr_error** error) {
+  return Guarded(error, [&]() -> std::optional<api::Error> {
+    if (!Reset(out)) return Invalid("out must not be NULL");
+    *out = new glmocr_canceller;
+    return std::nullopt;
+  });
+}
+
+void glmocr_canceller_cancel(glmocr_canceller* canceller) {
+  if (canceller != nullptr) canceller->source.request_stop();
+}
+void glmocr_canceller_free(glmocr_canceller* canceller) { delete canceller; }
+
+glmocr_status glmocr_read(const glmocr_model* model, const glmocr_image* image,
+                          const glmocr_read_options* options, glmocr_page** out,
+                          glmocr_error** error) {
+  return Guarded(error, [&]() -> std::optional<api::Error> {
+    if (!Reset(out) || model == nullptr || image == nullptr)
+      return Invalid("model, image and out must not be NULL");
+    api::ReadOptions o;
+    if (auto failure = Translate(options, &o)) return failure;
+    return Give(model->model.Read(image->image, o), out);
+  });
+}
+
+const char* glmocr_page_text(const glmocr_page* page) {
+  return page == nullptr ? "" : page->page.text.c_str();
+}
+const char* glmocr_page_markdown(const glmocr_page* page) {
+  return page == nullptr ? "" : page->page.markdown.c_str();
+}
+double glmocr_page_skew_degrees(const glmocr_page* page) {
+  return page == nullptr ? 0 : page->page.skew_degrees;
+}
+size_t glmocr_page_region_count(const glmocr_page* page) {
+  return page == nullptr ? 0 : page->page.regions.size();
+}
+
+glmocr_status glmocr_page_region(const glmocr_page* page, size_t region, glmocr_region* out) {
+  if (out == nullptr || region >= glmocr_page_region_count(page)) return GLMOCR_INVALID_ARGUMENT;
+  return FillOut(View(page->page.regions[region]), out);
+}
+
+glmocr_status glmocr_page_token(const glmocr_page* page, size_t region, size_t token,
+                                glmocr_token* out) {
+  if (out == nullptr || region >= glmocr_page_region_count(page)) return GLMOCR_INVALID_ARGUMENT;
+  const auto& tokens = page->page.regions[region].tokens;
+  if (token >= tokens.size()) return GLMOCR_INVALID_ARGUMENT;
+  const api::Token& t = tokens[token];
+  return FillOut(glmocr_token{.struct_size = sizeof(glmocr_token),
+                              .text = t.text.c_str(),
+                              .text_bytes = t.text.size(),
+                              .id = t.id,
+                              .probability = t.probability},
+                 out);
+}
+
+glmocr_status glmocr_page_stats(const glmocr_page* page, glmocr_stats* out) {
+  if (page == nullptr || out == nullptr) return GLMOCR_INVALID_ARGUMENT;
+  const api::ReadStats& s = page->page.stats;
+  return FillOut(glmocr_stats{.struct_size = sizeof(glmocr_stats),
+                              .prompt_tokens = s.prompt_tokens,
+                              .cached_prompt_tokens = s.cached_prompt_tokens,
+                              .generated_tokens = s.generated_tokens,
+                              .drafted_tokens = s.drafted_tokens,
+                              .accepted_tokens = s.accepted_tokens,
+                              .prepare_s = s.prepare_s,
+                              .first_token_s = s.first_token_s,
+                              .total_s = s.total_s},
+                 out);
+}
+
+void glmocr_page_free(glmocr_page* page) { delete page; }
+
+}  // extern "C"

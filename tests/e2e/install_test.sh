@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs the build into an empty folder and uses it as strangers do: headers, pkg-config, find_package, the program and its
+# model, from there alone, also after the folder has moved.
+#   install_test.sh BUILD_DIR SOURCE_DIR C_COMPILER CXX_COMPILER
+set -euo pipefail
+build=$1 root=$2 cc=$3 cxx=$4
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
+step() { echo "== $*"; }
+fail() { echo "FAILED: $*"; exit 1; }
+unset GLMOCR_MODEL LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH
+
+step "install, then move"
+DESTDIR=$dir/stage cmake --install "$build" --prefix /usr >"$dir/log" || { tail -20 "$dir/log"; fail "cmake --install"; }
+[[ $(ls "$dir/stage") == usr ]] || fail "something was installed outside the prefix: $(ls "$dir/stage")"
+mv "$dir/stage/usr" "$dir/moved"
+prefix=$dir/moved
+pc=$(find "$prefix" -name glmocr.pc) library=$(find "$prefix" -name 'libglmocr.so')
+[[ -n $pc && -n $library && -x $prefix/bin/glm-ocr ]] || fail "missing files: $(find "$prefix" -type f)"
+[[ ! -e $prefix/src && -z $(find "$prefix" -name '*_test*' -o -name '*.a') ]] || fail "build details were installed"
+! grep -rIlF "$root" "$prefix/include" "$pc" "$(dirname "$library")/cmake" || fail "a path of the source tree was installed"
+export LD_LIBRARY_PATH=${library%/*} PKG_CONFIG_PATH=${pc%/*}
+
+step "the installed program finds its model"
+cp "$root/samples/page.png" "$dir/page.png"
+cd "$dir"
+"$prefix/bin/glm-ocr" parse page.png >program.txt
+[[ $(wc -w <program.txt) -gt 50 ]] || fail "the program read: $(cat program.txt)"
+
+step "headers are C99, C++ and C++20, each alone and without a warning"
+warnings=(-Wall -Wextra -pedantic -Werror -fsyntax-only)
+read -ra cflags <<<"$(pkg-config --cflags glmocr)"
+echo '#include <glmocr/c_api.h>' >c_api.inc
+"$cc" -std=c99 "${warnings[@]}" "${cflags[@]}" -x c c_api.inc
+"$cxx" -std=c++11 "${warnings[@]}" "${cflags[@]}" -x c++ c_api.inc
+echo '#include <glmocr/glmocr.h>' >cpp.inc
+"$cxx" -std=c++20 "${warnings[@]}" "${cflags[@]}" -x c++ cpp.inc
+
+step "the README's snippets compile"
+# snippet LANGUAGE: the README's first block of it
+snippet() { awk -v fence="\`\`\`$1" '$0 == fence && !done { on = 1; next } /^```/ && on { on = 0; done = 1 } on' "$root/README.md"; }
+{ echo '#include <glmocr/glmocr.h>'; echo '#include <iostream>'
+  echo 'int fail(const glmocr::Error& e) { std::cerr << e.message; return 1; }'
+  echo 'int main(int, char** argv) {'; snippet cpp; echo '}'; } >snippet.cc
+{ echo '#include <glmocr/c_api.h>'; echo '#include <stdio.h>'
+  echo 'static int fail(glmocr_error* e) { fputs(glmocr_error_message(e), stderr); return 1; }'
+  echo 'int main(int argc, char** argv) { glmocr_error* error = NULL; glmocr_model* model; glmocr_image* image; glmocr_page* page; (void)argc;'
+  snippet c; echo 'return 0; }'; } >snippet.c
+[[ $(grep -c "Read(\|glmocr_read(" snippet.cc snippet.c) == $(printf "snippet.cc:1\nsnippet.c:1") ]] || fail "no snippets in README.md"
+"$cxx" -std=c++20 -Wall -Wextra -Werror -fsyntax-only "${cflags[@]}" snippet.cc
+"$cc" -std=c99 -Wall -Wextra -pedantic -Werror -fsyntax-only "${cflags[@]}" snippet.c
+
+step "C with pkg-config"
+read -ra libs <<<"$(pkg-config --libs glmocr)"
+"$cc" -std=c99 -Wall -Wextra -pedantic -Werror "${cflags[@]}" "$root/examples/read_page.c" -o read_page_c "${libs[@]}"
+./read_page_c page.png >c.txt
+cmp c.txt program.txt
+
+step "C++ with find_package"
+cp -r "$root/examples" examples
+cmake -S examples -B cmake-build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" >log || { cat log; fail "find_package"; }
+cmake --build cmake-build --target read_page >log || { cat log; fail "build with find_package"; }
+./cmake-build/read_page page.png >cpp.txt 2>regions.txt
+cmp cpp.txt program.txt
+grep -q "^region 0 at" regions.txt || fail "no region was reported"
+
+step "a C project with find_package"
+mkdir c-only && cp "$root/examples/read_page.c" c-only
+printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(c_only C)' 'find_package(glmocr 0.1 REQUIRED)' \
+  'add_executable(c_only read_page.c)' 'target_link_libraries(c_only PRIVATE glmocr::glmocr)' >c-only/CMakeLists.txt
+cmake -S c-only -B c-only-build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" >log 2>&1 || { cat log; fail "find_package of a C project"; }
+cmake --build c-only-build >log || { cat log; fail "build of a C project"; }
+
+step "exported names"
+exported=$(nm -D --defined-only "$library" | awk '{print $3}' | grep -vE '^(glmocr_[a-z_]+|_ZNK?6glmocr2v1.*|_ZT[VIS]N6glmocr2v1.*)$' || true)
+[[ -z $exported ]] || fail "the library exports more than its interface: $exported"
+echo ok
