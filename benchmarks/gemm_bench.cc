@@ -67,7 +67,7 @@ struct Options {
     if (tables.empty()) return true;
     for (size_t begin = 0; begin <= tables.size();) {
       const size_t end = std::min(tables.find(',', begin), tables.size());
-      if (std::string_view(tables).substr(begin, end - begin) == table) return true;
+      if (tables.compare(begin, end - begin, table) == 0) return true;
       begin = end + 1;
     }
     return false;

@@ -242,7 +242,7 @@ TEST(SpeculativeSampling, DistributionIsTheModels) {
     const std::vector<double> p2 = softmax(request, {a});
     for (int32_t b = 0; b < kVocab; ++b) {
       const std::vector<double> p3 = softmax(request, {a, b});
-      for (int32_t c = 0; c < kVocab; ++c) expected[static_cast<size_t>(b * kVocab + c)] += p1[a] * p2[b] * p3[c] * kSeeds;
+      for (int32_t c = 0; c < kVocab; ++c) expected[static_cast<size_t>(b) * kVocab + static_cast<size_t>(c)] += p1[a] * p2[b] * p3[c] * kSeeds;
     }
   }
   auto engine = MakeEngine(runner, {.scheduler = {.max_running = 16}, .max_waiting = kSeeds, .drafts = {.mode = DraftMode::kFixed}});
@@ -254,7 +254,7 @@ TEST(SpeculativeSampling, DistributionIsTheModels) {
     ASSERT_TRUE(engine->Submit(Watched(std::move(sampled), answers[static_cast<size_t>(seed)])).ok());
   }
   engine->RunUntilIdle();
-  for (const Answer& answer : answers) ++counts[static_cast<size_t>(answer.ids[1] * kVocab + answer.ids[2])];
+  for (const Answer& answer : answers) ++counts[static_cast<size_t>(answer.ids[1]) * kVocab + static_cast<size_t>(answer.ids[2])];
   // Both outcomes must have been common for the test to mean anything.
   EXPECT_GT(engine->stats().accepted_at[0], kSeeds / 10);
   EXPECT_GT(engine->stats().drafted_at[0] - engine->stats().accepted_at[0], kSeeds / 10);

@@ -21,7 +21,7 @@ Result<SampledToken> SampleOnce(const SamplingParams& params, std::vector<float>
 }
 
 // Ids that 4000 draws yield, with their shares.
-std::map<int32_t, double> Shares(SamplingParams params, const std::vector<float>& logits) {
+std::map<int32_t, double> Shares(const SamplingParams& params, const std::vector<float>& logits) {
   std::map<int32_t, double> shares;
   for (int64_t i = 0; i < 4000; ++i) shares[(*SampleOnce(params, logits, i)).id] += 1.0 / 4000;
   return shares;
@@ -31,6 +31,7 @@ constexpr double kShareTolerance = 0.04;
 
 std::vector<float> LogOf(const std::vector<double>& p) {
   std::vector<float> logits;
+  logits.reserve(p.size());
   for (const double v : p) logits.push_back(static_cast<float>(std::log(v)));
   return logits;
 }
