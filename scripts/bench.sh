@@ -8,7 +8,7 @@ build=${1:-build/release} peers=${2:-0}
 program=$build/src/cli/glm-ocr
 mkdir -p "$build/bench"
 "$program" bench --random glm-ocr-0.9b -o "$build/bench/glm-ocr-0.9b.json"
-"$program" bench --model models/starter -o "$build/bench/starter.json"
+"$program" bench --model models/starter --image samples/page.png --image samples/article.png -o "$build/bench/starter.json"
 if [[ $peers == 1 ]]; then
   python=$(scripts/oracle_python.sh)
   "$python" benchmarks/peers/compare.py --glm-ocr "$program" -o "$build/bench/peers.json"

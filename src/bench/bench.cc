@@ -94,14 +94,19 @@ Result<BenchReport> RunBench(const fs::path& model_dir, const BenchOptions& opti
   GLM_RETURN_IF_ERROR(BenchStages(run));
   runner->UseKernels(run.kernels, run.compute);
   report.peak_bytes = PeakResidentBytes();
-  if (options.drafts) GLM_RETURN_IF_ERROR(BenchDraftModes(run));
+  if (options.drafts) {
+    GLM_RETURN_IF_ERROR(options.images.empty() ? BenchContinuation(run) : BenchReading(run, model_dir));
+  }
   if (options.products) GLM_RETURN_IF_ERROR(BenchProducts(run));
   // Other programs can only lower a peak: the better of two measurements, before and after.
   const Peaks again = MeasurePeaks(*ctx.pool);
   report.peaks = {std::max(report.peaks.f32_gflops, again.f32_gflops), std::max(report.peaks.bf16_gflops, again.bf16_gflops),
                   std::max(report.peaks.read_gbps, again.read_gbps)};
   for (auto* list : {&report.stages, &report.products}) {
-    for (BenchStage& stage : *list) stage.peak_gflops = run.peak_gflops();
+    for (BenchStage& stage : *list) {
+      stage.peak_gflops = run.peak_gflops();
+      stage.peak_read_gbps = std::max(stage.peak_read_gbps, report.peaks.read_gbps);
+    }
   }
   return report;
 }

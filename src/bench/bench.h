@@ -29,6 +29,7 @@ struct BenchOptions {
   std::vector<std::array<int32_t, 2>> pictures = {{32, 32}, {52, 74}};  // patches high and wide of 14 pixels: 448 x 448, 728 x 1036
   bool products = true;          // the table of matrix products alone
   bool drafts = true;            // the table of drafts 0-3
+  std::vector<std::filesystem::path> images;  // pages to read for that table; without any, made-up tokens are continued, of which no draft stands
   std::function<void(const std::string&)> progress;  // told what comes next; may be empty
   std::function<bool()> keep_going;                  // asked between measurements; may be empty
 };
@@ -52,15 +53,17 @@ struct BenchStage {
   double flops = 0;      // multiplications and additions
   double bytes = 0;      // weights and cache that have to be read from memory
   double peak_gflops = 0;  // of the arithmetic that the stage used
+  double peak_read_gbps = 0;  // the fastest that memory was read, in the whole run or right before and after the stage's own runs
   Timing time;
   KernelShares kernels;  // of one run; zero for products
 };
 
 struct BenchDrafts {
   std::string mode;             // "0" ... "3", "auto"
-  int64_t tokens = 0;           // generated
-  int64_t steps = 0;            // sequence steps that generated them, without prefill
-  double seconds = 0;           // from the first step to the last
+  int64_t batch = 1;            // most sequences decoded together
+  int64_t tokens = 0;           // generated, without the first ones, which the prompts yield
+  int64_t steps = 0;            // steps of sequences that generated them
+  double seconds = 0;           // inside the model and the draft layer; of pictures, with their prompts
   std::array<double, 3> acceptance{};  // by depth, of those looked at; -1: none was
   int32_t n_drafts_at_end = 0;
 };

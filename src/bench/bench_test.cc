@@ -101,6 +101,7 @@ TEST_F(BenchTest, ReportsEveryStageAndDraftMode) {
   ASSERT_EQ(report->drafts.size(), 5u);
   EXPECT_EQ(report->drafts[0].tokens, 63);
   EXPECT_EQ(report->drafts[0].steps, 63);
+  EXPECT_EQ(report->drafts[0].batch, 1);
   EXPECT_LE(report->drafts[3].steps, 63);
   EXPECT_GT(report->load_s, 0);
   EXPECT_GE(report->checks.size(), 9u);
@@ -118,6 +119,33 @@ TEST_F(BenchTest, StopsBetweenMeasurementsWhenAsked) {
   auto report = RunBench(dir_, options);
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.error().code, ErrorCode::kCancelled);
+}
+
+TEST_F(BenchTest, ReadsPicturesWithEveryNumberOfDrafts) {
+  BenchOptions options = Small();
+  options.products = false;
+  options.batches = {1, 8};
+  options.images = {fs::path(GLMOCR_SOURCE_DIR) / "samples" / "article.png"};
+  auto report = RunBench(fs::path(GLMOCR_SOURCE_DIR) / "models" / "starter", options);
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  ASSERT_EQ(report->drafts.size(), 10u);
+  for (const BenchDrafts& row : report->drafts) {
+    EXPECT_EQ(row.tokens, report->drafts[0].tokens) << row.mode;
+    EXPECT_GT(row.seconds, 0) << row.mode;
+  }
+  EXPECT_EQ(report->drafts[0].steps, report->drafts[0].tokens);  // one token a step
+  EXPECT_EQ(report->drafts[0].acceptance[0], -1);
+  EXPECT_GT(report->drafts[1].acceptance[0], 0.5);
+  EXPECT_LT(report->drafts[1].steps, report->drafts[0].steps);
+  EXPECT_LE(report->drafts[3].steps, report->drafts[1].steps);
+}
+
+TEST_F(BenchTest, NamesAPictureThatIsNotThere) {
+  BenchOptions options = Small();
+  options.images = {dir_ / "missing.png"};
+  auto report = RunBench(fs::path(GLMOCR_SOURCE_DIR) / "models" / "starter", options);
+  ASSERT_FALSE(report.ok());
+  EXPECT_THAT(report.error().message, testing::HasSubstr("missing.png"));
 }
 
 // A hand count: one layer of 2 x 2 heads of 16 columns, 3 rows after 5 others.

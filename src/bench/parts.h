@@ -3,6 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "bench/bench.h"
@@ -47,7 +50,9 @@ Status CheckModel(const BenchRun& run);
 Status BenchProducts(const BenchRun& run);
 // Vision, prefill, decode.
 Status BenchStages(const BenchRun& run);
-// The same continuation with 0 to 3 drafts.
-Status BenchDraftModes(const BenchRun& run);
+// The same made-up sequence continued with 0 to 3 drafts.
+Status BenchContinuation(const BenchRun& run);
+// The pages of options.images read with 0 to 3 drafts, one region after the other and several together.
+Status BenchReading(const BenchRun& run, const std::filesystem::path& model_dir);
 
 }  // namespace glmocr

@@ -13,9 +13,9 @@ double Gbps(const BenchStage& s) { return s.bytes / s.time.best_s * 1e-9; }
 double PerSecond(const BenchStage& s) { return static_cast<double>(s.items) / s.time.best_s; }
 
 // Share of the roofline: the time that the stage cannot do without over the time that it took. 0 when the peaks are not known.
-double RooflineShare(const BenchStage& s, const Peaks& peaks) {
-  if (s.peak_gflops == 0 || peaks.read_gbps == 0) return 0;
-  return std::max(s.flops / s.peak_gflops, s.bytes / peaks.read_gbps) * 1e-9 / s.time.best_s;
+double RooflineShare(const BenchStage& s) {
+  if (s.peak_gflops == 0 || s.peak_read_gbps == 0) return 0;
+  return std::max(s.flops / s.peak_gflops, s.bytes / s.peak_read_gbps) * 1e-9 / s.time.best_s;
 }
 
 double Percent(double part, double whole) { return whole == 0 ? 0 : 100 * part / whole; }
@@ -25,7 +25,7 @@ std::string Milliseconds(double s) { return s < 1 ? fmt::format("{:.2f} ms", s *
 
 std::string Acceptance(double a) { return a < 0 ? "-" : fmt::format("{:.0f} %", 100 * a); }
 
-nlohmann::json StageJson(const BenchStage& s, const Peaks& peaks) {
+nlohmann::json StageJson(const BenchStage& s) {
   nlohmann::json json = {{"name", s.name},
                          {"best_s", s.time.best_s},
                          {"median_s", s.time.median_s},
@@ -35,8 +35,10 @@ nlohmann::json StageJson(const BenchStage& s, const Peaks& peaks) {
                          {"gflops", Gflops(s)},
                          {"gflops_share", Percent(Gflops(s), s.peak_gflops) / 100},
                          {"read_gbps", Gbps(s)},
-                         {"read_share", Percent(Gbps(s), peaks.read_gbps) / 100},
-                         {"roofline_share", RooflineShare(s, peaks)}};
+                         {"peak_gflops", s.peak_gflops},
+                         {"peak_read_gbps", s.peak_read_gbps},
+                         {"read_share", Percent(Gbps(s), s.peak_read_gbps) / 100},
+                         {"roofline_share", RooflineShare(s)}};
   if (s.items == 0) return json;
   json[s.unit + "s"] = s.items;
   json[s.unit + "s_per_s"] = PerSecond(s);
@@ -64,15 +66,17 @@ std::string ToTable(const BenchReport& r) {
                      "gemm / attention / norm, rope / other");
   for (const BenchStage& s : r.stages) {
     out += fmt::format("{:<18} {:>11} {:>10.1f} {:>9.1f} {:>5.1f} % {:>8.2f} {:>5.1f} % {:>7.1f} %   {:.0f} / {:.0f} / {:.0f} / {:.0f} %\n", s.name, Milliseconds(s.time.best_s), PerSecond(s), Gflops(s),
-                       Percent(Gflops(s), s.peak_gflops), Gbps(s), Percent(Gbps(s), r.peaks.read_gbps), 100 * RooflineShare(s, r.peaks), Percent(s.kernels.gemm_s, s.time.best_s),
+                       Percent(Gflops(s), s.peak_gflops), Gbps(s), Percent(Gbps(s), s.peak_read_gbps), 100 * RooflineShare(s), Percent(s.kernels.gemm_s, s.time.best_s),
                        Percent(s.kernels.attention_s, s.time.best_s), Percent(s.kernels.norm_rope_s, s.time.best_s), Percent(s.kernels.other_s, s.time.best_s));
   }
   if (!r.drafts.empty()) {
-    out += fmt::format("\n{:<7} {:>7} {:>7} {:>12} {:>10} {:>8}   {}\n", "drafts", "tokens", "steps", "tokens/step", "tokens/s", "speed", "accepted 1st, 2nd, 3rd");
+    out += fmt::format("\n{:<7} {:>6} {:>7} {:>7} {:>12} {:>10} {:>8}   {}\n", "drafts", "batch", "tokens", "steps", "tokens/step", "tokens/s", "speed", "accepted 1st, 2nd, 3rd");
     const auto speed = [](const BenchDrafts& d) { return static_cast<double>(d.tokens) / d.seconds; };
+    double base = 0;
     for (const BenchDrafts& d : r.drafts) {
-      out += fmt::format("{:<7} {:>7} {:>7} {:>12.2f} {:>10.1f} {:>6.2f} x   {}, {}, {}{}\n", d.mode, d.tokens, d.steps, static_cast<double>(d.tokens) / static_cast<double>(d.steps), speed(d),
-                         speed(d) / speed(r.drafts[0]), Acceptance(d.acceptance[0]), Acceptance(d.acceptance[1]), Acceptance(d.acceptance[2]),
+      if (d.mode == "0") base = speed(d);
+      out += fmt::format("{:<7} {:>6} {:>7} {:>7} {:>12.2f} {:>10.1f} {:>6.2f} x   {}, {}, {}{}\n", d.mode, d.batch, d.tokens, d.steps, static_cast<double>(d.tokens) / static_cast<double>(d.steps),
+                         speed(d), speed(d) / base, Acceptance(d.acceptance[0]), Acceptance(d.acceptance[1]), Acceptance(d.acceptance[2]),
                          d.mode == "auto" ? fmt::format("   now {}", d.n_drafts_at_end) : "");
     }
   }
@@ -94,13 +98,13 @@ std::string ToJson(const BenchReport& r) {
                          {"peak_bytes", r.peak_bytes}};
   for (const auto& [key, list] : {std::pair{"products", &r.products}, std::pair{"stages", &r.stages}}) {
     json[key] = nlohmann::json::array();
-    for (const BenchStage& s : *list) json[key].push_back(StageJson(s, r.peaks));
+    for (const BenchStage& s : *list) json[key].push_back(StageJson(s));
   }
   json["checks"] = nlohmann::json::array();
   for (const BenchCheck& c : r.checks) json["checks"].push_back({{"what", c.what}, {"error", c.error}, {"bound", c.bound}});
   json["drafts"] = nlohmann::json::array();
   for (const BenchDrafts& d : r.drafts) {
-    nlohmann::json row = {{"mode", d.mode}, {"tokens", d.tokens}, {"steps", d.steps}, {"seconds", d.seconds}, {"n_drafts_at_end", d.n_drafts_at_end}};
+    nlohmann::json row = {{"mode", d.mode}, {"batch", d.batch}, {"tokens", d.tokens}, {"steps", d.steps}, {"seconds", d.seconds}, {"n_drafts_at_end", d.n_drafts_at_end}};
     row["acceptance"] = nlohmann::json::array();
     for (const double a : d.acceptance) row["acceptance"].push_back(a < 0 ? nlohmann::json() : nlohmann::json(a));
     json["drafts"].push_back(std::move(row));

@@ -117,11 +117,15 @@ Command RegisterBench(CLI::App& app) {
   sub->add_option("--skip", o->skip, "Parts to leave out: products (of matrices alone), drafts")
       ->delimiter(',')
       ->check(CLI::IsMember({"products", "drafts"}));
+  sub->add_option("--image", o->bench.images, "Page to read for the table of drafts; may be repeated (default: made-up tokens, of which no draft stands)")
+      ->type_name("FILE")
+      ->excludes("--random");
   sub->add_option("--format", o->format, "What to print: table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
   sub->add_option("-o,--out", o->out, "Also write the JSON to this file")->type_name("FILE");
   sub->footer(
       "Examples:\n"
       "  glm-ocr bench                                       the starter model\n"
+      "  glm-ocr bench --image samples/article.png           and what drafts gain on a real page\n"
       "  glm-ocr bench --random glm-ocr-0.9b                 the published sizes, random weights (3 GB of temporary disk, 3 GB of memory)\n"
       "  glm-ocr bench --model GLM-OCR --batch 1,4,16 --skip products -o bench.json\n"
       "Let nothing else run meanwhile. What the columns mean: docs/performance.md.");

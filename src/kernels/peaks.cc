@@ -58,15 +58,14 @@ double Gflops(ArithmeticLoop loop, ThreadPool& pool) {
 
 // Reads the buffer piece by piece and takes the rate that a tenth of the pieces reach: a piece takes less than a scheduler's time slice, so
 // that on a busy machine enough of them run undisturbed, and the luckiest few (a piece that stayed in a cache) do not count.
-double ReadGbps(float (*read)(const float*, int64_t), ThreadPool& pool) {
+double ReadGbps(float (*read)(const float*, int64_t), std::span<const std::byte> memory, ThreadPool& pool) {
   constexpr int kPasses = 4;
-  constexpr size_t kBytes = size_t{256} << 20, kPieceBytes = size_t{8} << 20;
-  Buffer buffer(kBytes);
-  std::memset(buffer.data(), 1, kBytes);
+  constexpr size_t kPieceBytes = size_t{8} << 20;
+  const size_t n_pieces = memory.size() / kPieceBytes;
   const int64_t share = static_cast<int64_t>(kPieceBytes / 4) / pool.n_threads() / 128 * 128;
   std::vector<double> rates;
-  for (size_t i = 0; i < kPasses * (kBytes / kPieceBytes); ++i) {
-    const float* piece = buffer.as<float>() + i % (kBytes / kPieceBytes) * (kPieceBytes / 4);
+  for (size_t i = 0; i < kPasses * n_pieces; ++i) {
+    const float* piece = reinterpret_cast<const float*>(memory.data() + i % n_pieces * kPieceBytes);
     const double seconds = Seconds([&] {
       pool.Run([&](int thread) {
         const float sum = read(piece + thread * share, share);
@@ -75,6 +74,7 @@ double ReadGbps(float (*read)(const float*, int64_t), ThreadPool& pool) {
     });
     rates.push_back(static_cast<double>(share) * 4 * pool.n_threads() / seconds);
   }
+  if (rates.empty()) return 0;
   std::sort(rates.begin(), rates.end());
   return rates[rates.size() * 9 / 10] * 1e-9;
 }
@@ -84,9 +84,17 @@ double ReadGbps(float (*read)(const float*, int64_t), ThreadPool& pool) {
 Peaks MeasurePeaks(ThreadPool& pool) {
   const Loops loops = LoopsOf(RunnableKernels().front()->name);
   if (loops.f32 == nullptr) return {};
-  Peaks peaks = {Gflops(loops.f32, pool), Gflops(loops.bf16, pool), ReadGbps(loops.read, pool)};
+  constexpr size_t kBytes = size_t{256} << 20;
+  Buffer buffer(kBytes);
+  std::memset(buffer.data(), 1, kBytes);
+  Peaks peaks = {Gflops(loops.f32, pool), Gflops(loops.bf16, pool), ReadGbps(loops.read, {buffer.data(), kBytes}, pool)};
   if (loops.bf16 == nullptr) peaks.bf16_gflops = peaks.f32_gflops;
   return peaks;
+}
+
+double MeasureReadGbps(std::span<const std::byte> memory, ThreadPool& pool) {
+  const Loops loops = LoopsOf(RunnableKernels().front()->name);
+  return loops.read == nullptr ? 0 : ReadGbps(loops.read, memory, pool);
 }
 
 }  // namespace glmocr

@@ -2,6 +2,9 @@
 // a share of these, so that a number means the same on every machine.
 #pragma once
 
+#include <cstddef>
+#include <span>
+
 #include "base/thread_pool.h"
 
 namespace glmocr {
@@ -15,5 +18,9 @@ struct Peaks {
 // Runs for about a second on all threads of `pool`, using the best instruction set this machine has; the best of several tries, since other
 // programs can only slow a measurement down. Allocates 256 MiB. All zero where only the reference kernels run.
 Peaks MeasurePeaks(ThreadPool& pool);
+
+// 10^9 bytes per second at which all threads read `memory` from its beginning to its end, several times; it should be larger than the caches. 0 where
+// only the reference kernels run. For machines whose memory other programs share: measured next to what is compared with it.
+double MeasureReadGbps(std::span<const std::byte> memory, ThreadPool& pool);
 
 }  // namespace glmocr
