@@ -4,12 +4,23 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
 
 namespace glmocr {
 namespace {
+
+// What a call of the runner returns, or that memory ran out in it: scratch memory grows with the work of one step.
+template <typename Fn>
+auto Guarded(Fn&& call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kResourceExhausted, "out of memory (use smaller pictures, a smaller --batch or --cache-tokens, or free memory)"};
+  }
+}
 
 double SteadySeconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -238,7 +249,7 @@ void Engine::Encode(StepPlan& plan) {
       image.patches.reset();
     }
   };
-  Result<std::vector<ImageEmbedding>> all = runner_.Encode(images);
+  Result<std::vector<ImageEmbedding>> all = Guarded([&] { return runner_.Encode(images); });
   if (all.ok()) {
     GLM_CHECK(all->size() == images.size());
     for (size_t i = 0; i < images.size(); ++i) adopt(images[i].hash, (*all)[i]);
@@ -246,7 +257,7 @@ void Engine::Encode(StepPlan& plan) {
     FailImage(plan, images[0].hash, all.error());
   } else {
     for (const ImageInput& image : images) {  // find the culprit
-      Result<std::vector<ImageEmbedding>> one = runner_.Encode({&image, 1});
+      Result<std::vector<ImageEmbedding>> one = Guarded([&] { return runner_.Encode({&image, 1}); });
       if (one.ok()) {
         adopt(image.hash, (*one)[0]);
       } else {
@@ -275,7 +286,7 @@ void Engine::FailImage(StepPlan& plan, const Hash128& hash, const Error& error) 
 void Engine::RunSequences(std::span<const ScheduledSequence> items) {
   BuildStep(items, step_);
   const double begin_s = options_.clock_s();
-  Result<StepLogits> logits = runner_.Step(step_);
+  Result<StepLogits> logits = Guarded([&] { return runner_.Step(step_); });
   const double step_s = options_.clock_s() - begin_s;
   stats_.step_s += step_s;
   ++stats_.steps;
@@ -446,7 +457,7 @@ void Engine::Draft(std::vector<DraftItem> items, DecodeSample& sample) {
   if (static_cast<int64_t>(items.size()) != sample.n_sequences) sample.n_proposed = -1;
   BuildDraft(items, draft_);
   const double begin_s = options_.clock_s();
-  Result<DraftOutput> out = runner_.Draft(draft_);
+  Result<DraftOutput> out = Guarded([&] { return runner_.Draft(draft_); });
   sample.draft_s = options_.clock_s() - begin_s;
   stats_.draft_s += sample.draft_s;
   if (sample.n_sequences == 0) speculator_.OnFill(sample.draft_s);

@@ -162,6 +162,35 @@ TEST(Engine, LoopEndsTheRequestAndSaysWhatToCut) {
   EXPECT_EQ(answer.outcome.trailing_repeat_tokens, 383);
 }
 
+TEST(Engine, RunningOutOfMemoryFailsItsCulpritAlone) {
+  for (const bool in_encoder : {false, true}) {
+    FakeRunner runner({});
+    // The long prompt, or its picture, is more than this machine has memory for.
+    runner.on_step = [&](const StepBatch& batch) -> Status {
+      if (!in_encoder && batch.tokens.size() > 60) throw std::bad_alloc();
+      return OkStatus();
+    };
+    runner.on_encode = [&](const ImageInput& image) -> Status {
+      if (in_encoder && image.grid[2] > 6) throw std::bad_alloc();
+      return OkStatus();
+    };
+    auto engine = MakeEngine(runner, {});
+    std::vector<Answer> got(3);
+    for (size_t i = 0; i < 3; ++i) {
+      Request request{.max_new_tokens = 10};
+      AddFakeText(request, i, i == 1 && !in_encoder ? 200 : 8);
+      AddFakeImage(request, i, 4, i == 1 && in_encoder ? 12 : 6);
+      AddFakeText(request, i, 4);
+      ASSERT_TRUE(engine->Submit(Watched(std::move(request), got[i])).ok());
+    }
+    engine->RunUntilIdle();
+    for (size_t i = 0; i < 3; ++i) EXPECT_EQ(got[i].outcome.reason, i == 1 ? FinishReason::kError : FinishReason::kLength) << i;
+    ASSERT_TRUE(got[1].outcome.error.has_value());
+    EXPECT_EQ(got[1].outcome.error->code, ErrorCode::kResourceExhausted);
+    ExpectSound(runner, *engine);
+  }
+}
+
 TEST(Engine, AFailingStepFailsItsCulpritAlone) {
   // Token 7 stands in one prompt; no request may generate it, but the draft layer proposes it to all of them.
   std::array<std::vector<Answer>, 2> answers = {std::vector<Answer>(4), std::vector<Answer>(4)};

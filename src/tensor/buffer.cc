@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace glmocr {
@@ -52,7 +53,9 @@ Result<Buffer> Buffer::AllocateZeroed(size_t size_bytes, std::string_view what) 
   return buffer;
 }
 
-Buffer::Buffer(size_t size_bytes) { GLM_CHECK(TryAllocate(size_bytes)); }
+Buffer::Buffer(size_t size_bytes) {
+  if (!TryAllocate(size_bytes)) throw std::bad_alloc();
+}
 
 Buffer::Buffer(Buffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
@@ -73,6 +76,7 @@ void Matrix::Resize(int64_t rows, int64_t cols) {
   GLM_CHECK(rows >= 0 && cols >= 0);
   const size_t need = static_cast<size_t>(rows) * static_cast<size_t>(cols) * sizeof(float);
   if (need > buffer_.size_bytes()) {
+    rows_ = cols_ = 0;
     buffer_ = Buffer();
     buffer_ = Buffer(need);
   }

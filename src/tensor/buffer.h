@@ -21,7 +21,7 @@ class Buffer {
   static Result<Buffer> Allocate(size_t size_bytes, std::string_view what);
   // The same, all bytes zero; large ones cost no time or resident memory until they are touched.
   static Result<Buffer> AllocateZeroed(size_t size_bytes, std::string_view what);
-  // For small or already-budgeted sizes: running out is a broken invariant.
+  // Scratch memory of a computation; throws std::bad_alloc, which the engine makes the error of the request.
   explicit Buffer(size_t size_bytes);
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;

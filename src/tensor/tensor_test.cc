@@ -46,6 +46,15 @@ TEST(Buffer, AlignedAndFailsByResult) {
   EXPECT_NE(huge.error().message.find("an absurd image"), std::string::npos);
 }
 
+TEST(Matrix, RunningOutOfMemoryThrowsAndLeavesItEmpty) {
+  Matrix m(2, 3);
+  EXPECT_THROW(m.Resize(int64_t{1} << 30, int64_t{1} << 29), std::bad_alloc);
+  EXPECT_EQ(m.rows() * m.cols(), 0);
+  m.Resize(2, 3);
+  m.row(1)[2] = 7;
+  EXPECT_EQ(m.data()[5], 7);
+}
+
 class Packing : public testing::TestWithParam<std::tuple<WeightLayout, int64_t, int64_t>> {};
 
 TEST_P(Packing, KeepsEveryElementAndZeroesThePadding) {

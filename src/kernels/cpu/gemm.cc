@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <new>
 
 #include "base/check.h"
 #include "kernels/cpu/cpu_kernels.h"
@@ -41,7 +42,7 @@ template <typename T>
 std::unique_ptr<T[], Free> Allocate(int64_t count) {
   const size_t bytes = (static_cast<size_t>(count) * sizeof(T) + 63) / 64 * 64;
   auto* p = static_cast<T*>(std::aligned_alloc(64, std::max<size_t>(bytes, 64)));
-  GLM_CHECK(p != nullptr);
+  if (p == nullptr) throw std::bad_alloc();
   return std::unique_ptr<T[], Free>(p);
 }
 
