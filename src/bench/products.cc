@@ -87,7 +87,7 @@ Status BenchProduct(const Product& p, const BenchRun& run) {
   GLM_RETURN_IF_ERROR(run.Check(name + " in units of the rounding bound", ErrorInBounds(p, run, x.view(), *packed, y.view()), 1));
   std::vector<double> seconds;
   double total = 0;
-  for (int i = 0; i < run.options.repeats || total < 0.2; ++i) {
+  for (int i = 0; i < run.options.repeats || total < 0.4; ++i) {
     seconds.push_back(Seconds([&] { run.kernels.gemm(args, pool); }));
     total += seconds.back();
   }
