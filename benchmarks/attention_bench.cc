@@ -1,14 +1,15 @@
-// Times attention at the shapes of GLM-OCR, each case checked first against a double-precision formula at some rows: GFLOP/s and
-// GB/s of keys and values, as a share of what MeasurePeaks finds in the same run.
+// Times attention at the shapes of GLM-OCR, each case checked first against a double-precision
+// formula at some rows: GFLOP/s and GB/s of keys and values, as a share of what MeasurePeaks finds
+// in the same run.
 //
-//   attention_bench [--threads=1] [--tables=avx512_bf16,avx512,avx2] [--only=substring] [--seconds=0.3]
-#include <ctime>
-
+//   attention_bench [--threads=1] [--tables=avx512_bf16,avx512,avx2] [--only=substring]
+//   [--seconds=0.3]
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <numeric>
 #include <random>
 #include <string>
@@ -29,8 +30,8 @@ struct Options {
 
 struct Case {
   std::string name;
-  int64_t rows;      // queries per sequence
-  int64_t keys;      // keys per sequence
+  int64_t rows;  // queries per sequence
+  int64_t keys;  // keys per sequence
   int64_t sequences = 1;
   int64_t n_heads, n_kv_heads, head_dim;
   bool vision;
@@ -72,11 +73,15 @@ double Best(double budget, int threads, const Fn& fn) {
   return best;
 }
 
-// Inputs and output of a case. Vision: segments of `keys` rows. Text: the last `rows` of `keys` tokens of every sequence.
+// Inputs and output of a case. Vision: segments of `keys` rows. Text: the last `rows` of `keys`
+// tokens of every sequence.
 class Setup {
  public:
-  Setup(const Case& c, DType cache_dtype) : case_(c), q_(c.sequences * c.rows, c.n_heads * c.head_dim),
-        k_(c.sequences * c.keys, c.n_kv_heads * c.head_dim), v_(c.sequences * c.keys, c.n_kv_heads * c.head_dim),
+  Setup(const Case& c, DType cache_dtype)
+      : case_(c),
+        q_(c.sequences * c.rows, c.n_heads * c.head_dim),
+        k_(c.sequences * c.keys, c.n_kv_heads * c.head_dim),
+        v_(c.sequences * c.keys, c.n_kv_heads * c.head_dim),
         out_(c.sequences * c.rows, c.n_heads * c.head_dim) {
     Fill(q_, 1);
     Fill(k_, 2);
@@ -90,11 +95,25 @@ class Setup {
 
   void Run(const KernelTable& table, Compute compute, ThreadPool& pool) {
     if (case_.vision) {
-      table.segment_attention({.q = q_, .k = k_, .v = v_, .n_heads = case_.n_heads, .head_dim = case_.head_dim, .scale = scale(),
-                               .segment_ends = ends_, .out = out_, .compute = compute}, pool);
+      table.segment_attention({.q = q_,
+                               .k = k_,
+                               .v = v_,
+                               .n_heads = case_.n_heads,
+                               .head_dim = case_.head_dim,
+                               .scale = scale(),
+                               .segment_ends = ends_,
+                               .out = out_,
+                               .compute = compute},
+                              pool);
     } else {
-      table.paged_attention({.q = q_, .n_heads = case_.n_heads, .scale = scale(), .sequences = rows_, .cache = cache_,
-                             .out = out_, .compute = compute}, pool);
+      table.paged_attention({.q = q_,
+                             .n_heads = case_.n_heads,
+                             .scale = scale(),
+                             .sequences = rows_,
+                             .cache = cache_,
+                             .out = out_,
+                             .compute = compute},
+                            pool);
     }
   }
 
@@ -103,19 +122,25 @@ class Setup {
     std::mt19937 rng(9);
     double worst = 0;
     for (int i = 0; i < 6; ++i) {
-      const int64_t row = i == 0 ? out_.rows() - 1 : static_cast<int64_t>(rng() % static_cast<uint64_t>(out_.rows()));
-      worst = std::max(worst, ErrorOf(row, static_cast<int64_t>(rng() % static_cast<uint64_t>(case_.n_heads))));
+      const int64_t row = i == 0 ? out_.rows() - 1
+                                 : static_cast<int64_t>(rng() % static_cast<uint64_t>(out_.rows()));
+      worst = std::max(
+          worst, ErrorOf(row, static_cast<int64_t>(rng() % static_cast<uint64_t>(case_.n_heads))));
     }
     return worst;
   }
 
   double flops() const {
-    const double keys = case_.vision ? static_cast<double>(case_.keys)
-                                     : static_cast<double>(case_.keys) - (static_cast<double>(case_.rows) - 1) / 2;
-    return 4.0 * static_cast<double>(case_.sequences * case_.rows * case_.n_heads * case_.head_dim) * keys;
+    const double keys =
+        case_.vision ? static_cast<double>(case_.keys)
+                     : static_cast<double>(case_.keys) - (static_cast<double>(case_.rows) - 1) / 2;
+    return 4.0 *
+           static_cast<double>(case_.sequences * case_.rows * case_.n_heads * case_.head_dim) *
+           keys;
   }
   double kv_bytes() const {
-    return 2.0 * static_cast<double>(case_.sequences * case_.keys * case_.n_kv_heads * case_.head_dim) *
+    return 2.0 *
+           static_cast<double>(case_.sequences * case_.keys * case_.n_kv_heads * case_.head_dim) *
            static_cast<double>(case_.vision ? 4 : DTypeBytes(cache_.dtype));
   }
 
@@ -129,7 +154,8 @@ class Setup {
   }
 
   void FillCache(DType dtype) {
-    const int64_t per_sequence = (case_.keys + kKvBlock - 1) / kKvBlock, n_blocks = per_sequence * case_.sequences;
+    const int64_t per_sequence = (case_.keys + kKvBlock - 1) / kKvBlock,
+                  n_blocks = per_sequence * case_.sequences;
     cache_ = {nullptr, dtype, n_blocks, case_.n_kv_heads, case_.head_dim};
     memory_ = Buffer(static_cast<size_t>(n_blocks) * cache_.block_bytes());
     cache_.data = memory_.data();
@@ -139,7 +165,8 @@ class Setup {
     std::shuffle(order.begin(), order.end(), std::mt19937(4));
     std::vector<SequenceRows> all;
     for (int64_t s = 0; s < case_.sequences; ++s) {
-      block_tables_.emplace_back(order.begin() + s * per_sequence, order.begin() + (s + 1) * per_sequence);
+      block_tables_.emplace_back(order.begin() + s * per_sequence,
+                                 order.begin() + (s + 1) * per_sequence);
     }
     for (int64_t s = 0; s < case_.sequences; ++s) {
       const std::span<const int32_t> table = block_tables_[static_cast<size_t>(s)];
@@ -165,10 +192,13 @@ class Setup {
     }
     for (int64_t t = 0; t < n; ++t) {
       const float* v = v_.row(sequence * case_.keys + t) + column;
-      for (int64_t i = 0; i < d; ++i) mean[static_cast<size_t>(i)] += weights[static_cast<size_t>(t)] / sum * v[i];
+      for (int64_t i = 0; i < d; ++i)
+        mean[static_cast<size_t>(i)] += weights[static_cast<size_t>(t)] / sum * v[i];
     }
     double worst = 0;
-    for (int64_t i = 0; i < d; ++i) worst = std::max(worst, std::fabs(mean[static_cast<size_t>(i)] - out_.row(row)[head * d + i]));
+    for (int64_t i = 0; i < d; ++i)
+      worst =
+          std::max(worst, std::fabs(mean[static_cast<size_t>(i)] - out_.row(row)[head * d + i]));
     return worst;
   }
 
@@ -182,21 +212,28 @@ class Setup {
 };
 
 // False when the result is wrong.
-bool RunCase(const Case& c, const KernelTable& table, Compute compute, DType dtype, const Peaks& peaks, const Options& options,
-             ThreadPool& pool) {
+bool RunCase(const Case& c, const KernelTable& table, Compute compute, DType dtype,
+             const Peaks& peaks, const Options& options, ThreadPool& pool) {
   Setup setup(c, dtype);
   setup.Run(table, compute, pool);
   const double error = setup.WorstError();
   const bool bf16_data = compute == Compute::kBF16 || (!c.vision && dtype == DType::kBF16);
-  // Values are normal: 2^-7 is two roundings of factors of at most ~4; fp32 keeps some 5 digits at these lengths.
+  // Values are normal: 2^-7 is two roundings of factors of at most ~4; fp32 keeps some 5 digits at
+  // these lengths.
   const double limit = bf16_data ? 0.03 : 1e-5;
-  const double seconds = Best(options.seconds, options.threads, [&] { setup.Run(table, compute, pool); });
+  const double seconds =
+      Best(options.seconds, options.threads, [&] { setup.Run(table, compute, pool); });
   const double gflops = setup.flops() / seconds * 1e-9, gbps = setup.kv_bytes() / seconds * 1e-9;
-  const double peak = compute == Compute::kBF16 && table.native_bf16 ? peaks.bf16_gflops : peaks.f32_gflops;
-  std::printf("%-19s %-12s %-4s %-4s %9.3f ms %8.1f GFLOP/s %5.1f %%  %7.2f GB/s %5.1f %%  error %.1e %s\n", c.name.c_str(),
-              table.name, compute == Compute::kBF16 ? "bf16" : "f32", c.vision ? "-" : dtype == DType::kBF16 ? "kv16" : "kv32",
-              seconds * 1e3, gflops, 100 * gflops / peak, gbps, 100 * gbps / peaks.read_gbps, error,
-              error <= limit ? "" : "WRONG");
+  const double peak =
+      compute == Compute::kBF16 && table.native_bf16 ? peaks.bf16_gflops : peaks.f32_gflops;
+  std::printf(
+      "%-19s %-12s %-4s %-4s %9.3f ms %8.1f GFLOP/s %5.1f %%  %7.2f GB/s %5.1f %%  error %.1e %s\n",
+      c.name.c_str(), table.name, compute == Compute::kBF16 ? "bf16" : "f32",
+      c.vision                ? "-"
+      : dtype == DType::kBF16 ? "kv16"
+                              : "kv32",
+      seconds * 1e3, gflops, 100 * gflops / peak, gbps, 100 * gbps / peaks.read_gbps, error,
+      error <= limit ? "" : "WRONG");
   std::fflush(stdout);
   return error <= limit;
 }
@@ -215,10 +252,14 @@ int Main(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
-    if (arg.starts_with("--threads=")) options.threads = std::max(1, std::atoi(arg.c_str() + 10));
-    else if (arg.starts_with("--tables=")) options.tables = arg.substr(9);
-    else if (arg.starts_with("--only=")) options.only = arg.substr(7);
-    else if (arg.starts_with("--seconds=")) options.seconds = std::atof(arg.c_str() + 10);
+    if (arg.starts_with("--threads="))
+      options.threads = std::max(1, std::atoi(arg.c_str() + 10));
+    else if (arg.starts_with("--tables="))
+      options.tables = arg.substr(9);
+    else if (arg.starts_with("--only="))
+      options.only = arg.substr(7);
+    else if (arg.starts_with("--seconds="))
+      options.seconds = std::atof(arg.c_str() + 10);
     else {
       std::fprintf(stderr, "attention_bench: unknown option %s\n", argv[i]);
       return 2;
@@ -226,8 +267,8 @@ int Main(int argc, char** argv) {
   }
   ThreadPool pool(options.threads);
   const Peaks peaks = MeasurePeaks(pool);
-  std::printf("%d threads; peaks: f32 %.1f GFLOP/s, bf16 %.1f GFLOP/s, read %.2f GB/s\n", options.threads, peaks.f32_gflops,
-              peaks.bf16_gflops, peaks.read_gbps);
+  std::printf("%d threads; peaks: f32 %.1f GFLOP/s, bf16 %.1f GFLOP/s, read %.2f GB/s\n",
+              options.threads, peaks.f32_gflops, peaks.bf16_gflops, peaks.read_gbps);
   bool all_right = true;
   for (const Case& c : Cases()) {
     if (c.name.find(options.only) == std::string::npos) continue;

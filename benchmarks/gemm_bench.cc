@@ -1,8 +1,10 @@
-// Times the matrix product at the shapes of GLM-OCR, each checked against another table first, and oneDNN at the same shapes where it is
-// installed: GFLOP/s and GB/s, as a share of what MeasurePeaks finds in the same run.
+// Times the matrix product at the shapes of GLM-OCR, each checked against another table first, and
+// oneDNN at the same shapes where it is installed: GFLOP/s and GB/s, as a share of what
+// MeasurePeaks finds in the same run.
 //
-//   gemm_bench [--threads=2] [--tables=avx512_bf16,avx512,avx2] [--only=substring] [--seconds=0.3] [--no-dnnl] [--cpu-time]
-//   gemm_bench --pairs=15    our best table and oneDNN in turn, so that other programs slow both alike: medians and their ratio
+//   gemm_bench [--threads=2] [--tables=avx512_bf16,avx512,avx2] [--only=substring] [--seconds=0.3]
+//   [--no-dnnl] [--cpu-time] gemm_bench --pairs=15    our best table and oneDNN in turn, so that
+//   other programs slow both alike: medians and their ratio
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -74,7 +76,8 @@ struct Options {
   }
 };
 
-// On a machine shared with other programs one thread's processor time (--cpu-time --threads=1) tells more than the wall clock.
+// On a machine shared with other programs one thread's processor time (--cpu-time --threads=1)
+// tells more than the wall clock.
 bool use_cpu_time = false;
 
 double Now() {
@@ -83,7 +86,8 @@ double Now() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// The fastest of the repetitions that fit `seconds`, at least three: other programs can only slow one down.
+// The fastest of the repetitions that fit `seconds`, at least three: other programs can only slow
+// one down.
 double BestSeconds(double seconds, const std::function<void()>& fn) {
   double best = 1e30, total = 0;
   for (int i = 0; i < 3 || total < seconds; ++i) {
@@ -96,7 +100,8 @@ double BestSeconds(double seconds, const std::function<void()>& fn) {
   return best;
 }
 
-// Decode walks all weights of a model before it meets the same ones again. Copies of a small matrix stand for those others: more than any cache.
+// Decode walks all weights of a model before it meets the same ones again. Copies of a small matrix
+// stand for those others: more than any cache.
 constexpr size_t kColdBytes = size_t{256} << 20;
 
 struct Data {
@@ -110,14 +115,19 @@ void Fill(std::span<float> out, uint32_t seed) {
   for (float& v : out) v = static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f;
 }
 
-PackedMatrix Pack(const Case& c, const std::vector<float>& weights, WeightLayout layout, ThreadPool& pool) {
+PackedMatrix Pack(const Case& c, const std::vector<float>& weights, WeightLayout layout,
+                  ThreadPool& pool) {
   const auto* bytes = reinterpret_cast<const std::byte*>(weights.data());
-  if (c.form == WeightForm::kPlain) return *PackMatrix({bytes, DType::kF32, {c.n, c.k}}, layout, pool);
-  return *PackSwiGlu({bytes, DType::kF32, {c.n / 2, c.k}}, {bytes + c.n / 2 * c.k * 4, DType::kF32, {c.n / 2, c.k}}, layout, pool);
+  if (c.form == WeightForm::kPlain)
+    return *PackMatrix({bytes, DType::kF32, {c.n, c.k}}, layout, pool);
+  return *PackSwiGlu({bytes, DType::kF32, {c.n / 2, c.k}},
+                     {bytes + c.n / 2 * c.k * 4, DType::kF32, {c.n / 2, c.k}}, layout, pool);
 }
 
-// Largest difference of y = activation(x @ W^T) from the plain sum, relative to the row's largest value, over two rows of 64 columns.
-double ErrorOf(const Case& c, Compute compute, Activation activation, const Data& d, ConstMatrix y) {
+// Largest difference of y = activation(x @ W^T) from the plain sum, relative to the row's largest
+// value, over two rows of 64 columns.
+double ErrorOf(const Case& c, Compute compute, Activation activation, const Data& d,
+               ConstMatrix y) {
   double worst = 0;
   for (int64_t r = 0; r < c.m; r += std::max<int64_t>(1, c.m - 1)) {
     const int64_t columns = std::min<int64_t>(y.cols, 64);
@@ -138,26 +148,37 @@ double ErrorOf(const Case& c, Compute compute, Activation activation, const Data
       expected.push_back(v);
       scale = std::max(scale, std::fabs(v));
     }
-    for (int64_t o = 0; o < columns; ++o) worst = std::max(worst, std::fabs(expected[static_cast<size_t>(o)] - y.row(r)[o]) / scale);
+    for (int64_t o = 0; o < columns; ++o)
+      worst = std::max(worst, std::fabs(expected[static_cast<size_t>(o)] - y.row(r)[o]) / scale);
   }
   return worst;
 }
 
 double Error(const Case& c, const KernelTable& table, Compute compute, Data& d, ThreadPool& pool) {
-  const Activation activation = c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
-  table.gemm({.x = d.x.view(), .w = &d.packed[0], .activation = activation, .y = d.y.view(), .compute = compute}, pool);
+  const Activation activation =
+      c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
+  table.gemm({.x = d.x.view(),
+              .w = &d.packed[0],
+              .activation = activation,
+              .y = d.y.view(),
+              .compute = compute},
+             pool);
   return ErrorOf(c, compute, activation, d, d.y.view());
 }
 
 #if defined(GLMOCR_HAVE_DNNL)
-// y = x @ W^T by oneDNN's matmul with weights in the format it asks for; bf16: x is converted inside the timing, as ours is.
+// y = x @ W^T by oneDNN's matmul with weights in the format it asks for; bf16: x is converted
+// inside the timing, as ours is.
 class Dnnl {
  public:
-  Dnnl(const Case& c, bool bf16, Data& d) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_), bf16_(bf16) {
+  Dnnl(const Case& c, bool bf16, Data& d)
+      : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_), bf16_(bf16) {
     using dnnl::memory;
     const auto f32 = memory::data_type::f32, type = bf16 ? memory::data_type::bf16 : f32;
-    const memory::desc x_f32({c.m, c.k}, f32, memory::format_tag::ab), x({c.m, c.k}, type, memory::format_tag::ab);
-    const memory::desc w_any({c.k, c.n}, type, memory::format_tag::any), w_f32({c.k, c.n}, f32, memory::format_tag::ba);
+    const memory::desc x_f32({c.m, c.k}, f32, memory::format_tag::ab),
+        x({c.m, c.k}, type, memory::format_tag::ab);
+    const memory::desc w_any({c.k, c.n}, type, memory::format_tag::any),
+        w_f32({c.k, c.n}, f32, memory::format_tag::ba);
     const memory::desc y({c.m, c.n}, f32, memory::format_tag::ab);
 #if DNNL_VERSION_MAJOR >= 3
     const dnnl::matmul::primitive_desc pd(engine_, x, w_any, y);
@@ -180,7 +201,9 @@ class Dnnl {
   ConstMatrix out() { return out_.view(); }
   void Run() {
     if (bf16_) convert_.execute(stream_, x_f32_, x_);
-    matmul_.execute(stream_, {{DNNL_ARG_SRC, x_}, {DNNL_ARG_WEIGHTS, w_[next_++ % w_.size()]}, {DNNL_ARG_DST, y_}});
+    matmul_.execute(
+        stream_,
+        {{DNNL_ARG_SRC, x_}, {DNNL_ARG_WEIGHTS, w_[next_++ % w_.size()]}, {DNNL_ARG_DST, y_}});
     stream_.wait();
   }
 
@@ -199,15 +222,19 @@ class Dnnl {
 
 #if defined(GLMOCR_HAVE_DNNL)
 double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
-// Rounds of a few calls of ours, then as many of oneDNN's. SwiGLU: ours applies it, oneDNN's product has none.
-int RunPairs(const Case& c, const Options& options, const Peaks& peaks, Data& d, bool floats, ThreadPool& pool) {
+// Rounds of a few calls of ours, then as many of oneDNN's. SwiGLU: ours applies it, oneDNN's
+// product has none.
+int RunPairs(const Case& c, const Options& options, const Peaks& peaks, Data& d, bool floats,
+             ThreadPool& pool) {
   const KernelTable& table = *RunnableKernels().front();
   const Compute compute = floats ? Compute::kF32 : Compute::kBF16;
-  const Activation activation = c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
+  const Activation activation =
+      c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
   const double our_error = Error(c, table, compute, d, pool);
   Dnnl dnnl(c, !floats, d);
   dnnl.Run();
@@ -218,7 +245,12 @@ int RunPairs(const Case& c, const Options& options, const Peaks& peaks, Data& d,
   }
   size_t next = 0;
   const auto ours = [&] {
-    table.gemm({.x = d.x.view(), .w = &d.packed[next++ % d.packed.size()], .activation = activation, .y = d.y.view(), .compute = compute}, pool);
+    table.gemm({.x = d.x.view(),
+                .w = &d.packed[next++ % d.packed.size()],
+                .activation = activation,
+                .y = d.y.view(),
+                .compute = compute},
+               pool);
   };
   const auto seconds_of = [](const std::function<void()>& fn, int calls) {
     const double start = Now();
@@ -226,7 +258,8 @@ int RunPairs(const Case& c, const Options& options, const Peaks& peaks, Data& d,
     return (Now() - start) / calls;
   };
   ours();
-  const int calls = std::max(1, static_cast<int>(0.01 / seconds_of(ours, 1)));  // a round takes 10 ms or one call
+  const int calls =
+      std::max(1, static_cast<int>(0.01 / seconds_of(ours, 1)));  // a round takes 10 ms or one call
   std::vector<double> a, b, ratios;
   for (int i = 0; i < options.pairs; ++i) {
     a.push_back(seconds_of(ours, calls));
@@ -234,19 +267,23 @@ int RunPairs(const Case& c, const Options& options, const Peaks& peaks, Data& d,
     ratios.push_back(b.back() / a.back());
   }
   const double flops = 2e-9 * static_cast<double>(c.m * c.k) * static_cast<double>(c.n);
-  std::printf("| %s | %ld x %ld x %ld | %s | %.2f | %.0f (%.0f %%) | %.2f | %.0f | %.2f |\n", c.name, c.m, c.k, c.n, floats ? "f32" : "bf16",
-              Median(a) * 1e3, flops / Median(a), 100 * flops / Median(a) / (floats ? peaks.f32_gflops : peaks.bf16_gflops), Median(b) * 1e3,
-              flops / Median(b), Median(ratios));
+  std::printf("| %s | %ld x %ld x %ld | %s | %.2f | %.0f (%.0f %%) | %.2f | %.0f | %.2f |\n",
+              c.name, c.m, c.k, c.n, floats ? "f32" : "bf16", Median(a) * 1e3, flops / Median(a),
+              100 * flops / Median(a) / (floats ? peaks.f32_gflops : peaks.bf16_gflops),
+              Median(b) * 1e3, flops / Median(b), Median(ratios));
   std::fflush(stdout);
   return 0;
 }
 #endif
 
-void Report(const char* what, const Case& c, double seconds, size_t weight_bytes, double peak_gflops, const Peaks& peaks, double error) {
-  const double gflops = 2.0 * static_cast<double>(c.m * c.k) * static_cast<double>(c.n) / seconds * 1e-9;
+void Report(const char* what, const Case& c, double seconds, size_t weight_bytes,
+            double peak_gflops, const Peaks& peaks, double error) {
+  const double gflops =
+      2.0 * static_cast<double>(c.m * c.k) * static_cast<double>(c.n) / seconds * 1e-9;
   const double gbps = static_cast<double>(weight_bytes) / seconds * 1e-9;
-  std::printf("%-17s %5ld %5ld %6ld  %-26s %9.3f ms %8.1f GF/s %5.1f %%  %6.1f GB/s %5.1f %%", c.name, c.m, c.k, c.n, what, seconds * 1e3, gflops,
-              100 * gflops / peak_gflops, gbps, 100 * gbps / peaks.read_gbps);
+  std::printf("%-17s %5ld %5ld %6ld  %-26s %9.3f ms %8.1f GF/s %5.1f %%  %6.1f GB/s %5.1f %%",
+              c.name, c.m, c.k, c.n, what, seconds * 1e3, gflops, 100 * gflops / peak_gflops, gbps,
+              100 * gbps / peaks.read_gbps);
   if (error >= 0) std::printf("  err %.1e", error);
   std::printf("\n");
   std::fflush(stdout);
@@ -261,7 +298,8 @@ int RunCase(const Case& c, const Options& options, const Peaks& peaks, ThreadPoo
   Fill({d.x.data(), static_cast<size_t>(c.m * c.k)}, 1);
   Fill(d.weights, 2);
   for (float& w : d.weights) w = BF16ToF32(F32ToBF16(w));  // as in the checkpoint
-  const Activation activation = c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
+  const Activation activation =
+      c.form == WeightForm::kSwiGlu ? Activation::kSwiGlu : Activation::kNone;
   for (const WeightLayout layout : {WeightLayout::kBF16Pairs16, WeightLayout::kF32Panel16}) {
     const bool floats = layout == WeightLayout::kF32Panel16;
     const size_t bytes = d.weights.size() * (floats ? 4 : 2);
@@ -270,7 +308,8 @@ int RunCase(const Case& c, const Options& options, const Peaks& peaks, ThreadPoo
     for (size_t i = 0; i < copies; ++i) d.packed.push_back(Pack(c, d.weights, layout, pool));
 #if defined(GLMOCR_HAVE_DNNL)
     if (options.pairs > 0) {
-      if (floats || RunnableKernels().front()->native_bf16) failures += RunPairs(c, options, peaks, d, floats, pool);
+      if (floats || RunnableKernels().front()->native_bf16)
+        failures += RunPairs(c, options, peaks, d, floats, pool);
       continue;
     }
 #endif
@@ -279,14 +318,22 @@ int RunCase(const Case& c, const Options& options, const Peaks& peaks, ThreadPoo
       for (const Compute compute : {Compute::kF32, Compute::kBF16}) {
         const bool native = compute == Compute::kBF16 && table->native_bf16;
         if (compute == Compute::kBF16 && (floats || !native)) continue;
-        if (compute == Compute::kF32 && std::strcmp(table->name, "avx512_bf16") == 0) continue;  // the same code as avx512
+        if (compute == Compute::kF32 && std::strcmp(table->name, "avx512_bf16") == 0)
+          continue;  // the same code as avx512
         const double error = Error(c, *table, compute, d, pool);
         size_t next = 0;
         const double seconds = BestSeconds(options.seconds, [&] {
-          table->gemm({.x = d.x.view(), .w = &d.packed[next++ % d.packed.size()], .activation = activation, .y = d.y.view(), .compute = compute}, pool);
+          table->gemm({.x = d.x.view(),
+                       .w = &d.packed[next++ % d.packed.size()],
+                       .activation = activation,
+                       .y = d.y.view(),
+                       .compute = compute},
+                      pool);
         });
-        const std::string what = std::string(table->name) + (native ? " bf16" : " f32") + (floats ? " / f32 w" : " / bf16 w");
-        Report(what.c_str(), c, seconds, bytes, native ? peaks.bf16_gflops : peaks.f32_gflops, peaks, error);
+        const std::string what = std::string(table->name) + (native ? " bf16" : " f32") +
+                                 (floats ? " / f32 w" : " / bf16 w");
+        Report(what.c_str(), c, seconds, bytes, native ? peaks.bf16_gflops : peaks.f32_gflops,
+               peaks, error);
         if (!(error < 1e-4)) {
           std::printf("  WRONG RESULT\n");
           ++failures;
@@ -297,7 +344,8 @@ int RunCase(const Case& c, const Options& options, const Peaks& peaks, ThreadPoo
     if (options.dnnl) {
       Dnnl dnnl(c, !floats, d);
       const double seconds = BestSeconds(options.seconds, [&] { dnnl.Run(); });
-      Report(floats ? "oneDNN f32" : "oneDNN bf16", c, seconds, bytes, floats ? peaks.f32_gflops : peaks.bf16_gflops, peaks, -1);
+      Report(floats ? "oneDNN f32" : "oneDNN bf16", c, seconds, bytes,
+             floats ? peaks.f32_gflops : peaks.bf16_gflops, peaks, -1);
     }
 #endif
   }
@@ -308,10 +356,14 @@ int RunCase(const Case& c, const Options& options, const Peaks& peaks, ThreadPoo
 void TimePacking(ThreadPool& pool) {
   constexpr int64_t kN = 59392, kK = 1536;
   std::vector<bf16> rows(static_cast<size_t>(kN * kK), bf16{0x3f80});
-  const TensorView tensor = {reinterpret_cast<const std::byte*>(rows.data()), DType::kBF16, {kN, kK}};
+  const TensorView tensor = {
+      reinterpret_cast<const std::byte*>(rows.data()), DType::kBF16, {kN, kK}};
   for (const WeightLayout layout : {WeightLayout::kBF16Pairs16, WeightLayout::kF32Panel16}) {
-    const double seconds = BestSeconds(1.0, [&] { PackedMatrix packed = *PackMatrix(tensor, layout, pool); });
-    std::printf("packing bf16 -> %s: %.2f GB/s read\n", layout == WeightLayout::kF32Panel16 ? "floats" : "pairs", static_cast<double>(rows.size()) * 2e-9 / seconds);
+    const double seconds =
+        BestSeconds(1.0, [&] { PackedMatrix packed = *PackMatrix(tensor, layout, pool); });
+    std::printf("packing bf16 -> %s: %.2f GB/s read\n",
+                layout == WeightLayout::kF32Panel16 ? "floats" : "pairs",
+                static_cast<double>(rows.size()) * 2e-9 / seconds);
   }
 }
 
@@ -320,36 +372,51 @@ int Main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     const std::string value = arg.substr(arg.find('=') + 1);
-    if (arg.starts_with("--threads=")) options.threads = std::atoi(value.c_str());
-    else if (arg.starts_with("--tables=")) options.tables = value;
-    else if (arg.starts_with("--only=")) options.only = value;
-    else if (arg.starts_with("--seconds=")) options.seconds = std::atof(value.c_str());
-    else if (arg.starts_with("--pairs=")) options.pairs = std::atoi(value.c_str());
-    else if (arg == "--no-dnnl") options.dnnl = false;
-    else if (arg == "--cpu-time") use_cpu_time = true;
+    if (arg.starts_with("--threads="))
+      options.threads = std::atoi(value.c_str());
+    else if (arg.starts_with("--tables="))
+      options.tables = value;
+    else if (arg.starts_with("--only="))
+      options.only = value;
+    else if (arg.starts_with("--seconds="))
+      options.seconds = std::atof(value.c_str());
+    else if (arg.starts_with("--pairs="))
+      options.pairs = std::atoi(value.c_str());
+    else if (arg == "--no-dnnl")
+      options.dnnl = false;
+    else if (arg == "--cpu-time")
+      use_cpu_time = true;
     else {
-      std::fprintf(stderr, "usage: gemm_bench [--threads=N] [--tables=a,b] [--only=text] [--seconds=S] [--pairs=N] [--no-dnnl] [--cpu-time]\n");
+      std::fprintf(stderr,
+                   "usage: gemm_bench [--threads=N] [--tables=a,b] [--only=text] [--seconds=S] "
+                   "[--pairs=N] [--no-dnnl] [--cpu-time]\n");
       return 2;
     }
   }
   ThreadPool pool(std::max(1, options.threads));
   const Peaks peaks = MeasurePeaks(pool);
-  std::printf("threads %d, peaks: f32 %.1f GFLOP/s, bf16 %.1f GFLOP/s, read %.1f GB/s\n", pool.n_threads(), peaks.f32_gflops, peaks.bf16_gflops, peaks.read_gbps);
+  std::printf("threads %d, peaks: f32 %.1f GFLOP/s, bf16 %.1f GFLOP/s, read %.1f GB/s\n",
+              pool.n_threads(), peaks.f32_gflops, peaks.bf16_gflops, peaks.read_gbps);
   if (options.pairs > 0) {
 #if defined(GLMOCR_HAVE_DNNL)
     const dnnl_version_t* version = dnnl_version();
-    std::printf("ours: %s; oneDNN %d.%d.%d; %d rounds, medians\n", RunnableKernels().front()->name, version->major, version->minor, version->patch,
-                options.pairs);
-    std::printf("| case | m x k x n | type | ours ms | GFLOP/s (of peak) | oneDNN ms | GFLOP/s | oneDNN / ours |\n|---|---|---|---|---|---|---|---|\n");
+    std::printf("ours: %s; oneDNN %d.%d.%d; %d rounds, medians\n", RunnableKernels().front()->name,
+                version->major, version->minor, version->patch, options.pairs);
+    std::printf(
+        "| case | m x k x n | type | ours ms | GFLOP/s (of peak) | oneDNN ms | GFLOP/s | oneDNN / "
+        "ours |\n|---|---|---|---|---|---|---|---|\n");
 #else
-    std::fprintf(stderr, "gemm_bench: built without oneDNN (libdnnl-dev), so there is nothing to pair with\n");
+    std::fprintf(
+        stderr,
+        "gemm_bench: built without oneDNN (libdnnl-dev), so there is nothing to pair with\n");
     return 2;
 #endif
   }
   if (options.pairs == 0 && (options.only.empty() || options.only == "packing")) TimePacking(pool);
   int failures = 0;
   for (const Case& c : kCases) {
-    if (std::string(c.name).find(options.only) != std::string::npos) failures += RunCase(c, options, peaks, pool);
+    if (std::string(c.name).find(options.only) != std::string::npos)
+      failures += RunCase(c, options, peaks, pool);
   }
   return failures == 0 ? 0 : 1;
 }

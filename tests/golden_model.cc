@@ -21,7 +21,8 @@ ImageInput LoadImage(const fs::path& path, const GlmOcrProcessor& processor) {
   const std::string bytes = Must(ReadFile(path, size_t{1} << 24));
   // As the reference's processor sees it: stored orientation, alpha dropped.
   const DecodeOptions decode{.alpha = AlphaMode::kDrop, .orientation = OrientationMode::kIgnore};
-  const std::vector<Image> pages = Must(DecodeImages(std::as_bytes(std::span(bytes)), path.string(), decode));
+  const std::vector<Image> pages =
+      Must(DecodeImages(std::as_bytes(std::span(bytes)), path.string(), decode));
   return Must(processor.PrepareImage(pages.at(0)));
 }
 
@@ -45,13 +46,15 @@ GoldenModel LoadGolden(const std::string& name, RunnerOptions options) {
   options.cache_tokens = 512;
   GoldenModel golden;
   golden.runner = Must(GlmOcrRunner::Load(dir, options));
-  const GlmOcrProcessor processor = Must(GlmOcrProcessor::Load(dir, golden.runner->model().config()));
+  const GlmOcrProcessor processor =
+      Must(GlmOcrProcessor::Load(dir, golden.runner->model().config()));
   const auto request = nlohmann::json::parse(Must(ReadFile(dir / "request.json", 1 << 20)));
   std::vector<ImageInput> images;
   for (const auto& file : request.at("images")) {
     images.push_back(LoadImage(dir / file.get<std::string>(), processor));
   }
-  golden.prompt = Must(processor.Process(std::move(images), request.at("prompt").get<std::string>()));
+  golden.prompt =
+      Must(processor.Process(std::move(images), request.at("prompt").get<std::string>()));
   golden.new_tokens = request.at("new_tokens").get<int64_t>();
   return golden;
 }

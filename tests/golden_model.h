@@ -22,8 +22,8 @@ std::vector<std::string> GoldenNames();
 
 struct GoldenModel {
   std::unique_ptr<GlmOcrRunner> runner;
-  ProcessedPrompt prompt;    // of its request.json
-  int64_t new_tokens = 0;    // that the request generates
+  ProcessedPrompt prompt;  // of its request.json
+  int64_t new_tokens = 0;  // that the request generates
 };
 
 // Throws std::runtime_error (a failed test under gtest) when the golden is not readable.

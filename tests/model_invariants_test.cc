@@ -1,7 +1,9 @@
-// Properties of the whole model that hold whatever the weights: how work is batched must not change a result.
+// Properties of the whole model that hold whatever the weights: how work is batched must not change
+// a result.
 //
-// On the golden models, bit for bit on one machine (the kernels promise it, kernels/kernels.h): two pictures encode as each alone,
-// a prompt fed in pieces gives the logits of one prefill, and sequences of different rope_delta in one batch do not disturb each other.
+// On the golden models, bit for bit on one machine (the kernels promise it, kernels/kernels.h): two
+// pictures encode as each alone, a prompt fed in pieces gives the logits of one prefill, and
+// sequences of different rope_delta in one batch do not disturb each other.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -35,14 +37,19 @@ Sequence MakeSequence(GoldenModel& golden, const ProcessedPrompt& prompt, int32_
 // Appends rows [begin, end) of a sequence to a step; asks for the logits of its last row.
 void AddRows(const Sequence& s, int64_t begin, int64_t end, StepBatch* batch) {
   const auto at = static_cast<int64_t>(batch->tokens.size());
-  batch->tokens.insert(batch->tokens.end(), s.prompt->ids.begin() + begin, s.prompt->ids.begin() + end);
+  batch->tokens.insert(batch->tokens.end(), s.prompt->ids.begin() + begin,
+                       s.prompt->ids.begin() + end);
   const auto& positions = s.prompt->positions.positions;
-  batch->positions.insert(batch->positions.end(), positions.begin() + begin, positions.begin() + end);
+  batch->positions.insert(batch->positions.end(), positions.begin() + begin,
+                          positions.begin() + end);
   batch->sequences.push_back({at, end - begin, begin, s.blocks});
   for (size_t i = 0; i < s.embeddings.size(); ++i) {
     const ImageInput& image = s.prompt->images[i];
-    const int64_t from = std::max(begin, image.first_token), to = std::min(end, image.first_token + image.n_tokens);
-    if (from < to) batch->image_rows.push_back({at + from - begin, to - from, s.embeddings[i], from - image.first_token});
+    const int64_t from = std::max(begin, image.first_token),
+                  to = std::min(end, image.first_token + image.n_tokens);
+    if (from < to)
+      batch->image_rows.push_back(
+          {at + from - begin, to - from, s.embeddings[i], from - image.first_token});
   }
   batch->logit_rows.push_back(at + end - begin - 1);
 }
@@ -63,7 +70,8 @@ TEST_P(ModelInvariants, PicturesEncodeTogetherAsAlone) {
     const auto alone = golden.runner->Encode(std::span(golden.prompt.images).subspan(i, 1)).value();
     ASSERT_EQ(alone[0]->rows(), together[i]->rows());
     const int64_t count = alone[0]->rows() * alone[0]->cols();
-    EXPECT_TRUE(std::equal(alone[0]->data(), alone[0]->data() + count, together[i]->data())) << "picture " << i;
+    EXPECT_TRUE(std::equal(alone[0]->data(), alone[0]->data() + count, together[i]->data()))
+        << "picture " << i;
   }
 }
 
@@ -85,8 +93,9 @@ TEST_P(ModelInvariants, PromptInPiecesEqualsOnePrefill) {
   }
 }
 
-// Bug M6 in the whole model: 150 decoded tokens after two pictures, then the same tokens as one prefill. Each decode step places its
-// token at sequence index + rope_delta and reads the cache of all before it; a drift of either shows in some step's logits.
+// Bug M6 in the whole model: 150 decoded tokens after two pictures, then the same tokens as one
+// prefill. Each decode step places its token at sequence index + rope_delta and reads the cache of
+// all before it; a drift of either shows in some step's logits.
 TEST_P(ModelInvariants, LongOutputEqualsOnePrefill) {
   GoldenModel golden = Load("two_images");
   Sequence decoded = MakeSequence(golden, golden.prompt, 0);
@@ -100,13 +109,16 @@ TEST_P(ModelInvariants, LongOutputEqualsOnePrefill) {
   std::vector<std::vector<float>> wanted;
   for (int64_t i = 0; i < kNewTokens; ++i) {
     wanted.push_back(RowOf(golden.runner->Step(step).value(), 0));
-    const auto best = std::max_element(wanted.back().begin(), wanted.back().end()) - wanted.back().begin();
+    const auto best =
+        std::max_element(wanted.back().begin(), wanted.back().end()) - wanted.back().begin();
     const auto index = static_cast<int64_t>(longer.ids.size());
     const auto position = static_cast<int32_t>(index + golden.prompt.positions.rope_delta);
     longer.ids.push_back(static_cast<int32_t>(best));
     longer.positions.positions.push_back({position, position, position});
-    step = {.tokens = {longer.ids.back()}, .positions = {longer.positions.positions.back()},
-            .sequences = {{0, 1, index, decoded.blocks}}, .logit_rows = {0}};
+    step = {.tokens = {longer.ids.back()},
+            .positions = {longer.positions.positions.back()},
+            .sequences = {{0, 1, index, decoded.blocks}},
+            .logit_rows = {0}};
   }
   Sequence whole = MakeSequence(golden, longer, 16);
   StepBatch one;
@@ -114,7 +126,8 @@ TEST_P(ModelInvariants, LongOutputEqualsOnePrefill) {
   one.logit_rows.clear();
   for (int64_t i = 0; i < kNewTokens; ++i) one.logit_rows.push_back(decoded.n() - 1 + i);
   const StepLogits got = golden.runner->Step(one).value();
-  for (int64_t i = 0; i < kNewTokens; ++i) ASSERT_EQ(RowOf(got, i), wanted[static_cast<size_t>(i)]) << "token " << i;
+  for (int64_t i = 0; i < kNewTokens; ++i)
+    ASSERT_EQ(RowOf(got, i), wanted[static_cast<size_t>(i)]) << "token " << i;
 }
 
 TEST_P(ModelInvariants, SequencesOfDifferentRopeDeltaShareABatch) {
@@ -124,7 +137,8 @@ TEST_P(ModelInvariants, SequencesOfDifferentRopeDeltaShareABatch) {
   for (const int32_t id : golden.prompt.ids) {
     if (id != golden.runner->info().image_token_id) text.ids.push_back(id);
   }
-  text.positions = ComputePromptPositions(text.ids, golden.runner->info().image_token_id, {}, 2).value();
+  text.positions =
+      ComputePromptPositions(text.ids, golden.runner->info().image_token_id, {}, 2).value();
   ASSERT_EQ(text.positions.rope_delta, 0);
   ASSERT_LT(golden.prompt.positions.rope_delta, 0);
 

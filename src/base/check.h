@@ -1,4 +1,5 @@
-// GLM_CHECK: stops the process when one of our own invariants is broken. Never used on anything a user supplies.
+// GLM_CHECK: stops the process when one of our own invariants is broken. Never used on anything a
+// user supplies.
 #pragma once
 
 namespace glmocr {
@@ -8,7 +9,8 @@ namespace glmocr {
 
 }  // namespace glmocr
 
-#define GLM_CHECK(condition)                                                   \
-  do {                                                                         \
-    if (!(condition)) [[unlikely]] ::glmocr::CheckFailed(__FILE__, __LINE__, #condition); \
+#define GLM_CHECK(condition)                                 \
+  do {                                                       \
+    if (!(condition)) [[unlikely]]                           \
+      ::glmocr::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)

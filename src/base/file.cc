@@ -19,11 +19,14 @@ Error Errno(const std::filesystem::path& path, std::string_view doing) {
   std::string_view remedy;
   if (code == ENOENT) kind = ErrorCode::kNotFound, remedy = " (check the path)";
   if (code == EACCES || code == EPERM) remedy = " (check the permissions)";
-  if (code == ENOSPC || code == EDQUOT) kind = ErrorCode::kResourceExhausted, remedy = " (free some space and run again)";
-  return {kind, fmt::format("cannot {} '{}': {}{}", doing, path.string(), std::strerror(code), remedy)};
+  if (code == ENOSPC || code == EDQUOT)
+    kind = ErrorCode::kResourceExhausted, remedy = " (free some space and run again)";
+  return {kind,
+          fmt::format("cannot {} '{}': {}{}", doing, path.string(), std::strerror(code), remedy)};
 }
 
-Result<std::string> ReadAll(int fd, const std::filesystem::path& path, size_t size_hint, size_t limit_bytes) {
+Result<std::string> ReadAll(int fd, const std::filesystem::path& path, size_t size_hint,
+                            size_t limit_bytes) {
   std::string bytes;
   size_t used = 0;
   for (;;) {
@@ -35,8 +38,9 @@ Result<std::string> ReadAll(int fd, const std::filesystem::path& path, size_t si
     if (got == 0) break;
     used += static_cast<size_t>(got);
     if (used > limit_bytes) {
-      return Error{ErrorCode::kResourceExhausted,
-                   fmt::format("'{}' is larger than the limit of {} bytes", path.string(), limit_bytes)};
+      return Error{
+          ErrorCode::kResourceExhausted,
+          fmt::format("'{}' is larger than the limit of {} bytes", path.string(), limit_bytes)};
     }
   }
   bytes.resize(used);
@@ -53,21 +57,27 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t limit_byt
   if (::fstat(fd, &info) != 0) {
     bytes = Errno(path, "read");
   } else if (S_ISDIR(info.st_mode)) {
-    bytes = Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is a folder, not a file", path.string())};
+    bytes = Error{ErrorCode::kInvalidArgument,
+                  fmt::format("'{}' is a folder, not a file", path.string())};
   } else if (S_ISREG(info.st_mode) && static_cast<size_t>(info.st_size) > limit_bytes) {
-    bytes = Error{ErrorCode::kResourceExhausted,
-                  fmt::format("'{}' has {} bytes; the limit is {}", path.string(), info.st_size, limit_bytes)};
+    bytes =
+        Error{ErrorCode::kResourceExhausted, fmt::format("'{}' has {} bytes; the limit is {}",
+                                                         path.string(), info.st_size, limit_bytes)};
   } else {
-    bytes = ReadAll(fd, path, S_ISREG(info.st_mode) ? static_cast<size_t>(info.st_size) : 0, limit_bytes);
+    bytes = ReadAll(fd, path, S_ISREG(info.st_mode) ? static_cast<size_t>(info.st_size) : 0,
+                    limit_bytes);
   }
   ::close(fd);
   return bytes;
 }
 
-Result<std::string> ReadStdin(size_t limit_bytes) { return ReadAll(STDIN_FILENO, "standard input", 0, limit_bytes); }
+Result<std::string> ReadStdin(size_t limit_bytes) {
+  return ReadAll(STDIN_FILENO, "standard input", 0, limit_bytes);
+}
 
 Result<AtomicFileWriter> AtomicFileWriter::Open(const std::filesystem::path& path) {
-  static std::atomic<unsigned> serial{0};  // keeps two writers of one process apart; the pid keeps processes apart
+  static std::atomic<unsigned> serial{
+      0};  // keeps two writers of one process apart; the pid keeps processes apart
   AtomicFileWriter writer;
   writer.path_ = path;
   writer.temporary_ = path;
@@ -78,7 +88,9 @@ Result<AtomicFileWriter> AtomicFileWriter::Open(const std::filesystem::path& pat
 }
 
 AtomicFileWriter::AtomicFileWriter(AtomicFileWriter&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), fd_(std::exchange(other.fd_, -1)) {}
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::exchange(other.fd_, -1)) {}
 
 AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept {
   if (this != &other) {

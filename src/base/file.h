@@ -1,4 +1,5 @@
-// Whole-file reads with a size limit, and writes that leave either the old file, the new file or nothing.
+// Whole-file reads with a size limit, and writes that leave either the old file, the new file or
+// nothing.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +12,19 @@
 
 namespace glmocr {
 
-// The bytes of a regular file, pipe or device; kResourceExhausted when it holds more than `limit_bytes`.
+// The bytes of a regular file, pipe or device; kResourceExhausted when it holds more than
+// `limit_bytes`.
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t limit_bytes);
 // The bytes of standard input, same limit.
 Result<std::string> ReadStdin(size_t limit_bytes);
 
-// Writes `bytes` to a temporary file beside `path`, flushes it to disk and renames it over `path`. On failure (disk
-// full, no permission) nothing is left under either name and an existing file is unchanged.
+// Writes `bytes` to a temporary file beside `path`, flushes it to disk and renames it over `path`.
+// On failure (disk full, no permission) nothing is left under either name and an existing file is
+// unchanged.
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
 
-// The same in parts, for files larger than memory: Open, Append..., Commit. Destroying an uncommitted writer removes the part.
+// The same in parts, for files larger than memory: Open, Append..., Commit. Destroying an
+// uncommitted writer removes the part.
 class AtomicFileWriter {
  public:
   static Result<AtomicFileWriter> Open(const std::filesystem::path& path);

@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 class FileTest : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+    dir_ = fs::path(testing::TempDir()) /
+           testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(dir_);
     fs::create_directories(dir_);
   }
@@ -42,8 +43,8 @@ TEST_F(FileTest, UncommittedWriterLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(dir_));
 }
 
-// While alive, no file of this process grows beyond `bytes`: write() comes up short there and then fails with EFBIG, as it does with
-// ENOSPC on a full disk.
+// While alive, no file of this process grows beyond `bytes`: write() comes up short there and then
+// fails with EFBIG, as it does with ENOSPC on a full disk.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) {
@@ -70,17 +71,20 @@ TEST_F(FileTest, FullDiskLeavesWhatWasThere) {
     const Status written = WriteFileAtomically(dir_ / "c", big);
     ASSERT_FALSE(written.ok());
     EXPECT_EQ(written.error().code, ErrorCode::kIo);
-    EXPECT_NE(written.error().message.find((dir_ / "c").string()), std::string::npos) << written.error().message;
+    EXPECT_NE(written.error().message.find((dir_ / "c").string()), std::string::npos)
+        << written.error().message;
     EXPECT_FALSE(WriteFileAtomically(dir_ / "d", big).ok());
   }
   EXPECT_EQ(*ReadFile(dir_ / "c", 100), "before");
-  EXPECT_EQ(std::distance(fs::directory_iterator(dir_), fs::directory_iterator()), 1);  // no "d", no temporary file
-  ASSERT_TRUE(WriteFileAtomically(dir_ / "c", big).ok());                               // it was the limit
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_), fs::directory_iterator()),
+            1);                                            // no "d", no temporary file
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "c", big).ok());  // it was the limit
   EXPECT_EQ(ReadFile(dir_ / "c", 200'000)->size(), big.size());
 }
 
 TEST_F(FileTest, MissingFolderIsAnError) {
-  EXPECT_EQ(WriteFileAtomically(dir_ / "no-such-folder" / "c", "x").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(WriteFileAtomically(dir_ / "no-such-folder" / "c", "x").error().code,
+            ErrorCode::kNotFound);
   EXPECT_TRUE(fs::is_empty(dir_));
 }
 
@@ -95,7 +99,8 @@ TEST_F(FileTest, MapsFiles) {
   ASSERT_TRUE(WriteFileAtomically(dir_ / "m", "0123456789").ok());
   auto mapped = MappedFile::Open(dir_ / "m");
   ASSERT_TRUE(mapped.ok());
-  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(mapped->data()), mapped->size_bytes()), "0123456789");
+  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(mapped->data()), mapped->size_bytes()),
+            "0123456789");
   ASSERT_TRUE(WriteFileAtomically(dir_ / "empty", "").ok());
   EXPECT_EQ(MappedFile::Open(dir_ / "empty")->size_bytes(), 0u);
   EXPECT_FALSE(MappedFile::Open(dir_ / "none").ok());

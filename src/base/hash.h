@@ -1,5 +1,6 @@
-// 128-bit content hashes (XXH3): keys of the encoder cache, the prefix cache and packed-weight files.
-// Not cryptographic; 128 bits make accidental collisions of a cache's lifetime negligible (birthday bound 2^-64 at 2^32 keys).
+// 128-bit content hashes (XXH3): keys of the encoder cache, the prefix cache and packed-weight
+// files. Not cryptographic; 128 bits make accidental collisions of a cache's lifetime negligible
+// (birthday bound 2^-64 at 2^32 keys).
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,9 @@ Hash128 HashBytes(const void* data, size_t size_bytes);
 Hash128 HashCombine(const Hash128& seed, const void* data, size_t size_bytes);
 
 struct Hash128Hasher {
-  size_t operator()(const Hash128& h) const { return static_cast<size_t>(h.low ^ (h.high * 0x9e3779b97f4a7c15ull)); }
+  size_t operator()(const Hash128& h) const {
+    return static_cast<size_t>(h.low ^ (h.high * 0x9e3779b97f4a7c15ull));
+  }
 };
 
 }  // namespace glmocr

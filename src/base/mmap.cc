@@ -15,7 +15,8 @@ namespace glmocr {
 Result<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
   auto fail = [&](const char* what) {
     const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-    return Error{code, fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno))};
+    return Error{code,
+                 fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno))};
   };
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return fail("open");
@@ -25,7 +26,9 @@ Result<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
     const bool regular = S_ISREG(info.st_mode);
     Error error = fail("read");
     ::close(fd);
-    if (!regular) return Error{ErrorCode::kInvalidArgument, fmt::format("'{}' is not a regular file", path.string())};
+    if (!regular)
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("'{}' is not a regular file", path.string())};
     return error;
   }
   file.size_bytes_ = static_cast<size_t>(info.st_size);
@@ -43,7 +46,8 @@ Result<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   if (this != &other) {

@@ -1,4 +1,5 @@
-// A read-only memory map of a whole file. The bytes stay valid while the object lives; views never own it.
+// A read-only memory map of a whole file. The bytes stay valid while the object lives; views never
+// own it.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@ class MappedFile {
 
   const std::byte* data() const { return data_; }  // null when the file is empty
   size_t size_bytes() const { return size_bytes_; }
-  // Tells the kernel that the pages will not be read again soon, so that resident memory drops to what was packed from them.
+  // Tells the kernel that the pages will not be read again soon, so that resident memory drops to
+  // what was packed from them.
   void DropPages() const;
 
  private:

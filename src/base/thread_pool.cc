@@ -15,7 +15,8 @@
 
 namespace glmocr {
 namespace {
-// About 50 us of pauses: longer than the gaps between the regions of one decode step, short against a user's patience.
+// About 50 us of pauses: longer than the gaps between the regions of one decode step, short against
+// a user's patience.
 constexpr int kSpins = 2000;
 }  // namespace
 
@@ -40,8 +41,10 @@ void ThreadPool::RunErased(void (*call)(void*, int), void* fn) {
   epoch_.notify_all();
   call(fn, 0);
   for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
-    if (spins < kSpins) GLM_PAUSE();
-    else std::this_thread::yield();
+    if (spins < kSpins)
+      GLM_PAUSE();
+    else
+      std::this_thread::yield();
   }
 }
 

@@ -1,8 +1,10 @@
-// A fork-join pool for kernels: Run(fn) calls fn(0) .. fn(n_threads-1), one call per thread, and returns when all are done.
+// A fork-join pool for kernels: Run(fn) calls fn(0) .. fn(n_threads-1), one call per thread, and
+// returns when all are done.
 //
-// Why not a task queue: one decode step runs ~100 parallel regions of 20-500 us, so the cost of starting one must be
-// about a microsecond. Workers spin briefly for the next region, then sleep on a futex (std::atomic::wait), so that an idle
-// process uses no CPU. The caller is thread 0. Not reentrant: only one Run at a time, from one thread.
+// Why not a task queue: one decode step runs ~100 parallel regions of 20-500 us, so the cost of
+// starting one must be about a microsecond. Workers spin briefly for the next region, then sleep on
+// a futex (std::atomic::wait), so that an idle process uses no CPU. The caller is thread 0. Not
+// reentrant: only one Run at a time, from one thread.
 #pragma once
 
 #include <atomic>
@@ -31,7 +33,8 @@ class ThreadPool {
               const_cast<void*>(static_cast<const void*>(&fn)));
   }
 
-  // Splits [0, n) into chunks of `grain` that threads take as they become free: fn(begin, end, thread_index).
+  // Splits [0, n) into chunks of `grain` that threads take as they become free: fn(begin, end,
+  // thread_index).
   template <typename Fn>
   void For(int64_t n, int64_t grain, Fn&& fn) {
     if (n <= grain || n_threads_ == 1) {
@@ -46,7 +49,8 @@ class ThreadPool {
     });
   }
 
-  // Default number of threads: the processors this process may run on (affinity and cgroup respected where the C library does).
+  // Default number of threads: the processors this process may run on (affinity and cgroup
+  // respected where the C library does).
   static int DefaultThreads();
 
  private:

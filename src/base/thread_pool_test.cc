@@ -19,7 +19,9 @@ TEST(ThreadPool, ForCoversTheRangeExactlyOnce) {
     ThreadPool pool(threads);
     for (int64_t n : {0, 1, 7, 100, 1001}) {
       std::vector<int> seen(n);
-      pool.For(n, 8, [&](int64_t b, int64_t e, int) { for (int64_t i = b; i < e; ++i) ++seen[i]; });
+      pool.For(n, 8, [&](int64_t b, int64_t e, int) {
+        for (int64_t i = b; i < e; ++i) ++seen[i];
+      });
       EXPECT_EQ(std::accumulate(seen.begin(), seen.end(), 0), n);
       for (int s : seen) EXPECT_EQ(s, 1);
     }

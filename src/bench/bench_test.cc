@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 class BenchTest : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+    dir_ = fs::path(testing::TempDir()) /
+           testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(dir_);
     fs::create_directories(dir_);
   }
@@ -75,10 +76,24 @@ TEST_F(BenchTest, AnInterruptedRandomModelLeavesNoWeights) {
 // Counted from the published table of tensors.
 TEST_F(BenchTest, TheFullSizeHasThePublishedNumberOfParameters) {
   GlmOcrConfig config;
-  config.vision = {.depth = 24, .hidden_size = 1024, .num_heads = 16, .intermediate_size = 4096, .out_hidden_size = 1536, .patch_size = 14,
-                   .temporal_patch_size = 2, .spatial_merge_size = 2, .in_channels = 3, .attention_bias = true};
-  config.text = {.vocab_size = 59392, .hidden_size = 1536, .num_hidden_layers = 16, .num_nextn_predict_layers = 1, .num_attention_heads = 16,
-                 .num_key_value_heads = 8, .head_dim = 128, .intermediate_size = 4608};
+  config.vision = {.depth = 24,
+                   .hidden_size = 1024,
+                   .num_heads = 16,
+                   .intermediate_size = 4096,
+                   .out_hidden_size = 1536,
+                   .patch_size = 14,
+                   .temporal_patch_size = 2,
+                   .spatial_merge_size = 2,
+                   .in_channels = 3,
+                   .attention_bias = true};
+  config.text = {.vocab_size = 59392,
+                 .hidden_size = 1536,
+                 .num_hidden_layers = 16,
+                 .num_nextn_predict_layers = 1,
+                 .num_attention_heads = 16,
+                 .num_key_value_heads = 8,
+                 .head_dim = 128,
+                 .intermediate_size = 4608};
   int64_t n_params = 0;
   const std::vector<TensorSpec> specs = GlmOcrTensors(config, 4608);
   for (const TensorSpec& spec : specs) n_params += spec.shape.count();
@@ -97,7 +112,8 @@ TEST_F(BenchTest, ReportsEveryStageAndDraftMode) {
     EXPECT_GT(stage.kernels.gemm_s, 0) << stage.name;
     EXPECT_GE(stage.time.best_s, stage.kernels.gemm_s + stage.kernels.attention_s) << stage.name;
   }
-  EXPECT_THAT(stages, testing::ElementsAre("vision 84x56", "prefill 20", "decode batch 1", "decode batch 3"));
+  EXPECT_THAT(stages, testing::ElementsAre("vision 84x56", "prefill 20", "decode batch 1",
+                                           "decode batch 3"));
   ASSERT_EQ(report->drafts.size(), 5u);
   EXPECT_EQ(report->drafts[0].tokens, 63);
   EXPECT_EQ(report->drafts[0].steps, 63);

@@ -6,7 +6,8 @@
 namespace glmocr {
 namespace {
 
-constexpr int64_t kPrompt = 8;  // tokens that the reference kernels, which take seconds for each, have to do
+constexpr int64_t kPrompt =
+    8;  // tokens that the reference kernels, which take seconds for each, have to do
 constexpr int64_t kBatch = 4;
 
 std::vector<float> Values(ConstMatrix m) {
@@ -40,8 +41,9 @@ Result<Outputs> ComputeOutputs(const BenchRun& run, const KernelTable& kernels, 
   return Outputs{Values(embeddings[0]->view()), Values(logits.logits)};
 }
 
-// In fp32 all tables promise the same sums; what differs is exp. In bf16 two tables round other sums, so the bound is what bf16 itself costs:
-// twice the distance of the reference's bf16 result from its fp32 result.
+// In fp32 all tables promise the same sums; what differs is exp. In bf16 two tables round other
+// sums, so the bound is what bf16 itself costs: twice the distance of the reference's bf16 result
+// from its fp32 result.
 Status CheckAgainstReference(const BenchRun& run) {
   GLM_RETURN_IF_ERROR(run.Next("checking against the reference kernels"));
   GLM_ASSIGN(const Outputs exact, ComputeOutputs(run, ReferenceKernels(), Compute::kF32));
@@ -53,8 +55,10 @@ Status CheckAgainstReference(const BenchRun& run) {
     logits_bound = 2 * Distance(rounded.logits, exact.logits);
   }
   GLM_ASSIGN(const Outputs actual, ComputeOutputs(run, run.kernels, run.compute));
-  GLM_RETURN_IF_ERROR(run.Check("vision against the reference kernels in fp32", Distance(actual.vision, expected.vision), vision_bound));
-  return run.Check("logits against the reference kernels in fp32", Distance(actual.logits, expected.logits), logits_bound);
+  GLM_RETURN_IF_ERROR(run.Check("vision against the reference kernels in fp32",
+                                Distance(actual.vision, expected.vision), vision_bound));
+  return run.Check("logits against the reference kernels in fp32",
+                   Distance(actual.logits, expected.logits), logits_bound);
 }
 
 // The contract of kernels.h: neither the size of a batch nor the cutting of a prompt changes a bit.
@@ -74,7 +78,8 @@ Status CheckBatching(const BenchRun& run) {
   }
   GLM_ASSIGN(const StepLogits next, RunStep(run.runner, sequences, 39, 1));
   together = Values(next.logits);
-  GLM_RETURN_IF_ERROR(run.Check("decoding a token against prefilling it", Distance(alone, whole), 0));
+  GLM_RETURN_IF_ERROR(
+      run.Check("decoding a token against prefilling it", Distance(alone, whole), 0));
   return run.Check("a batch of four against one at a time", Distance(together, alone), 0);
 }
 

@@ -16,20 +16,23 @@ namespace {
 constexpr int64_t kNewTokens = 64;
 constexpr size_t kMaxImageBytes = size_t{1} << 28;
 
-const std::pair<const char*, SpeculatorOptions> kModes[] = {{"0", {.mode = DraftMode::kOff}},
-                                                            {"1", {.mode = DraftMode::kFixed, .max_drafts = 1}},
-                                                            {"2", {.mode = DraftMode::kFixed, .max_drafts = 2}},
-                                                            {"3", {.mode = DraftMode::kFixed, .max_drafts = 3}},
-                                                            {"auto", {.mode = DraftMode::kAuto}}};
+const std::pair<const char*, SpeculatorOptions> kModes[] = {
+    {"0", {.mode = DraftMode::kOff}},
+    {"1", {.mode = DraftMode::kFixed, .max_drafts = 1}},
+    {"2", {.mode = DraftMode::kFixed, .max_drafts = 2}},
+    {"3", {.mode = DraftMode::kFixed, .max_drafts = 3}},
+    {"auto", {.mode = DraftMode::kAuto}}};
 
 BenchDrafts RowOf(const char* mode, int64_t batch, const EngineStats& stats) {
   BenchDrafts row = {.mode = mode, .batch = batch, .n_drafts_at_end = stats.n_drafts};
-  for (size_t j = 0; j < row.acceptance.size(); ++j) row.acceptance[j] = stats.drafted_at[j] == 0 ? -1 : stats.acceptance_at(j);
+  for (size_t j = 0; j < row.acceptance.size(); ++j)
+    row.acceptance[j] = stats.drafted_at[j] == 0 ? -1 : stats.acceptance_at(j);
   for (const int64_t steps : stats.steps_with) row.steps += steps;
   return row;
 }
 
-// Keeps the fastest of the repeats, and checks that all of them and all modes give the same `output`.
+// Keeps the fastest of the repeats, and checks that all of them and all modes give the same
+// `output`.
 template <typename Output, typename Fn>
 Status Repeat(const BenchRun& run, const char* mode, std::optional<Output>* expected, Fn&& fn) {
   std::optional<BenchDrafts> best;
@@ -39,17 +42,21 @@ Status Repeat(const BenchRun& run, const char* mode, std::optional<Output>* expe
     Result<BenchDrafts> row = fn(&output);
     if (!row.ok()) return row.error();
     if (!*expected) *expected = output;
-    if (output != **expected) return run.Check(std::string("output that differs with drafts ") + mode, 1, 0);
+    if (output != **expected)
+      return run.Check(std::string("output that differs with drafts ") + mode, 1, 0);
     if (!best || row->seconds < best->seconds) best = std::move(*row);
   }
   run.report.drafts.push_back(std::move(*best));
   return run.Check(std::string("output that differs with drafts ") + mode, 0, 0);
 }
 
-Result<BenchDrafts> Continue(const BenchRun& run, const char* mode, const SpeculatorOptions& drafts, std::vector<int32_t>* tokens) {
-  GLM_ASSIGN(std::unique_ptr<Engine> engine, Engine::Create(run.runner, {.prefix_caching = PrefixCaching::kOff, .drafts = drafts}));
+Result<BenchDrafts> Continue(const BenchRun& run, const char* mode, const SpeculatorOptions& drafts,
+                             std::vector<int32_t>* tokens) {
+  GLM_ASSIGN(std::unique_ptr<Engine> engine,
+             Engine::Create(run.runner, {.prefix_caching = PrefixCaching::kOff, .drafts = drafts}));
   Request request;
-  request.prompt_ids = MakeSequences(run.runner.model().config().text, 1, run.options.prompt_tokens, 0)[0].tokens;
+  request.prompt_ids =
+      MakeSequences(run.runner.model().config().text, 1, run.options.prompt_tokens, 0)[0].tokens;
   request.max_new_tokens = kNewTokens;
   request.ignore_eos = true;
   request.loop_guard.mode = LoopGuardOptions::Mode::kOff;
@@ -80,15 +87,19 @@ Result<std::vector<Image>> ReadImages(const std::vector<std::filesystem::path>& 
   std::vector<Image> images;
   for (const std::filesystem::path& path : paths) {
     GLM_ASSIGN(const std::string bytes, ReadFile(path, kMaxImageBytes));
-    GLM_ASSIGN(std::vector<Image> pages, DecodeImages(std::as_bytes(std::span(bytes)), path.string(), {}));
+    GLM_ASSIGN(std::vector<Image> pages,
+               DecodeImages(std::as_bytes(std::span(bytes)), path.string(), {}));
     std::move(pages.begin(), pages.end(), std::back_inserter(images));
   }
   return images;
 }
 
-Result<BenchDrafts> Read(const BenchRun& run, const std::filesystem::path& model_dir, const std::vector<Image>& images, const char* mode, int64_t batch,
+Result<BenchDrafts> Read(const BenchRun& run, const std::filesystem::path& model_dir,
+                         const std::vector<Image>& images, const char* mode, int64_t batch,
                          const SpeculatorOptions& drafts, std::vector<std::string>* texts) {
-  GLM_ASSIGN(const std::unique_ptr<Recognizer> recognizer, Recognizer::Load(model_dir, {.runner = run.options.runner, .max_batch = batch, .drafts = drafts}));
+  GLM_ASSIGN(const std::unique_ptr<Recognizer> recognizer,
+             Recognizer::Load(
+                 model_dir, {.runner = run.options.runner, .max_batch = batch, .drafts = drafts}));
   int64_t n_regions = 0;
   std::optional<Error> error;
   PageReader reader(*recognizer, {}, [&](ReadPage page) {
@@ -98,7 +109,8 @@ Result<BenchDrafts> Read(const BenchRun& run, const std::filesystem::path& model
     }
   });
   const auto keep_going = [&] { return !run.options.keep_going || run.options.keep_going(); };
-  for (const Image& image : images) GLM_RETURN_IF_ERROR(reader.Add(image, {.source = "bench"}, keep_going));
+  for (const Image& image : images)
+    GLM_RETURN_IF_ERROR(reader.Add(image, {.source = "bench"}, keep_going));
   if (!reader.Finish(keep_going)) return Error{ErrorCode::kCancelled, "interrupted"};
   if (error) return *error;
   n_regions = reader.n_regions_done();
@@ -115,7 +127,9 @@ Status BenchContinuation(const BenchRun& run) {
   if (!run.runner.info().has_draft_layer) return OkStatus();
   std::optional<std::vector<int32_t>> expected;
   for (const auto& [mode, drafts] : kModes) {
-    GLM_RETURN_IF_ERROR(Repeat(run, mode, &expected, [&](std::vector<int32_t>* tokens) { return Continue(run, mode, drafts, tokens); }));
+    GLM_RETURN_IF_ERROR(Repeat(run, mode, &expected, [&](std::vector<int32_t>* tokens) {
+      return Continue(run, mode, drafts, tokens);
+    }));
   }
   return OkStatus();
 }
@@ -126,7 +140,9 @@ Status BenchReading(const BenchRun& run, const std::filesystem::path& model_dir)
   std::optional<std::vector<std::string>> expected;
   for (const int64_t batch : run.options.batches) {
     for (const auto& [mode, drafts] : kModes) {
-      GLM_RETURN_IF_ERROR(Repeat(run, mode, &expected, [&](std::vector<std::string>* texts) { return Read(run, model_dir, images, mode, batch, drafts, texts); }));
+      GLM_RETURN_IF_ERROR(Repeat(run, mode, &expected, [&](std::vector<std::string>* texts) {
+        return Read(run, model_dir, images, mode, batch, drafts, texts);
+      }));
     }
   }
   return OkStatus();

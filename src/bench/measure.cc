@@ -26,7 +26,8 @@ struct Clocked<Member, Sum> {
 uint64_t StatusBytes(const char* name) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(name)) return std::strtoull(line.c_str() + std::strlen(name), nullptr, 10) * 1024;
+    if (line.starts_with(name))
+      return std::strtoull(line.c_str() + std::strlen(name), nullptr, 10) * 1024;
   }
   return 0;
 }
@@ -36,17 +37,19 @@ uint64_t StatusBytes(const char* name) {
 const KernelTable& ProfiledKernels(const KernelTable& inner) {
   static KernelTable table;
   profiled = &inner;
-  table = {.name = inner.name,
-           .native_bf16 = inner.native_bf16,
-           .gemm = &Clocked<&KernelTable::gemm, &KernelShares::gemm_s>::Call,
-           .rms_norm = &Clocked<&KernelTable::rms_norm, &KernelShares::norm_rope_s>::Call,
-           .layer_norm = &Clocked<&KernelTable::layer_norm, &KernelShares::norm_rope_s>::Call,
-           .vision_rope = &Clocked<&KernelTable::vision_rope, &KernelShares::norm_rope_s>::Call,
-           .text_rope = &Clocked<&KernelTable::text_rope, &KernelShares::norm_rope_s>::Call,
-           .segment_attention = &Clocked<&KernelTable::segment_attention, &KernelShares::attention_s>::Call,
-           .kv_write = &Clocked<&KernelTable::kv_write, &KernelShares::attention_s>::Call,
-           .paged_attention = &Clocked<&KernelTable::paged_attention, &KernelShares::attention_s>::Call,
-           .row_stats = inner.row_stats};
+  table = {
+      .name = inner.name,
+      .native_bf16 = inner.native_bf16,
+      .gemm = &Clocked<&KernelTable::gemm, &KernelShares::gemm_s>::Call,
+      .rms_norm = &Clocked<&KernelTable::rms_norm, &KernelShares::norm_rope_s>::Call,
+      .layer_norm = &Clocked<&KernelTable::layer_norm, &KernelShares::norm_rope_s>::Call,
+      .vision_rope = &Clocked<&KernelTable::vision_rope, &KernelShares::norm_rope_s>::Call,
+      .text_rope = &Clocked<&KernelTable::text_rope, &KernelShares::norm_rope_s>::Call,
+      .segment_attention =
+          &Clocked<&KernelTable::segment_attention, &KernelShares::attention_s>::Call,
+      .kv_write = &Clocked<&KernelTable::kv_write, &KernelShares::attention_s>::Call,
+      .paged_attention = &Clocked<&KernelTable::paged_attention, &KernelShares::attention_s>::Call,
+      .row_stats = inner.row_stats};
   shares = {};
   return table;
 }

@@ -20,15 +20,19 @@ double Seconds(Fn&& fn) {
 
 inline Timing Summarize(std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
-  return {.best_s = seconds.front(), .median_s = seconds[seconds.size() / 2], .n = static_cast<int>(seconds.size())};
+  return {.best_s = seconds.front(),
+          .median_s = seconds[seconds.size() / 2],
+          .n = static_cast<int>(seconds.size())};
 }
 
-// `inner` with a clock around every call: the same results, and the seconds by kind. One profile at a time in a process.
+// `inner` with a clock around every call: the same results, and the seconds by kind. One profile at
+// a time in a process.
 const KernelTable& ProfiledKernels(const KernelTable& inner);
 // Seconds inside the profiled table since the last call of this function; other_s is left 0.
 KernelShares TakeKernelSeconds();
 
-// Largest resident memory of this process in bytes since the last ResetPeakResident; 0 where the system does not tell.
+// Largest resident memory of this process in bytes since the last ResetPeakResident; 0 where the
+// system does not tell.
 uint64_t PeakResidentBytes();
 void ResetPeakResident();
 

@@ -22,7 +22,22 @@ struct Preset {
 };
 
 constexpr Preset kPresets[] = {
-    {"glm-ocr-0.9b", 59392, 1536, 16, 16, 8, 128, 4608, 131072, {16, 24, 24}, 24, 1024, 16, 4096, 4608, 59246},
+    {"glm-ocr-0.9b",
+     59392,
+     1536,
+     16,
+     16,
+     8,
+     128,
+     4608,
+     131072,
+     {16, 24, 24},
+     24,
+     1024,
+     16,
+     4096,
+     4608,
+     59246},
     {"glm-ocr-tiny", 512, 64, 2, 4, 2, 32, 96, 2048, {4, 6, 6}, 2, 64, 2, 96, 160, 400},
 };
 
@@ -46,10 +61,11 @@ std::string ConfigJson(const Preset& p) {
   }}
 }}
 )",
-      p.first_special + 10, p.first_special + 11, p.first_special + 12, p.first_special + 13, p.first_special + 34, p.first_special + 35, p.vocab,
-      p.hidden, p.layers, p.heads, p.kv_heads, p.head_dim, p.intermediate, p.context, p.first_special, p.first_special,
-      p.first_special + 7, p.rope_sections[0], p.rope_sections[1], p.rope_sections[2], p.depth, p.vision_hidden, p.vision_heads,
-      p.vision_intermediate, p.hidden);
+      p.first_special + 10, p.first_special + 11, p.first_special + 12, p.first_special + 13,
+      p.first_special + 34, p.first_special + 35, p.vocab, p.hidden, p.layers, p.heads, p.kv_heads,
+      p.head_dim, p.intermediate, p.context, p.first_special, p.first_special, p.first_special + 7,
+      p.rope_sections[0], p.rope_sections[1], p.rope_sections[2], p.depth, p.vision_hidden,
+      p.vision_heads, p.vision_intermediate, p.hidden);
 }
 
 // A draft layer's copy has the values of what it is a copy of, as in the published files.
@@ -67,14 +83,17 @@ uint64_t Mix(uint64_t x) {  // splitmix64's output function (Steele 2014)
 
 constexpr int64_t kChunk = int64_t{1} << 22;  // values written at a time
 
-void Fill(const TensorSpec& spec, uint64_t seed, int64_t begin, int64_t count, bf16* out, ThreadPool& pool) {
+void Fill(const TensorSpec& spec, uint64_t seed, int64_t begin, int64_t count, bf16* out,
+          ThreadPool& pool) {
   const std::string_view name = ValuesOf(spec.name);
   const uint64_t stream = seed ^ HashBytes(name.data(), name.size()).low;
   const bool is_norm = spec.shape.rank() == 1 && name.ends_with("weight");
-  const float width = 0.02f * std::sqrt(12.0f) * 0x1p-16f;  // uniform over 2^16 steps with standard deviation 0.02
+  const float width =
+      0.02f * std::sqrt(12.0f) * 0x1p-16f;  // uniform over 2^16 steps with standard deviation 0.02
   pool.For((count + 3) / 4, 1 << 14, [&](int64_t first, int64_t last, int) {
     for (int64_t i = first; i < last; ++i) {
-      uint64_t bits = Mix(stream + (static_cast<uint64_t>(begin / 4 + i) + 1) * 0x9e3779b97f4a7c15u);
+      uint64_t bits =
+          Mix(stream + (static_cast<uint64_t>(begin / 4 + i) + 1) * 0x9e3779b97f4a7c15u);
       for (int64_t j = 4 * i; j < std::min(4 * i + 4, count); ++j, bits >>= 16) {
         const float value = (static_cast<float>(bits & 0xffff) - 32767.5f) * width;
         out[j] = F32ToBF16(is_norm ? 1.0f + value : value);
@@ -93,14 +112,17 @@ std::vector<std::string_view> RandomModelNames() {
 
 std::vector<TensorSpec> GlmOcrTensors(const GlmOcrConfig& config, int64_t merger_width) {
   std::vector<TensorSpec> specs;
-  const auto add = [&](std::string name, Shape shape) { specs.push_back({std::move(name), DType::kBF16, std::move(shape)}); };
+  const auto add = [&](std::string name, Shape shape) {
+    specs.push_back({std::move(name), DType::kBF16, std::move(shape)});
+  };
   const GlmOcrVisionConfig& v = config.vision;
   const auto add_linear = [&](const std::string& name, int64_t out, int64_t in) {
     add(name + ".weight", {out, in});
     if (v.attention_bias) add(name + ".bias", {out});
   };
   const std::string visual = "model.visual.";
-  add(visual + "patch_embed.proj.weight", {v.hidden_size, v.in_channels, v.temporal_patch_size, v.patch_size, v.patch_size});
+  add(visual + "patch_embed.proj.weight",
+      {v.hidden_size, v.in_channels, v.temporal_patch_size, v.patch_size, v.patch_size});
   add(visual + "patch_embed.proj.bias", {v.hidden_size});
   for (int64_t i = 0; i < v.depth; ++i) {
     const std::string block = fmt::format("{}blocks.{}.", visual, i);
@@ -115,7 +137,8 @@ std::vector<TensorSpec> GlmOcrTensors(const GlmOcrConfig& config, int64_t merger
     add_linear(block + "mlp.down_proj", v.hidden_size, v.intermediate_size);
   }
   add(visual + "post_layernorm.weight", {v.hidden_size});
-  add(visual + "downsample.weight", {v.out_hidden_size, v.hidden_size, v.spatial_merge_size, v.spatial_merge_size});
+  add(visual + "downsample.weight",
+      {v.out_hidden_size, v.hidden_size, v.spatial_merge_size, v.spatial_merge_size});
   add(visual + "downsample.bias", {v.out_hidden_size});
   const std::string merger = visual + "merger.";
   add(merger + "proj.weight", {v.out_hidden_size, v.out_hidden_size});
@@ -136,11 +159,13 @@ std::vector<TensorSpec> GlmOcrTensors(const GlmOcrConfig& config, int64_t merger
     add(layer + "self_attn.o_proj.weight", {t.hidden_size, t.num_attention_heads * t.head_dim});
     add(layer + "mlp.gate_up_proj.weight", {2 * t.intermediate_size, t.hidden_size});
     add(layer + "mlp.down_proj.weight", {t.hidden_size, t.intermediate_size});
-    for (const char* norm : {"input_layernorm", "post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm"}) {
+    for (const char* norm : {"input_layernorm", "post_self_attn_layernorm",
+                             "post_attention_layernorm", "post_mlp_layernorm"}) {
       add(layer + norm + ".weight", {t.hidden_size});
     }
     if (i < t.num_hidden_layers) continue;
-    for (const char* norm : {"enorm", "hnorm", "shared_head.norm"}) add(layer + norm + ".weight", {t.hidden_size});
+    for (const char* norm : {"enorm", "hnorm", "shared_head.norm"})
+      add(layer + norm + ".weight", {t.hidden_size});
     add(layer + "eh_proj.weight", {t.hidden_size, 2 * t.hidden_size});
     add(layer + "shared_head.head.weight", {t.vocab_size, t.hidden_size});
     add(layer + "embed_tokens.weight", {t.vocab_size, t.hidden_size});
@@ -150,21 +175,29 @@ std::vector<TensorSpec> GlmOcrTensors(const GlmOcrConfig& config, int64_t merger
   return specs;
 }
 
-Status WriteRandomModel(std::string_view name, const fs::path& dir, uint64_t seed, ThreadPool& pool, const std::function<bool()>& keep_going) {
-  const auto* preset = std::find_if(std::begin(kPresets), std::end(kPresets), [&](const Preset& p) { return p.name == name; });
+Status WriteRandomModel(std::string_view name, const fs::path& dir, uint64_t seed, ThreadPool& pool,
+                        const std::function<bool()>& keep_going) {
+  const auto* preset = std::find_if(std::begin(kPresets), std::end(kPresets),
+                                    [&](const Preset& p) { return p.name == name; });
   if (preset == std::end(kPresets)) {
-    return Error{ErrorCode::kInvalidArgument, fmt::format("there is no random model '{}' (known: {})", name, fmt::join(RandomModelNames(), ", "))};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("there is no random model '{}' (known: {})", name,
+                             fmt::join(RandomModelNames(), ", "))};
   }
   const std::string config_json = ConfigJson(*preset);
   GLM_ASSIGN(const GlmOcrConfig config, GlmOcrConfig::FromJson(config_json, "", "config.json"));
   const std::vector<TensorSpec> specs = GlmOcrTensors(config, preset->merger_width);
   uint64_t n_bytes = 0;
-  for (const TensorSpec& spec : specs) n_bytes += static_cast<uint64_t>(spec.shape.count()) * sizeof(bf16);
+  for (const TensorSpec& spec : specs)
+    n_bytes += static_cast<uint64_t>(spec.shape.count()) * sizeof(bf16);
   std::error_code ignored;
   const fs::space_info space = fs::space(dir, ignored);
   if (!ignored && space.available < n_bytes) {
-    return Error{ErrorCode::kResourceExhausted, fmt::format("'{}' has {:.1f} GB free, the random model needs {:.1f} GB (choose another place with TMPDIR)",
-                                                            dir.string(), static_cast<double>(space.available) * 1e-9, static_cast<double>(n_bytes) * 1e-9)};
+    return Error{ErrorCode::kResourceExhausted,
+                 fmt::format("'{}' has {:.1f} GB free, the random model needs {:.1f} GB (choose "
+                             "another place with TMPDIR)",
+                             dir.string(), static_cast<double>(space.available) * 1e-9,
+                             static_cast<double>(n_bytes) * 1e-9)};
   }
   GLM_RETURN_IF_ERROR(WriteFileAtomically(dir / "config.json", config_json));
   GLM_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::Open(dir / "model.safetensors", specs));
@@ -172,7 +205,8 @@ Status WriteRandomModel(std::string_view name, const fs::path& dir, uint64_t see
   for (const TensorSpec& spec : specs) {
     const int64_t total = spec.shape.count();
     for (int64_t begin = 0; begin < total; begin += kChunk) {
-      if (keep_going && !keep_going()) return Error{ErrorCode::kCancelled, "interrupted while writing the random model"};
+      if (keep_going && !keep_going())
+        return Error{ErrorCode::kCancelled, "interrupted while writing the random model"};
       const int64_t count = std::min(kChunk, total - begin);
       Fill(spec, seed, begin, count, chunk.data(), pool);
       GLM_RETURN_IF_ERROR(writer.Append(chunk.data(), static_cast<size_t>(count) * sizeof(bf16)));

@@ -1,4 +1,5 @@
-// The subcommands of glm-ocr. Each registers its options on a CLI11 app and returns what to run when it was chosen.
+// The subcommands of glm-ocr. Each registers its options on a CLI11 app and returns what to run
+// when it was chosen.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -12,9 +13,9 @@ namespace glmocr::cli {
 // Exit codes, the same for every command; `glm-ocr --help` lists them.
 enum ExitCode : int {
   kExitOk = 0,
-  kExitFailed = 1,       // nothing was produced
-  kExitUsage = 2,        // wrong options
-  kExitPartial = 3,      // some inputs failed, the others were written
+  kExitFailed = 1,         // nothing was produced
+  kExitUsage = 2,          // wrong options
+  kExitPartial = 3,        // some inputs failed, the others were written
   kExitInterrupted = 130,  // Ctrl-C
 };
 

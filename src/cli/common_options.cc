@@ -13,18 +13,23 @@ constexpr size_t kMaxInputBytes = size_t{1} << 30;
 }
 
 void ModelOptions::Register(CLI::App& app) {
-  app.add_option("-m,--model", model, "Model directory (default: the starter model, which reads printed Latin lines)")
+  app.add_option("-m,--model", model,
+                 "Model directory (default: the starter model, which reads printed Latin lines)")
       ->type_name("DIR");
-  app.add_option("--kernels", kernels, "Instruction set: auto, reference, avx2, avx512, avx512_bf16, ...")
+  app.add_option("--kernels", kernels,
+                 "Instruction set: auto, reference, avx2, avx512, avx512_bf16, ...")
       ->type_name("NAME")
       ->capture_default_str();
-  app.add_option("--compute", compute, "Dot products: f32, bf16, or auto (bf16 where the processor multiplies it natively)")
+  app.add_option(
+         "--compute", compute,
+         "Dot products: f32, bf16, or auto (bf16 where the processor multiplies it natively)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
   app.add_option("-j,--threads", threads, "Threads (default: all processors this process may use)")
       ->check(CLI::Range(0, 1024))
       ->type_name("N");
-  app.add_option("--cache-tokens", cache_tokens, "Capacity of the key/value cache in tokens, all requests together")
+  app.add_option("--cache-tokens", cache_tokens,
+                 "Capacity of the key/value cache in tokens, all requests together")
       ->check(CLI::Range(int64_t{64}, int64_t{1} << 24))
       ->capture_default_str()
       ->type_name("N");
@@ -34,10 +39,13 @@ Result<fs::path> ModelOptions::ModelDir() const {
   if (model.empty()) return DefaultModelDir();
   std::error_code ignored;
   if (!fs::exists(model, ignored)) {
-    return Error{ErrorCode::kNotFound, "model directory '" + model + "' does not exist (check --model)"};
+    return Error{ErrorCode::kNotFound,
+                 "model directory '" + model + "' does not exist (check --model)"};
   }
   if (!fs::is_directory(model, ignored)) {
-    return Error{ErrorCode::kInvalidArgument, "--model '" + model + "' is not a directory (name the folder that holds config.json)"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "--model '" + model + "' is not a directory (name the folder that holds config.json)"};
   }
   return fs::path(model);
 }
@@ -46,7 +54,9 @@ RunnerOptions ModelOptions::ToRunnerOptions() const {
   RunnerOptions options;
   options.n_threads = threads;
   options.kernels = kernels;
-  options.compute = compute == "f32" ? ComputeChoice::kF32 : compute == "bf16" ? ComputeChoice::kBF16 : ComputeChoice::kAuto;
+  options.compute = compute == "f32"    ? ComputeChoice::kF32
+                    : compute == "bf16" ? ComputeChoice::kBF16
+                                        : ComputeChoice::kAuto;
   options.cache_tokens = cache_tokens;
   return options;
 }

@@ -12,7 +12,7 @@
 namespace glmocr::cli {
 
 struct ModelOptions {
-  std::string model;             // directory; empty: the starter model
+  std::string model;  // directory; empty: the starter model
   std::string kernels = "auto";
   std::string compute = "auto";  // auto, f32, bf16
   int threads = 0;               // 0: all processors this process may use

@@ -32,7 +32,8 @@ Exit codes: 0 all done; 1 nothing could be done; 2 wrong options; 3 some inputs 
 Environment: GLMOCR_KERNELS=reference|avx2|avx512|... forces the instruction set.)";
 
 int Main(int argc, char** argv) {
-  CLI::App app{"glm-ocr reads documents: a picture of a page goes in, its text comes out.", "glm-ocr"};
+  CLI::App app{"glm-ocr reads documents: a picture of a page goes in, its text comes out.",
+               "glm-ocr"};
   app.set_version_flag("--version", std::string("glm-ocr ") + kVersion);
   app.footer(kFooter);
   app.require_subcommand(1);
@@ -74,7 +75,10 @@ int main(int argc, char** argv) {
   try {
     return glmocr::cli::Main(argc, argv);
   } catch (const std::bad_alloc&) {
-    std::fputs("glm-ocr: out of memory (use a smaller model, fewer inputs at once or a smaller --cache-tokens)\n", stderr);
+    std::fputs(
+        "glm-ocr: out of memory (use a smaller model, fewer inputs at once or a smaller "
+        "--cache-tokens)\n",
+        stderr);
     return glmocr::cli::kExitFailed;
   }
 }

@@ -16,13 +16,15 @@ Result<Output> Output::Open(const std::string& folder, OutputFormat format) {
   Output output;
   output.format_ = format;
   output.to_stdout_ = folder.empty();
-  output.streams_ = output.to_stdout_ && format != OutputFormat::kJson && ::isatty(STDOUT_FILENO) != 0;
+  output.streams_ =
+      output.to_stdout_ && format != OutputFormat::kJson && ::isatty(STDOUT_FILENO) != 0;
   if (output.to_stdout_) return output;
   std::error_code error;
   fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder, error)) {
-    return Error{ErrorCode::kIo, "cannot create the output folder '" + folder + "': " +
-                                     (error ? error.message() : std::string("a file of that name is in the way"))};
+    return Error{ErrorCode::kIo,
+                 "cannot create the output folder '" + folder + "': " +
+                     (error ? error.message() : std::string("a file of that name is in the way"))};
   }
   output.folder_ = folder;
   return output;
@@ -40,7 +42,9 @@ std::string Output::JoinPages(const std::vector<ReadPage>& pages, OutputFormat f
 
 fs::path Output::FileFor(const std::string& input) {
   const std::string stem = input == "-" ? "stdin" : fs::path(input).stem().string();
-  const char* extension = format_ == OutputFormat::kText ? ".txt" : format_ == OutputFormat::kMarkdown ? ".md" : ".json";
+  const char* extension = format_ == OutputFormat::kText       ? ".txt"
+                          : format_ == OutputFormat::kMarkdown ? ".md"
+                                                               : ".json";
   const int n = ++used_names_[stem];
   return folder_ / (stem + (n == 1 ? "" : "-" + std::to_string(n)) + extension);
 }
@@ -54,8 +58,10 @@ Status Output::Write(const std::string& input, const std::string& text) {
 }
 
 Status Output::Print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return OkStatus();
-  return Error{ErrorCode::kIo, std::string("cannot write to standard output: ") + std::strerror(errno)};
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return OkStatus();
+  return Error{ErrorCode::kIo,
+               std::string("cannot write to standard output: ") + std::strerror(errno)};
 }
 
 // What stands between this page and what was printed before, as Write and JoinPages have it.
@@ -72,13 +78,16 @@ Status Output::StreamText(const ReadPage& page, size_t region, std::string_view 
   GLM_RETURN_IF_ERROR(BeginStreamedPage(page));
   if (!region_open_ || region != region_) {
     GLM_RETURN_IF_ERROR(EndStreamedRegion());
-    if (page_has_text_) GLM_RETURN_IF_ERROR(Print(page.regions[region].new_paragraph ? "\n\n" : "\n"));
+    if (page_has_text_)
+      GLM_RETURN_IF_ERROR(Print(page.regions[region].new_paragraph ? "\n\n" : "\n"));
     region_ = region;
     region_open_ = page_has_text_ = true;
   }
   // A picture must not be able to steer the terminal.
   std::string shown(text);
-  std::erase_if(shown, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; });
+  std::erase_if(shown, [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  });
   if (format_ == OutputFormat::kText) return Print(shown);
   region_markdown_ += shown;
   return OkStatus();

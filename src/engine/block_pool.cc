@@ -6,7 +6,8 @@ namespace glmocr {
 
 BlockPool::BlockPool(int64_t n_blocks) : blocks_(static_cast<size_t>(n_blocks)) {
   free_.reserve(blocks_.size());
-  for (int64_t b = n_blocks - 1; b >= 0; --b) free_.push_back(static_cast<int32_t>(b));  // block 0 goes first
+  for (int64_t b = n_blocks - 1; b >= 0; --b)
+    free_.push_back(static_cast<int32_t>(b));  // block 0 goes first
 }
 
 BlockPool::Block& BlockPool::At(int32_t block) {

@@ -1,7 +1,9 @@
-// The cache blocks of a model: who uses which, with reference counts. Knows numbers, not memory (that is the runner's).
+// The cache blocks of a model: who uses which, with reference counts. Knows numbers, not memory
+// (that is the runner's).
 //
-// A block is free, in use (references > 0), or kept: unreferenced, but its content is still known to the prefix cache. Allocate
-// takes free blocks first, then the kept block that was released longest ago, and tells its owner through `on_evict`.
+// A block is free, in use (references > 0), or kept: unreferenced, but its content is still known
+// to the prefix cache. Allocate takes free blocks first, then the kept block that was released
+// longest ago, and tells its owner through `on_evict`.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,9 @@ class BlockPool {
   void set_on_evict(std::function<void(int32_t)> on_evict) { on_evict_ = std::move(on_evict); }
 
   int64_t n_blocks() const { return static_cast<int64_t>(blocks_.size()); }
-  int64_t n_available() const { return static_cast<int64_t>(free_.size() + kept_.size()); }  // Allocate succeeds so many times
+  int64_t n_available() const {
+    return static_cast<int64_t>(free_.size() + kept_.size());
+  }  // Allocate succeeds so many times
   int64_t n_kept() const { return static_cast<int64_t>(kept_.size()); }
   int32_t references(int32_t block) const { return blocks_[static_cast<size_t>(block)].references; }
 

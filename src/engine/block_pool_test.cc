@@ -11,7 +11,8 @@ namespace {
 
 std::vector<PrefixToken> Tokens(int32_t first_id) {
   std::vector<PrefixToken> tokens(16);
-  for (int32_t i = 0; i < 16; ++i) tokens[static_cast<size_t>(i)] = {.id = first_id + i, .position = {i, i, i}};
+  for (int32_t i = 0; i < 16; ++i)
+    tokens[static_cast<size_t>(i)] = {.id = first_id + i, .position = {i, i, i}};
   return tokens;
 }
 
@@ -54,7 +55,8 @@ TEST(BlockPool, KeptBlocksGoLastAndOldestFirst) {
 TEST(PrefixCache, FindsTheLongestKnownBeginning) {
   BlockPool pool(8);
   PrefixCache cache(pool, PrefixCaching::kOn);
-  const Hash128 k0 = PrefixBlockKey({}, Tokens(0)), k1 = PrefixBlockKey(k0, Tokens(16)), other = PrefixBlockKey(k0, Tokens(50));
+  const Hash128 k0 = PrefixBlockKey({}, Tokens(0)), k1 = PrefixBlockKey(k0, Tokens(16)),
+                other = PrefixBlockKey(k0, Tokens(50));
   const int32_t a = *pool.Allocate(), b = *pool.Allocate();
   cache.Insert(k0, a);
   cache.Insert(k1, b);

@@ -1,5 +1,6 @@
-// Vision embeddings by content hash of the picture, so that the same picture in another request, or asked about twice, is encoded once.
-// Least recently used entries go when the byte budget is exceeded; sequences that still use one keep it alive by their own reference.
+// Vision embeddings by content hash of the picture, so that the same picture in another request, or
+// asked about twice, is encoded once. Least recently used entries go when the byte budget is
+// exceeded; sequences that still use one keep it alive by their own reference.
 #pragma once
 
 #include <cstddef>

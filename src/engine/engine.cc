@@ -12,30 +12,39 @@
 namespace glmocr {
 namespace {
 
-// What a call of the runner returns, or that memory ran out in it: scratch memory grows with the work of one step.
+// What a call of the runner returns, or that memory ran out in it: scratch memory grows with the
+// work of one step.
 template <typename Fn>
 auto Guarded(Fn&& call) -> decltype(call()) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted, "out of memory (use smaller pictures, a smaller --batch or --cache-tokens, or free memory)"};
+    return Error{ErrorCode::kResourceExhausted,
+                 "out of memory (use smaller pictures, a smaller --batch or --cache-tokens, or "
+                 "free memory)"};
   }
 }
 
-double SteadySeconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double SteadySeconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 EngineOptions WithDefaults(EngineOptions options, const RunnerInfo& info) {
   if (!options.clock_s) options.clock_s = SteadySeconds;
-  if (!info.has_draft_layer || options.drafts.max_drafts <= 0) options.drafts.mode = DraftMode::kOff;
+  if (!info.has_draft_layer || options.drafts.max_drafts <= 0)
+    options.drafts.mode = DraftMode::kOff;
   options.drafts.max_drafts = std::clamp(options.drafts.max_drafts, 0, kMaxDrafts);
   return options;
 }
 
-bool IsPrefill(const ScheduledSequence& item) { return item.n_rows - item.n_drafts > 1 || item.sequence->n_generated() == 0; }
+bool IsPrefill(const ScheduledSequence& item) {
+  return item.n_rows - item.n_drafts > 1 || item.sequence->n_generated() == 0;
+}
 
 // What a step tells about the price of decoding; no sequences when prefill rows are mixed in.
 DecodeSample DecodeSampleOf(std::span<const ScheduledSequence> items) {
-  DecodeSample sample{.n_sequences = static_cast<int64_t>(items.size()), .n_verified = static_cast<int32_t>(items[0].n_drafts)};
+  DecodeSample sample{.n_sequences = static_cast<int64_t>(items.size()),
+                      .n_verified = static_cast<int32_t>(items[0].n_drafts)};
   for (const ScheduledSequence& item : items) {
     if (IsPrefill(item)) return {};
     if (item.n_drafts != items[0].n_drafts) sample.n_verified = -1;
@@ -47,13 +56,20 @@ DecodeSample DecodeSampleOf(std::span<const ScheduledSequence> items) {
 
 std::string_view FinishReasonName(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kStopString: return "stop_string";
-    case FinishReason::kLoop: return "loop";
-    case FinishReason::kCancelled: return "cancelled";
-    case FinishReason::kDeadline: return "deadline";
-    case FinishReason::kError: return "error";
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kStopString:
+      return "stop_string";
+    case FinishReason::kLoop:
+      return "loop";
+    case FinishReason::kCancelled:
+      return "cancelled";
+    case FinishReason::kDeadline:
+      return "deadline";
+    case FinishReason::kError:
+      return "error";
   }
   return "unknown";
 }
@@ -61,7 +77,9 @@ std::string_view FinishReasonName(FinishReason reason) {
 Result<std::unique_ptr<Engine>> Engine::Create(ModelRunner& runner, EngineOptions options) {
   const RunnerInfo& info = runner.info();
   if (info.n_blocks < 1 || info.max_context_tokens < 2 || info.vocab_size < 1) {
-    return Error{ErrorCode::kInvalidArgument, "the model was loaded without room for a single token; give the cache more memory"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "the model was loaded without room for a single token; give the cache more memory"};
   }
   return std::unique_ptr<Engine>(new Engine(runner, WithDefaults(std::move(options), info)));
 }
@@ -69,7 +87,8 @@ Result<std::unique_ptr<Engine>> Engine::Create(ModelRunner& runner, EngineOption
 Engine::Engine(ModelRunner& runner, EngineOptions options)
     : runner_(runner),
       options_(std::move(options)),
-      max_tokens_(std::min(runner.info().max_context_tokens, runner.info().n_blocks * Sequence::kBlockTokens)),
+      max_tokens_(std::min(runner.info().max_context_tokens,
+                           runner.info().n_blocks * Sequence::kBlockTokens)),
       pool_(runner.info().n_blocks),
       prefixes_(pool_, options_.prefix_caching),
       encoded_(options_.encoder_cache_bytes),
@@ -84,13 +103,16 @@ Result<RequestId> Engine::Submit(Request request) {
   GLM_RETURN_IF_ERROR(Validate(request));
   // Built outside the lock: hashing a long prompt's ids takes a while.
   auto sequence = std::make_unique<Sequence>(RequestId{0}, std::move(request), options_.clock_s());
-  sequence->max_tokens = std::min(max_tokens_, sequence->n_prompt + sequence->request.max_new_tokens);
+  sequence->max_tokens =
+      std::min(max_tokens_, sequence->n_prompt + sequence->request.max_new_tokens);
   RequestId id = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (state_ != State::kOpen) return Error{ErrorCode::kCancelled, "the engine is stopping and takes no more requests"};
+    if (state_ != State::kOpen)
+      return Error{ErrorCode::kCancelled, "the engine is stopping and takes no more requests"};
     if (n_unstarted_ >= options_.max_waiting) {
-      return Error{ErrorCode::kResourceExhausted, "the queue is full (" + std::to_string(options_.max_waiting) +
+      return Error{ErrorCode::kResourceExhausted, "the queue is full (" +
+                                                      std::to_string(options_.max_waiting) +
                                                       " requests are waiting); try again later"};
     }
     ++n_unstarted_;
@@ -150,7 +172,8 @@ void Engine::Serve() {
   while (true) {
     if (Step()) continue;
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return !inbox_.empty() || !cancelled_.empty() || state_ != State::kOpen; });
+    wake_.wait(lock,
+               [this] { return !inbox_.empty() || !cancelled_.empty() || state_ != State::kOpen; });
     if (state_ != State::kOpen && inbox_.empty()) return;
   }
 }
@@ -163,7 +186,8 @@ bool Engine::Step() {
     const std::lock_guard lock(mutex_);
     return !inbox_.empty();  // an on_done just called may have submitted more
   }
-  StepPlan plan = scheduler_.Schedule(options_.drafts.mode == DraftMode::kOff ? 0 : options_.drafts.max_drafts);
+  StepPlan plan =
+      scheduler_.Schedule(options_.drafts.mode == DraftMode::kOff ? 0 : options_.drafts.max_drafts);
   int64_t n_started = 0;
   for (const ScheduledSequence& item : plan.sequences) {
     if (item.sequence->was_scheduled) continue;
@@ -211,7 +235,8 @@ void Engine::CancelAll() {
 void Engine::ExpireDeadlines() {
   std::vector<Sequence*> late;
   for (const auto& [id, s] : sequences_) {
-    if (s->request.deadline.has_value() && std::chrono::steady_clock::now() >= *s->request.deadline) late.push_back(s.get());
+    if (s->request.deadline.has_value() && std::chrono::steady_clock::now() >= *s->request.deadline)
+      late.push_back(s.get());
   }
   for (Sequence* s : late) Finish(*s, FinishReason::kDeadline);
 }
@@ -234,7 +259,9 @@ void Engine::Encode(StepPlan& plan) {
   std::vector<ImageInput> images;
   for (const ScheduledImage& item : plan.images) {
     const ImageInput& image = item.sequence->request.images[static_cast<size_t>(item.image)];
-    const bool there = std::any_of(images.begin(), images.end(), [&](const ImageInput& other) { return other.hash == image.hash; });
+    const bool there = std::any_of(images.begin(), images.end(), [&](const ImageInput& other) {
+      return other.hash == image.hash;
+    });
     if (!there) images.push_back(image);
   }
   stats_.encoder_cache_hits += static_cast<int64_t>(plan.images.size() - images.size());
@@ -257,7 +284,9 @@ void Engine::Encode(StepPlan& plan) {
     FailImage(plan, images[0].hash, all.error());
   } else {
     for (const ImageInput& image : images) {  // find the culprit
-      Result<std::vector<ImageEmbedding>> one = Guarded([&] { return runner_.Encode({&image, 1}); });
+      Result<std::vector<ImageEmbedding>> one = Guarded([&] {
+        return runner_.Encode({&image, 1});
+      });
       if (one.ok()) {
         adopt(image.hash, (*one)[0]);
       } else {
@@ -272,13 +301,15 @@ void Engine::Encode(StepPlan& plan) {
 void Engine::FailImage(StepPlan& plan, const Hash128& hash, const Error& error) {
   std::vector<Sequence*> victims;
   for (const ScheduledImage& item : plan.images) {
-    if (item.sequence->request.images[static_cast<size_t>(item.image)].hash == hash) victims.push_back(item.sequence);
+    if (item.sequence->request.images[static_cast<size_t>(item.image)].hash == hash)
+      victims.push_back(item.sequence);
   }
   std::sort(victims.begin(), victims.end());
   victims.erase(std::unique(victims.begin(), victims.end()), victims.end());
   for (Sequence* victim : victims) {
     std::erase_if(plan.images, [&](const ScheduledImage& item) { return item.sequence == victim; });
-    std::erase_if(plan.sequences, [&](const ScheduledSequence& item) { return item.sequence == victim; });
+    std::erase_if(plan.sequences,
+                  [&](const ScheduledSequence& item) { return item.sequence == victim; });
     Finish(*victim, FinishReason::kError, error.With("while encoding a picture"));
   }
 }
@@ -301,7 +332,8 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
       Finish(*alone.sequence, FinishReason::kError, logits.error());
       return;
     }
-    // Drafts are guesses that the request never asked for: what they break is no fault of its own. It goes on without.
+    // Drafts are guesses that the request never asked for: what they break is no fault of its own.
+    // It goes on without.
     ++stats_.draft_errors;
     alone.n_rows -= alone.n_drafts;
     alone.n_drafts = 0;
@@ -317,7 +349,8 @@ void Engine::RunSequences(std::span<const ScheduledSequence> items) {
   for (const ScheduledSequence& item : items) {
     const int64_t n_logits = item.samples() ? 1 + item.n_drafts : 0;
     if (Commit(item, logits->logits.Rows(logit_row, n_logits))) {
-      survivors.push_back({item.sequence, item.start, item.sequence->n_computed - item.start, step_row, 0});
+      survivors.push_back(
+          {item.sequence, item.start, item.sequence->n_computed - item.start, step_row, 0});
     }
     step_row += item.n_rows;
     logit_row += n_logits;
@@ -347,8 +380,9 @@ bool Engine::Commit(const ScheduledSequence& item, MutMatrix logits) {
   int32_t accepted = 0;
   bool alive = true;
   for (int64_t row = 0; row == accepted && row <= item.n_drafts && alive; ++row) {
-    Result<SampledToken> token = s.sampler.Sample({logits.row(row), static_cast<size_t>(logits.cols)}, s.n_generated(),
-                                                  s.request.token_mask.get(), scratch_);
+    Result<SampledToken> token =
+        s.sampler.Sample({logits.row(row), static_cast<size_t>(logits.cols)}, s.n_generated(),
+                         s.request.token_mask.get(), scratch_);
     if (!token.ok()) {
       Finish(s, FinishReason::kError, token.error());
       return false;
@@ -381,13 +415,15 @@ bool Engine::CommitToken(Sequence& s, SampledToken token) {
   s.sampler.Accept(token.id);
   if (s.request.token_mask != nullptr) s.request.token_mask->Accept(token.id);
 
-  const std::vector<int32_t>& stops =
-      s.request.stop_token_ids.has_value() ? *s.request.stop_token_ids : runner_.info().eos_token_ids;
+  const std::vector<int32_t>& stops = s.request.stop_token_ids.has_value()
+                                          ? *s.request.stop_token_ids
+                                          : runner_.info().eos_token_ids;
   if (!s.request.ignore_eos && std::find(stops.begin(), stops.end(), token.id) != stops.end()) {
     Finish(s, FinishReason::kStop);
     return false;
   }
-  const std::string_view bytes = options_.token_bytes ? options_.token_bytes(token.id) : std::string_view();
+  const std::string_view bytes =
+      options_.token_bytes ? options_.token_bytes(token.id) : std::string_view();
   s.held.push_back({token.id, index, bytes, token.logprob, std::move(token.top_logprobs)});
   const StopChecker::Release release = s.stop_checker.Add(bytes);
   Status emitted = Emit(s, release.n_tokens);
@@ -415,7 +451,8 @@ bool Engine::CommitToken(Sequence& s, SampledToken token) {
 }
 
 Status Engine::Emit(Sequence& s, int64_t n_tokens) {
-  for (int64_t i = 0; i < n_tokens; ++i) GLM_RETURN_IF_ERROR(EmitFront(s, s.held.front().bytes.size()));
+  for (int64_t i = 0; i < n_tokens; ++i)
+    GLM_RETURN_IF_ERROR(EmitFront(s, s.held.front().bytes.size()));
   return OkStatus();
 }
 
@@ -424,7 +461,9 @@ Status Engine::EmitFront(Sequence& s, size_t n_bytes) {
   const HeldToken token = std::move(s.held.front());
   s.held.pop_front();
   if (!s.request.on_token) return OkStatus();
-  const TokenEvent event{s.id, token.id, token.index, token.bytes.substr(0, n_bytes), token.logprob, token.top_logprobs};
+  const TokenEvent event{s.id,          token.id,
+                         token.index,   token.bytes.substr(0, n_bytes),
+                         token.logprob, token.top_logprobs};
   try {
     return s.request.on_token(event);
   } catch (const std::exception& e) {
@@ -438,10 +477,12 @@ Status Engine::EmitFront(Sequence& s, size_t n_bytes) {
 void Engine::Draft(std::vector<DraftItem> items, DecodeSample& sample) {
   for (const DraftItem& item : items) {
     Sequence& s = *item.sequence;
-    if (!std::exchange(s.draft_cache_begun, true)) s.draft_cache_complete = speculator_.begins_filled(s.max_tokens - s.n_tokens());
+    if (!std::exchange(s.draft_cache_begun, true))
+      s.draft_cache_complete = speculator_.begins_filled(s.max_tokens - s.n_tokens());
     if (!speculator_.keeps_filled()) s.draft_cache_complete = false;
   }
-  const int64_t n_decoding = std::count_if(items.begin(), items.end(), [](const DraftItem& item) { return item.sequence->decoding(); });
+  const int64_t n_decoding = std::count_if(
+      items.begin(), items.end(), [](const DraftItem& item) { return item.sequence->decoding(); });
   std::erase_if(items, [](const DraftItem& item) { return !item.sequence->draft_cache_complete; });
   if (items.empty()) return;
   const int32_t n_drafts = speculator_.n_drafts(n_decoding);
@@ -449,8 +490,11 @@ void Engine::Draft(std::vector<DraftItem> items, DecodeSample& sample) {
   for (DraftItem& item : items) {
     const Sequence& s = *item.sequence;
     if (!s.decoding()) continue;
-    // The chain writes slots n_tokens - 1 .. n_tokens + n_drafts - 3, and there is no use for drafts past the last token.
-    const int64_t n = std::min({static_cast<int64_t>(n_drafts), s.capacity_tokens() - s.n_tokens() + 2, s.max_tokens - s.n_tokens() - 1});
+    // The chain writes slots n_tokens - 1 .. n_tokens + n_drafts - 3, and there is no use for
+    // drafts past the last token.
+    const int64_t n =
+        std::min({static_cast<int64_t>(n_drafts), s.capacity_tokens() - s.n_tokens() + 2,
+                  s.max_tokens - s.n_tokens() - 1});
     item.n_drafts = static_cast<int32_t>(std::max<int64_t>(n, 0));
     if (item.n_drafts != n_drafts) sample.n_proposed = -1;
   }
@@ -481,10 +525,15 @@ void Engine::Finish(Sequence& s, FinishReason reason, std::optional<Error> error
       reason = FinishReason::kError;
     }
   }
-  Outcome outcome{.request = s.id, .reason = reason, .error = std::move(error), .usage = s.usage, .timing = s.timing};
+  Outcome outcome{.request = s.id,
+                  .reason = reason,
+                  .error = std::move(error),
+                  .usage = s.usage,
+                  .timing = s.timing};
   outcome.timing.total_s = options_.clock_s() - s.submitted_s;
   if (reason == FinishReason::kStopString) outcome.stop_string = s.matched_stop;
-  if (reason == FinishReason::kLoop) outcome.trailing_repeat_tokens = s.loop_guard.trailing_tokens();
+  if (reason == FinishReason::kLoop)
+    outcome.trailing_repeat_tokens = s.loop_guard.trailing_tokens();
   scheduler_.Remove(&s);
   ++stats_.finished;
   stats_.failed += reason == FinishReason::kError ? 1 : 0;

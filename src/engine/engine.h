@@ -1,5 +1,5 @@
-// The engine: many requests share one model. Submit queues a request from any thread; one thread at a time steps the engine, owns all
-// state behind it, and calls the requests' callbacks.
+// The engine: many requests share one model. Submit queues a request from any thread; one thread at
+// a time steps the engine, owns all state behind it, and calls the requests' callbacks.
 //
 //   GLM_ASSIGN(std::unique_ptr<Engine> engine, Engine::Create(runner, {.token_bytes = ...}));
 //   GLM_ASSIGN(RequestId id, engine->Submit(std::move(request)));
@@ -41,11 +41,13 @@ struct EngineOptions {
   int64_t max_waiting = 1024;  // submitted but not yet started; more are refused
   PrefixCaching prefix_caching = PrefixCaching::kOn;
   size_t encoder_cache_bytes = size_t{256} << 20;
-  SpeculatorOptions drafts;    // kOff is used when the model has no draft layer
-  // The bytes of a token, empty for special tokens that the text shall not show; views stay valid as long as the engine. Without it
-  // events carry no bytes, stop strings are refused and the loop guard sees tokens only.
+  SpeculatorOptions drafts;  // kOff is used when the model has no draft layer
+  // The bytes of a token, empty for special tokens that the text shall not show; views stay valid
+  // as long as the engine. Without it events carry no bytes, stop strings are refused and the loop
+  // guard sees tokens only.
   std::function<std::string_view(int32_t)> token_bytes;
-  std::function<double()> clock_s;  // monotonic seconds; default: steady_clock (tests bring their own)
+  std::function<double()>
+      clock_s;  // monotonic seconds; default: steady_clock (tests bring their own)
 };
 
 enum class StopMode {
@@ -61,15 +63,17 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Any thread. kInvalidArgument: malformed; kResourceExhausted: the prompt can never fit, or the queue is full (try again
-  // later); kCancelled: the engine is stopping. Nothing is called back for a refused request.
+  // Any thread. kInvalidArgument: malformed; kResourceExhausted: the prompt can never fit, or the
+  // queue is full (try again later); kCancelled: the engine is stopping. Nothing is called back for
+  // a refused request.
   Result<RequestId> Submit(Request request);
   // Any thread. The request ends with kCancelled soon; unknown and finished ids are ignored.
   void Cancel(RequestId id);
 
   // Steps on the calling thread until no request is left. Not while Start is in effect.
   void RunUntilIdle();
-  // One step on the calling thread; false when there was nothing to do. Not while Start is in effect.
+  // One step on the calling thread; false when there was nothing to do. Not while Start is in
+  // effect.
   bool Step();
 
   // Steps on a thread of the engine until Stop, which waits for it. Not from a callback.

@@ -1,5 +1,6 @@
-// Random workloads: whatever arrives, is cancelled, preempted, shared or drafted, every request ends once, no block stays behind, and each
-// answer is the one that the request gets when it runs alone, without any cache, batch or draft.
+// Random workloads: whatever arrives, is cancelled, preempted, shared or drafted, every request
+// ends once, no block stays behind, and each answer is the one that the request gets when it runs
+// alone, without any cache, batch or draft.
 #include <random>
 
 #include "engine/engine_test_util.h"
@@ -14,7 +15,9 @@ struct Case {
   int64_t pool_tokens = 0;
 };
 
-int64_t Pick(std::mt19937_64& random, int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
+int64_t Pick(std::mt19937_64& random, int64_t low, int64_t high) {
+  return std::uniform_int_distribution<int64_t>(low, high)(random);
+}
 
 Case RandomCase(std::mt19937_64& random) {
   Case c;
@@ -23,7 +26,9 @@ Case RandomCase(std::mt19937_64& random) {
   c.runner.draft_accuracy_percent = static_cast<int32_t>(Pick(random, 0, 4) * 25);
   c.runner.logit_levels = Pick(random, 0, 3) == 0 ? 4 : 1 << 20;
   c.runner.eos_token_ids = {1, 2};
-  c.engine.scheduler = {.max_running = Pick(random, 1, 9), .max_step_tokens = Pick(random, 1, 120), .max_encode_patches = Pick(random, 1, 200)};
+  c.engine.scheduler = {.max_running = Pick(random, 1, 9),
+                        .max_step_tokens = Pick(random, 1, 120),
+                        .max_encode_patches = Pick(random, 1, 200)};
   c.engine.prefix_caching = Pick(random, 0, 2) == 0 ? PrefixCaching::kOff : PrefixCaching::kOn;
   c.engine.encoder_cache_bytes = static_cast<size_t>(Pick(random, 0, 2000));
   const std::array<DraftMode, 3> modes = {DraftMode::kOff, DraftMode::kFixed, DraftMode::kAuto};
@@ -39,18 +44,22 @@ Case RandomCase(std::mt19937_64& random) {
 
 Request RandomRequest(std::mt19937_64& random, int64_t pool_tokens) {
   Request request;
-  const auto content = static_cast<uint64_t>(Pick(random, 0, 3));  // few, so that prefixes are shared
+  const auto content =
+      static_cast<uint64_t>(Pick(random, 0, 3));  // few, so that prefixes are shared
   AddFakeText(request, content, Pick(random, 1, 40));
   for (int64_t n = Pick(random, 0, 2); n > 0; --n) {
-    AddFakeImage(request, static_cast<uint64_t>(Pick(random, 0, 2)), 2 * static_cast<int32_t>(Pick(random, 1, 4)),
+    AddFakeImage(request, static_cast<uint64_t>(Pick(random, 0, 2)),
+                 2 * static_cast<int32_t>(Pick(random, 1, 4)),
                  2 * static_cast<int32_t>(Pick(random, 1, 4)));
     AddFakeText(request, content, Pick(random, 1, 10));
   }
   const auto n_prompt = static_cast<int64_t>(request.prompt_ids.size());
-  request.max_new_tokens = Pick(random, 1, std::max<int64_t>(1, std::min<int64_t>(60, pool_tokens - n_prompt)));
+  request.max_new_tokens =
+      Pick(random, 1, std::max<int64_t>(1, std::min<int64_t>(60, pool_tokens - n_prompt)));
   request.priority = static_cast<int32_t>(Pick(random, 0, 2));
   if (Pick(random, 0, 2) == 0) {
-    request.sampling = {.repetition_penalty = 1.1f, .temperature = 0.8f, .top_k = 10, .seed = random()};
+    request.sampling = {
+        .repetition_penalty = 1.1f, .temperature = 0.8f, .top_k = 10, .seed = random()};
   } else if (Pick(random, 0, 1) == 0) {
     request.sampling = {.repetition_penalty = 1.2f, .frequency_penalty = 0.2f, .n_top_logprobs = 1};
   }
@@ -59,8 +68,14 @@ Request RandomRequest(std::mt19937_64& random, int64_t pool_tokens) {
 }
 
 Request Copy(const Request& r) {
-  return {.prompt_ids = r.prompt_ids, .positions = r.positions, .rope_delta = r.rope_delta, .images = r.images, .sampling = r.sampling,
-          .max_new_tokens = r.max_new_tokens, .stop_strings = r.stop_strings, .priority = r.priority};
+  return {.prompt_ids = r.prompt_ids,
+          .positions = r.positions,
+          .rope_delta = r.rope_delta,
+          .images = r.images,
+          .sampling = r.sampling,
+          .max_new_tokens = r.max_new_tokens,
+          .stop_strings = r.stop_strings,
+          .priority = r.priority};
 }
 
 Answer RunAlone(const Case& c, const Request& request) {
@@ -69,7 +84,9 @@ Answer RunAlone(const Case& c, const Request& request) {
   options.n_blocks = 64;
   options.max_context_tokens = 1024;
   FakeRunner runner(options);
-  auto engine = MakeEngine(runner, {.scheduler = {.max_step_tokens = 1024}, .prefix_caching = PrefixCaching::kOff, .token_bytes = c.engine.token_bytes});
+  auto engine = MakeEngine(runner, {.scheduler = {.max_step_tokens = 1024},
+                                    .prefix_caching = PrefixCaching::kOff,
+                                    .token_bytes = c.engine.token_bytes});
   Answer answer;
   EXPECT_TRUE(engine->Submit(Watched(Copy(request), answer)).ok());
   engine->RunUntilIdle();
@@ -101,7 +118,9 @@ void RunCase(uint64_t seed, Totals& totals) {
       ids.push_back(id.ok() ? *id : 0);
     }
     engine->Step();
-    if (!ids.empty() && Pick(random, 0, 40) == 0) engine->Cancel(ids[static_cast<size_t>(Pick(random, 0, static_cast<int64_t>(ids.size()) - 1))]);
+    if (!ids.empty() && Pick(random, 0, 40) == 0)
+      engine->Cancel(
+          ids[static_cast<size_t>(Pick(random, 0, static_cast<int64_t>(ids.size()) - 1))]);
   }
   for (size_t i = 0; i < requests.size(); ++i) {
     if (ids[i] == 0) continue;
@@ -132,7 +151,8 @@ void RunCase(uint64_t seed, Totals& totals) {
 
 TEST(EngineProperty, EveryRequestEndsAsIfItWereAlone) {
   Totals totals;
-  for (uint64_t seed = 0; seed < 300 && !testing::Test::HasFatalFailure(); ++seed) RunCase(seed, totals);
+  for (uint64_t seed = 0; seed < 300 && !testing::Test::HasFatalFailure(); ++seed)
+    RunCase(seed, totals);
   // The workloads must have met everything that could go wrong.
   EXPECT_GT(totals.preemptions, 100);
   EXPECT_GT(totals.cached, 1000);

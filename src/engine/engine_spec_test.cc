@@ -41,9 +41,11 @@ TEST(SpecRows, M6_ChunkedPrefillEqualsOnePrefill) {
   for (const int64_t chunk : {4, 5, 7, 16, 23, 64, 1000}) {
     for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
       FakeRunner runner({});
-      auto engine = MakeEngine(runner, {.scheduler = {.max_running = 1, .max_step_tokens = chunk, .max_encode_patches = 40},
-                                        .prefix_caching = PrefixCaching::kOff,
-                                        .drafts = {.mode = mode}});
+      auto engine = MakeEngine(
+          runner,
+          {.scheduler = {.max_running = 1, .max_step_tokens = chunk, .max_encode_patches = 40},
+           .prefix_caching = PrefixCaching::kOff,
+           .drafts = {.mode = mode}});
       std::vector<Answer> answers(2);
       for (uint64_t i = 0; i < 2; ++i) {
         Request request = PageRequest(i, 30);
@@ -60,14 +62,16 @@ TEST(SpecRows, M6_ChunkedPrefillEqualsOnePrefill) {
 }
 
 // Greedy decoding with processors, written down directly.
-std::vector<int32_t> ReferenceWithParams(const FakeRunner& runner, const Request& request, int64_t n) {
+std::vector<int32_t> ReferenceWithParams(const FakeRunner& runner, const Request& request,
+                                         int64_t n) {
   Sampler sampler(request.sampling, request.prompt_ids);
   SamplerScratch scratch;
   std::vector<int32_t> output;
   while (static_cast<int64_t>(output.size()) < n) {
     std::vector<float> logits(97);
     runner.Logits(FakeRunner::HiddenAfter(request, output), logits.data());
-    output.push_back(sampler.Sample(logits, static_cast<int64_t>(output.size()), nullptr, scratch)->id);
+    output.push_back(
+        sampler.Sample(logits, static_cast<int64_t>(output.size()), nullptr, scratch)->id);
     sampler.Accept(output.back());
   }
   return output;
@@ -80,7 +84,8 @@ TEST(SpecRows, M6_PenaltiesAreAppliedOnEveryRowAlsoWithDrafts) {
       auto engine = MakeEngine(runner, {.drafts = {.mode = mode}});
       Answer answer;
       Request request = PageRequest(5, 200);
-      request.sampling = {.repetition_penalty = 1.1f, .presence_penalty = 0.3f, .frequency_penalty = 0.1f};
+      request.sampling = {
+          .repetition_penalty = 1.1f, .presence_penalty = 0.3f, .frequency_penalty = 0.1f};
       const std::vector<int32_t> expected = ReferenceWithParams(runner, request, 200);
       ASSERT_NE(expected, runner.Reference(request, 200));
       ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
@@ -96,7 +101,8 @@ TEST(SpecRows, M9_RopeDeltaBelongsToItsSequence) {
   std::vector<Answer> answers(6);
   std::vector<std::vector<int32_t>> expected;
   for (uint64_t i = 0; i < 6; ++i) {
-    Request request = i % 2 == 0 ? PageRequest(i, 50) : Request{.prompt_ids = FakePrompt(i, 30), .max_new_tokens = 50};
+    Request request = i % 2 == 0 ? PageRequest(i, 50)
+                                 : Request{.prompt_ids = FakePrompt(i, 30), .max_new_tokens = 50};
     expected.push_back(runner.Reference(request, 50));
     ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[i])).ok());
   }
@@ -115,7 +121,8 @@ TEST(SpecRows, M9_RopeDeltaSurvivesThePrefixCache) {
     ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
     engine->RunUntilIdle();
     EXPECT_EQ(answer.ids, expected);
-    EXPECT_EQ(answer.outcome.usage.cached_prompt_tokens, round == 0 ? 0 : (PageRequest(1, 1).prompt_ids.size() - 1) / 16 * 16);
+    EXPECT_EQ(answer.outcome.usage.cached_prompt_tokens,
+              round == 0 ? 0 : (PageRequest(1, 1).prompt_ids.size() - 1) / 16 * 16);
   }
   EXPECT_EQ(runner.n_encoded, 2);  // the second round needs no picture at all
   EXPECT_EQ(runner.incomplete_draft_reads, 0);
@@ -134,7 +141,8 @@ TEST(SpecRows, M9_PicturesWithTheSamePlaceholdersDoNotMatch) {
     ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
     engine->RunUntilIdle();
     EXPECT_EQ(answer.ids, expected) << picture;
-    EXPECT_EQ(answer.outcome.usage.cached_prompt_tokens, picture == 0 ? 0 : 16);  // the block before the picture
+    EXPECT_EQ(answer.outcome.usage.cached_prompt_tokens,
+              picture == 0 ? 0 : 16);  // the block before the picture
   }
 }
 
@@ -142,15 +150,16 @@ TEST(SpecRows, N1_N2_EveryDepthOfAPerfectLayerIsAccepted) {
   FakeRunner runner({});
   auto engine = MakeEngine(runner, {.drafts = {.mode = DraftMode::kFixed}});
   std::vector<Answer> answers(5);
-  for (uint64_t i = 0; i < 5; ++i) ASSERT_TRUE(engine->Submit(Watched(PageRequest(i, 61), answers[i])).ok());
+  for (uint64_t i = 0; i < 5; ++i)
+    ASSERT_TRUE(engine->Submit(Watched(PageRequest(i, 61), answers[i])).ok());
   engine->RunUntilIdle();
   const EngineStats stats = engine->stats();
   for (size_t depth = 0; depth < 3; ++depth) {
     EXPECT_GT(stats.drafted_at[depth], 0);
     EXPECT_EQ(stats.accepted_at[depth], stats.drafted_at[depth]) << depth;
   }
-  // A token from the prompt, then 60 of each answer in steps of 4: also the first round has room for three drafts, though these prompts
-  // of 64 tokens end on a block's border.
+  // A token from the prompt, then 60 of each answer in steps of 4: also the first round has room
+  // for three drafts, though these prompts of 64 tokens end on a block's border.
   ASSERT_EQ(PageRequest(0, 61).prompt_ids.size() % 16, 0u);
   EXPECT_EQ(stats.verify_steps, 5 * 15);
 }
@@ -170,23 +179,34 @@ TEST(SpecRows, N4_AnImageAtPositionZero) {
 }
 
 TEST(SpecRows, T1_T5_EveryEndTokenStopsAndNoneIsShown) {
-  // Two end tokens: the one that the answer reaches first, and one that it never reaches, in either order.
+  // Two end tokens: the one that the answer reaches first, and one that it never reaches, in either
+  // order.
   FakeRunner plain({});
   const Request probe{.prompt_ids = FakePrompt(4, 20)};
   const std::vector<int32_t> reference = plain.Reference(probe, 60);
   size_t at = 13;  // inside a run of accepted drafts, at a token that does not occur earlier
-  while (std::find(reference.begin(), reference.begin() + static_cast<std::ptrdiff_t>(at), reference[at]) !=
-         reference.begin() + static_cast<std::ptrdiff_t>(at)) {
+  while (std::find(reference.begin(), reference.begin() + static_cast<std::ptrdiff_t>(at),
+                   reference[at]) != reference.begin() + static_cast<std::ptrdiff_t>(at)) {
     ++at;
   }
-  const std::vector<int32_t> before(reference.begin(), reference.begin() + static_cast<std::ptrdiff_t>(at));
-  for (const std::vector<int32_t>& eos : {std::vector<int32_t>{reference[at], 0}, std::vector<int32_t>{0, reference[at]}}) {
+  const std::vector<int32_t> before(reference.begin(),
+                                    reference.begin() + static_cast<std::ptrdiff_t>(at));
+  for (const std::vector<int32_t>& eos :
+       {std::vector<int32_t>{reference[at], 0}, std::vector<int32_t>{0, reference[at]}}) {
     for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
       FakeRunner runner({.eos_token_ids = eos});
-      auto engine = MakeEngine(runner, {.drafts = {.mode = mode}, .token_bytes = NumberedBytes(97)});
+      auto engine =
+          MakeEngine(runner, {.drafts = {.mode = mode}, .token_bytes = NumberedBytes(97)});
       Answer answer, ignoring, own;
-      ASSERT_TRUE(engine->Submit(Watched({.prompt_ids = probe.prompt_ids, .max_new_tokens = 60}, answer)).ok());
-      ASSERT_TRUE(engine->Submit(Watched({.prompt_ids = probe.prompt_ids, .max_new_tokens = 60, .ignore_eos = true}, ignoring)).ok());
+      ASSERT_TRUE(
+          engine->Submit(Watched({.prompt_ids = probe.prompt_ids, .max_new_tokens = 60}, answer))
+              .ok());
+      ASSERT_TRUE(
+          engine
+              ->Submit(Watched(
+                  {.prompt_ids = probe.prompt_ids, .max_new_tokens = 60, .ignore_eos = true},
+                  ignoring))
+              .ok());
       Request request{.prompt_ids = probe.prompt_ids, .max_new_tokens = 60};
       request.stop_token_ids = std::vector<int32_t>{};
       ASSERT_TRUE(engine->Submit(Watched(std::move(request), own)).ok());
@@ -207,8 +227,15 @@ TEST(SpeculativeSampling, TextIsThatOfPlainSampling) {
       FakeRunner runner({.draft_accuracy_percent = 80});
       auto engine = MakeEngine(runner, {.drafts = {.mode = mode}});
       Request request = PageRequest(2, 60);
-      request.sampling = {.repetition_penalty = 1.05f, .temperature = 0.7f, .top_k = 20, .top_p = 0.95f, .min_p = 0.01f, .seed = seed};
-      ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[mode == DraftMode::kOff ? 0 : 1])).ok());
+      request.sampling = {.repetition_penalty = 1.05f,
+                          .temperature = 0.7f,
+                          .top_k = 20,
+                          .top_p = 0.95f,
+                          .min_p = 0.01f,
+                          .seed = seed};
+      ASSERT_TRUE(
+          engine->Submit(Watched(std::move(request), answers[mode == DraftMode::kOff ? 0 : 1]))
+              .ok());
       engine->RunUntilIdle();
     }
     EXPECT_EQ(answers[0].ids, answers[1].ids) << seed;
@@ -222,8 +249,9 @@ double ChiSquareLimit(double degrees) {
 }
 
 TEST(SpeculativeSampling, DistributionIsTheModels) {
-  // Tokens 2 and 3 of an answer over 8 ids: both come out of the verification of drafts. Exact joint probabilities come from the
-  // model's logits; 8000 seeds, cells with fewer than 5 expected counts are pooled. The seeds are fixed, so the test is deterministic.
+  // Tokens 2 and 3 of an answer over 8 ids: both come out of the verification of drafts. Exact
+  // joint probabilities come from the model's logits; 8000 seeds, cells with fewer than 5 expected
+  // counts are pooled. The seeds are fixed, so the test is deterministic.
   constexpr int kVocab = 8, kSeeds = 8000;
   FakeRunner runner({.vocab_size = kVocab, .draft_accuracy_percent = 70});
   const auto softmax = [&](const Request& request, const std::vector<int32_t>& output) {
@@ -242,19 +270,25 @@ TEST(SpeculativeSampling, DistributionIsTheModels) {
     const std::vector<double> p2 = softmax(request, {a});
     for (int32_t b = 0; b < kVocab; ++b) {
       const std::vector<double> p3 = softmax(request, {a, b});
-      for (int32_t c = 0; c < kVocab; ++c) expected[static_cast<size_t>(b) * kVocab + static_cast<size_t>(c)] += p1[a] * p2[b] * p3[c] * kSeeds;
+      for (int32_t c = 0; c < kVocab; ++c)
+        expected[static_cast<size_t>(b) * kVocab + static_cast<size_t>(c)] +=
+            p1[a] * p2[b] * p3[c] * kSeeds;
     }
   }
-  auto engine = MakeEngine(runner, {.scheduler = {.max_running = 16}, .max_waiting = kSeeds, .drafts = {.mode = DraftMode::kFixed}});
+  auto engine = MakeEngine(runner, {.scheduler = {.max_running = 16},
+                                    .max_waiting = kSeeds,
+                                    .drafts = {.mode = DraftMode::kFixed}});
   std::vector<double> counts(kVocab * kVocab, 0.0);
   std::vector<Answer> answers(kSeeds);
   for (int seed = 0; seed < kSeeds; ++seed) {
     Request sampled{.prompt_ids = request.prompt_ids, .max_new_tokens = 5};
     sampled.sampling = {.temperature = 2, .seed = static_cast<uint64_t>(seed)};
-    ASSERT_TRUE(engine->Submit(Watched(std::move(sampled), answers[static_cast<size_t>(seed)])).ok());
+    ASSERT_TRUE(
+        engine->Submit(Watched(std::move(sampled), answers[static_cast<size_t>(seed)])).ok());
   }
   engine->RunUntilIdle();
-  for (const Answer& answer : answers) ++counts[static_cast<size_t>(answer.ids[1]) * kVocab + static_cast<size_t>(answer.ids[2])];
+  for (const Answer& answer : answers)
+    ++counts[static_cast<size_t>(answer.ids[1]) * kVocab + static_cast<size_t>(answer.ids[2])];
   // Both outcomes must have been common for the test to mean anything.
   EXPECT_GT(engine->stats().accepted_at[0], kSeeds / 10);
   EXPECT_GT(engine->stats().drafted_at[0] - engine->stats().accepted_at[0], kSeeds / 10);

@@ -1,4 +1,5 @@
-// How requests start, end and fail; each against a model whose output betrays any wrong cache slot, position or picture row.
+// How requests start, end and fail; each against a model whose output betrays any wrong cache slot,
+// position or picture row.
 #include "engine/engine.h"
 
 #include <gmock/gmock.h>
@@ -22,7 +23,8 @@ TEST(Engine, GreedyTokensAreTheModels) {
   std::vector<Answer> answers(20);
   std::vector<std::vector<int32_t>> expected;
   for (size_t i = 0; i < answers.size(); ++i) {
-    Request request{.prompt_ids = FakePrompt(i, 1 + static_cast<int64_t>(i) * 7), .max_new_tokens = 40};
+    Request request{.prompt_ids = FakePrompt(i, 1 + static_cast<int64_t>(i) * 7),
+                    .max_new_tokens = 40};
     expected.push_back(runner.Reference(request, 40));
     ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[i])).ok());
   }
@@ -60,7 +62,8 @@ TEST(Engine, DraftsOfAGoodLayerSaveSteps) {
 
 TEST(Engine, TiesBreakToTheLowestIdWithAndWithoutDrafts) {
   for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
-    FakeRunner runner({.draft_accuracy_percent = 50, .logit_levels = 2});  // nearly every row is full of ties
+    FakeRunner runner(
+        {.draft_accuracy_percent = 50, .logit_levels = 2});  // nearly every row is full of ties
     auto engine = MakeEngine(runner, {.drafts = {.mode = mode}});
     Answer answer;
     Request request{.prompt_ids = FakePrompt(3, 20), .max_new_tokens = 60};
@@ -79,13 +82,20 @@ TEST(Engine, RefusesWhatCanNeverRun) {
     return id.ok() ? std::string("accepted") : id.error().message;
   };
   EXPECT_THAT(message({}), HasSubstr("the prompt is empty"));
-  EXPECT_THAT(message({.prompt_ids = FakePrompt(1, 100)}), HasSubstr("the prompt has 100 tokens, but the model's context holds 100"));
-  EXPECT_THAT(message({.prompt_ids = FakePrompt(1, 64)}), HasSubstr("the prompt has 64 tokens, but the cache was made for 64"));
+  EXPECT_THAT(message({.prompt_ids = FakePrompt(1, 100)}),
+              HasSubstr("the prompt has 100 tokens, but the model's context holds 100"));
+  EXPECT_THAT(message({.prompt_ids = FakePrompt(1, 64)}),
+              HasSubstr("the prompt has 64 tokens, but the cache was made for 64"));
   EXPECT_THAT(message({.prompt_ids = {1, 97}}), HasSubstr("token 97, which does not exist"));
-  EXPECT_THAT(message({.prompt_ids = {1}, .positions = {{0, 0, 0}, {1, 1, 1}}}), HasSubstr("1 tokens but 2 positions"));
-  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.temperature = -1}}), HasSubstr("temperature"));
-  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.top_p = std::numeric_limits<float>::quiet_NaN()}}), HasSubstr("top_p"));
-  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.logit_bias = {{-1, 0.0f}}}}), HasSubstr("logit_bias"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .positions = {{0, 0, 0}, {1, 1, 1}}}),
+              HasSubstr("1 tokens but 2 positions"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.temperature = -1}}),
+              HasSubstr("temperature"));
+  EXPECT_THAT(
+      message({.prompt_ids = {1}, .sampling = {.top_p = std::numeric_limits<float>::quiet_NaN()}}),
+      HasSubstr("top_p"));
+  EXPECT_THAT(message({.prompt_ids = {1}, .sampling = {.logit_bias = {{-1, 0.0f}}}}),
+              HasSubstr("logit_bias"));
   EXPECT_THAT(message({.prompt_ids = {1}, .max_new_tokens = 0}), HasSubstr("max_new_tokens"));
   EXPECT_THAT(message({.prompt_ids = {1}, .stop_strings = {"x"}}), HasSubstr("stop strings need"));
   Request request;
@@ -95,7 +105,8 @@ TEST(Engine, RefusesWhatCanNeverRun) {
   EXPECT_THAT(message(std::move(request)), HasSubstr("does not stand on image placeholders"));
   EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
   EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
-  EXPECT_THAT(message({.prompt_ids = {1}}), HasSubstr("the queue is full (2 requests are waiting)"));
+  EXPECT_THAT(message({.prompt_ids = {1}}),
+              HasSubstr("the queue is full (2 requests are waiting)"));
   engine->RunUntilIdle();
   EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
 }
@@ -131,7 +142,8 @@ TEST(Engine, StopStringAcrossTokensInsideAnAcceptedRun) {
   engine->RunUntilIdle();
   EXPECT_EQ(answer.text, before);
   EXPECT_EQ(answer.outcome.reason, FinishReason::kStopString);
-  EXPECT_EQ(answer.outcome.stop_string, text.substr(before.size(), text.size() - before.size() - 1));
+  EXPECT_EQ(answer.outcome.stop_string,
+            text.substr(before.size(), text.size() - before.size() - 1));
   EXPECT_EQ(answer.outcome.usage.completion_tokens, 13);
   ExpectSound(runner, *engine);
 }
@@ -155,7 +167,9 @@ TEST(Engine, LoopEndsTheRequestAndSaysWhatToCut) {
   };
   auto engine = MakeEngine(runner);
   Answer answer;
-  ASSERT_TRUE(engine->Submit(Watched({.prompt_ids = FakePrompt(1, 9), .max_new_tokens = 900}, answer)).ok());
+  ASSERT_TRUE(
+      engine->Submit(Watched({.prompt_ids = FakePrompt(1, 9), .max_new_tokens = 900}, answer))
+          .ok());
   engine->RunUntilIdle();
   EXPECT_EQ(answer.outcome.reason, FinishReason::kLoop);
   EXPECT_EQ(answer.ids.size(), 384u);
@@ -184,7 +198,8 @@ TEST(Engine, RunningOutOfMemoryFailsItsCulpritAlone) {
       ASSERT_TRUE(engine->Submit(Watched(std::move(request), got[i])).ok());
     }
     engine->RunUntilIdle();
-    for (size_t i = 0; i < 3; ++i) EXPECT_EQ(got[i].outcome.reason, i == 1 ? FinishReason::kError : FinishReason::kLength) << i;
+    for (size_t i = 0; i < 3; ++i)
+      EXPECT_EQ(got[i].outcome.reason, i == 1 ? FinishReason::kError : FinishReason::kLength) << i;
     ASSERT_TRUE(got[1].outcome.error.has_value());
     EXPECT_EQ(got[1].outcome.error->code, ErrorCode::kResourceExhausted);
     ExpectSound(runner, *engine);
@@ -192,7 +207,8 @@ TEST(Engine, RunningOutOfMemoryFailsItsCulpritAlone) {
 }
 
 TEST(Engine, AFailingStepFailsItsCulpritAlone) {
-  // Token 7 stands in one prompt; no request may generate it, but the draft layer proposes it to all of them.
+  // Token 7 stands in one prompt; no request may generate it, but the draft layer proposes it to
+  // all of them.
   std::array<std::vector<Answer>, 2> answers = {std::vector<Answer>(4), std::vector<Answer>(4)};
   for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
     FakeRunner runner({});
@@ -237,7 +253,8 @@ TEST(Engine, NanLogitsFailTheirRequestAlone) {
   FakeRunner runner({});
   runner.on_logits = [](const StepBatch& batch, MutMatrix logits) {
     // The first logits of the prompt that begins with token 11.
-    if (batch.tokens[0] == 11 && batch.sequences[0].start == 0) logits.row(0)[3] = std::numeric_limits<float>::quiet_NaN();
+    if (batch.tokens[0] == 11 && batch.sequences[0].start == 0)
+      logits.row(0)[3] = std::numeric_limits<float>::quiet_NaN();
   };
   auto engine = MakeEngine(runner);
   Answer bad, good;
@@ -312,8 +329,12 @@ TEST(Engine, CallbackErrorsAndExceptionsEndTheirRequestAlone) {
   std::vector<Answer> answers(3);
   for (size_t i = 0; i < 3; ++i) {
     Request request = Watched({.prompt_ids = FakePrompt(i, 5), .max_new_tokens = 10}, answers[i]);
-    if (i == 0) request.on_token = [](const TokenEvent&) -> Status { return Error{ErrorCode::kIo, "the pipe is closed"}; };
-    if (i == 1) request.on_token = [](const TokenEvent&) -> Status { throw std::runtime_error("oops"); };
+    if (i == 0)
+      request.on_token = [](const TokenEvent&) -> Status {
+        return Error{ErrorCode::kIo, "the pipe is closed"};
+      };
+    if (i == 1)
+      request.on_token = [](const TokenEvent&) -> Status { throw std::runtime_error("oops"); };
     ASSERT_TRUE(engine->Submit(std::move(request)).ok());
   }
   engine->RunUntilIdle();
@@ -336,7 +357,9 @@ TEST(Engine, CancelFromACallbackAndSubmitFromOnDone) {
   };
   request.on_done = [&](const Outcome& outcome) {
     first.outcome = outcome;
-    EXPECT_TRUE(engine->Submit(Watched({.prompt_ids = FakePrompt(2, 5), .max_new_tokens = 5}, second)).ok());
+    EXPECT_TRUE(
+        engine->Submit(Watched({.prompt_ids = FakePrompt(2, 5), .max_new_tokens = 5}, second))
+            .ok());
   };
   id = *engine->Submit(std::move(request));
   engine->Cancel(12345);  // nobody
@@ -367,7 +390,8 @@ TEST(Engine, DeadlineEndsRunningAndWaitingRequests) {
   ExpectSound(runner, *engine);
 }
 
-// Allows every id but the one that was last accepted, and, so that drafts are put to the test, no even id after an odd one.
+// Allows every id but the one that was last accepted, and, so that drafts are put to the test, no
+// even id after an odd one.
 class Picky : public TokenMask {
  public:
   Status Fill(std::span<uint64_t> allowed) override {
@@ -388,12 +412,14 @@ TEST(Engine, TokenMaskIsTheSameWithDrafts) {
     auto engine = MakeEngine(runner, {.drafts = {.mode = mode}});
     Request request{.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 60};
     request.token_mask = std::make_unique<Picky>();
-    ASSERT_TRUE(engine->Submit(Watched(std::move(request), answers[mode == DraftMode::kOff ? 0 : 1])).ok());
+    ASSERT_TRUE(
+        engine->Submit(Watched(std::move(request), answers[mode == DraftMode::kOff ? 0 : 1])).ok());
     engine->RunUntilIdle();
   }
   EXPECT_EQ(answers[0].ids.size(), 60u);
   EXPECT_EQ(answers[0].ids, answers[1].ids);
-  for (size_t i = 1; i < 60; ++i) EXPECT_TRUE(answers[0].ids[i - 1] % 2 == 0 || answers[0].ids[i] % 2 == 1);
+  for (size_t i = 1; i < 60; ++i)
+    EXPECT_TRUE(answers[0].ids[i - 1] % 2 == 0 || answers[0].ids[i] % 2 == 1);
 }
 
 TEST(Engine, SamePictureIsEncodedOnce) {
@@ -414,7 +440,8 @@ TEST(Engine, SamePictureIsEncodedOnce) {
   EXPECT_EQ(runner.n_encoded, 1);
 }
 
-// A clock that only the model moves: a step of n rows costs 10 + n, a draft pass what the test says.
+// A clock that only the model moves: a step of n rows costs 10 + n, a draft pass what the test
+// says.
 struct AutoRun {
   EngineStats stats;
   int64_t n_draft_calls = 0;
@@ -423,7 +450,8 @@ struct AutoRun {
 AutoRun RunAuto(int32_t accuracy, double draft_pass_s, int64_t n_requests, int64_t max_new_tokens) {
   AutoRun run;
   for (const DraftMode mode : {DraftMode::kOff, DraftMode::kAuto}) {
-    FakeRunner runner({.max_context_tokens = 4096, .n_blocks = 1024, .draft_accuracy_percent = accuracy});
+    FakeRunner runner(
+        {.max_context_tokens = 4096, .n_blocks = 1024, .draft_accuracy_percent = accuracy});
     double now = 0;
     runner.on_step = [&](const StepBatch& batch) {
       now += 10 + static_cast<double>(batch.tokens.size());
@@ -433,7 +461,9 @@ AutoRun RunAuto(int32_t accuracy, double draft_pass_s, int64_t n_requests, int64
       now += draft_pass_s;
       return OkStatus();
     };
-    auto engine = MakeEngine(runner, {.scheduler = {.max_running = 4}, .drafts = {.mode = mode}, .clock_s = [&] { return now; }});
+    auto engine = MakeEngine(runner, {.scheduler = {.max_running = 4},
+                                      .drafts = {.mode = mode},
+                                      .clock_s = [&] { return now; }});
     std::vector<Answer> answers(static_cast<size_t>(n_requests));
     std::vector<std::vector<int32_t>> expected;
     for (size_t i = 0; i < answers.size(); ++i) {
@@ -456,14 +486,16 @@ TEST(Engine, AutoModeTurnsDraftsOffWhenTheyDoNotPay) {
   const AutoRun run = RunAuto(30, 1000, 1, 1500);
   EXPECT_EQ(run.stats.n_drafts, 0);
   EXPECT_EQ(run.stats.drafts_off, DraftsOff::kOverBudget);
-  EXPECT_EQ(run.n_draft_calls, 2);  // for the prompt, and until one plain step was measured to compare with
+  EXPECT_EQ(run.n_draft_calls,
+            2);  // for the prompt, and until one plain step was measured to compare with
   // Dear, but not at once beyond all measure: it is tried and found wanting.
   const AutoRun tried = RunAuto(30, 3, 1, 1500);
   EXPECT_EQ(tried.stats.n_drafts, 0);
   EXPECT_EQ(tried.stats.drafts_off, DraftsOff::kNoGain);
   EXPECT_GT(tried.stats.verify_steps, 0);
   EXPECT_LT(tried.seconds, 1.03 * tried.plain_seconds);
-  EXPECT_EQ(tried.stats.steps_with[1] + tried.stats.steps_with[2] + tried.stats.steps_with[3], tried.stats.verify_steps);
+  EXPECT_EQ(tried.stats.steps_with[1] + tried.stats.steps_with[2] + tried.stats.steps_with[3],
+            tried.stats.verify_steps);
 }
 
 TEST(Engine, AutoModeTurnsDraftsOnWhenTheyPay) {
@@ -473,7 +505,8 @@ TEST(Engine, AutoModeTurnsDraftsOnWhenTheyPay) {
   EXPECT_GT(run.stats.steps_with[3], run.stats.steps_with[0]);
   EXPECT_LT(run.seconds, 0.5 * run.plain_seconds);
   EXPECT_GT(run.stats.acceptance_at(0), 0.9);
-  // Requests too short to be tried on their own: once enough of them came, those that follow profit.
+  // Requests too short to be tried on their own: once enough of them came, those that follow
+  // profit.
   const AutoRun batch = RunAuto(95, 1, 200, 60);
   EXPECT_GT(batch.stats.steps_with[3], batch.stats.steps_with[0]);
   EXPECT_LT(batch.seconds, 0.8 * batch.plain_seconds);

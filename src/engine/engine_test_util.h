@@ -46,12 +46,14 @@ inline std::unique_ptr<Engine> MakeEngine(ModelRunner& runner, EngineOptions opt
 
 inline void ExpectSound(const FakeRunner& runner, const Engine& engine) {
   EXPECT_EQ(runner.violations, std::vector<std::string>{});
-  EXPECT_EQ(engine.stats().blocks_available, engine.stats().blocks_total);  // nobody holds a block any more
+  EXPECT_EQ(engine.stats().blocks_available,
+            engine.stats().blocks_total);  // nobody holds a block any more
   EXPECT_EQ(engine.stats().running, 0);
   EXPECT_EQ(engine.stats().waiting, 0);
 }
 
-// "a" and the id in decimal. (Appended, because g++ 12 warns falsely about "a" + std::to_string(id).)
+// "a" and the id in decimal. (Appended, because g++ 12 warns falsely about "a" +
+// std::to_string(id).)
 inline std::string NameOf(int32_t id) { return std::string("a").append(std::to_string(id)); }
 
 // Token id -> NameOf(id), as stable text.

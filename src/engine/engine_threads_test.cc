@@ -1,4 +1,5 @@
-// Submit, Cancel, stats, Start and Stop from many threads; meant to be run under the thread sanitizer as well.
+// Submit, Cancel, stats, Start and Stop from many threads; meant to be run under the thread
+// sanitizer as well.
 #include <atomic>
 #include <thread>
 
@@ -13,7 +14,8 @@ struct Counts {
 
 void SubmitMany(Engine& engine, const FakeRunner& reference, uint64_t thread, Counts& counts) {
   for (uint64_t i = 0; i < 30; ++i) {
-    Request request{.prompt_ids = FakePrompt(thread * 100 + i, 5 + static_cast<int64_t>(i)), .max_new_tokens = 20};
+    Request request{.prompt_ids = FakePrompt(thread * 100 + i, 5 + static_cast<int64_t>(i)),
+                    .max_new_tokens = 20};
     auto expected = std::make_shared<std::vector<int32_t>>(reference.Reference(request, 20));
     auto ids = std::make_shared<std::vector<int32_t>>();
     request.on_token = [ids](const TokenEvent& event) {
@@ -44,7 +46,8 @@ TEST(EngineThreads, DrainFinishesEverything) {
     Counts counts;
     engine->Start();
     std::vector<std::thread> threads;
-    for (uint64_t t = 0; t < 4; ++t) threads.emplace_back([&, t] { SubmitMany(*engine, reference, t, counts); });
+    for (uint64_t t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] { SubmitMany(*engine, reference, t, counts); });
     for (std::thread& thread : threads) thread.join();
     engine->Stop(StopMode::kDrain);
     EXPECT_EQ(counts.accepted, 120);
@@ -61,7 +64,8 @@ TEST(EngineThreads, StopWhileOthersSubmit) {
   auto engine = MakeEngine(runner);
   engine->Start();
   std::vector<std::thread> threads;
-  for (uint64_t t = 0; t < 4; ++t) threads.emplace_back([&, t] { SubmitMany(*engine, reference, t, counts); });
+  for (uint64_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] { SubmitMany(*engine, reference, t, counts); });
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
   engine->Stop(StopMode::kCancel);
   for (std::thread& thread : threads) thread.join();
@@ -76,7 +80,9 @@ TEST(EngineThreads, DestructorEndsEveryRequest) {
   {
     auto engine = MakeEngine(runner);
     for (Answer& answer : answers) {
-      ASSERT_TRUE(engine->Submit(Watched({.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 900}, answer)).ok());
+      ASSERT_TRUE(
+          engine->Submit(Watched({.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 900}, answer))
+              .ok());
     }
     engine->Step();
   }

@@ -51,9 +51,11 @@ Error FakeRunner::Violation(std::string what) {
   return Error{ErrorCode::kInternal, std::move(what)};
 }
 
-uint64_t FakeRunner::Chain(uint64_t previous, int32_t token, const RopePosition& p, uint64_t image_row) {
+uint64_t FakeRunner::Chain(uint64_t previous, int32_t token, const RopePosition& p,
+                           uint64_t image_row) {
   uint64_t h = Mix(previous + 0x9e3779b97f4a7c15ull * static_cast<uint64_t>(token + 1));
-  for (const int32_t axis : p) h = Mix(h + static_cast<uint64_t>(static_cast<uint32_t>(axis)) + 0x632be59bd9b4e019ull);
+  for (const int32_t axis : p)
+    h = Mix(h + static_cast<uint64_t>(static_cast<uint32_t>(axis)) + 0x632be59bd9b4e019ull);
   return Mix(h ^ image_row);
 }
 
@@ -65,7 +67,9 @@ uint64_t FakeRunner::ImageRow(const Hash128& image, int64_t row) {
 void FakeRunner::Logits(uint64_t hidden, float* out) const {
   for (int64_t v = 0; v < options_.vocab_size; ++v) {
     const uint64_t bits = Mix(hidden + 0x9e3779b97f4a7c15ull * static_cast<uint64_t>(v + 1));
-    out[v] = static_cast<float>(bits % static_cast<uint64_t>(options_.logit_levels)) / static_cast<float>(options_.logit_levels) * 8 - 4;
+    out[v] = static_cast<float>(bits % static_cast<uint64_t>(options_.logit_levels)) /
+                 static_cast<float>(options_.logit_levels) * 8 -
+             4;
   }
 }
 
@@ -74,13 +78,18 @@ uint64_t FakeRunner::HiddenAfter(const Request& request, const std::vector<int32
   const auto n_prompt = static_cast<int64_t>(request.prompt_ids.size());
   for (int64_t i = 0; i < n_prompt + static_cast<int64_t>(output.size()); ++i) {
     const auto text = static_cast<int32_t>(i + request.rope_delta);
-    const RopePosition position = i < n_prompt && !request.positions.empty() ? request.positions[static_cast<size_t>(i)]
-                                                                            : RopePosition{text, text, text};
+    const RopePosition position = i < n_prompt && !request.positions.empty()
+                                      ? request.positions[static_cast<size_t>(i)]
+                                      : RopePosition{text, text, text};
     uint64_t image_row = 0;
     for (const ImageInput& image : request.images) {
-      if (i >= image.first_token && i < image.first_token + image.n_tokens) image_row = ImageRow(image.hash, i - image.first_token);
+      if (i >= image.first_token && i < image.first_token + image.n_tokens)
+        image_row = ImageRow(image.hash, i - image.first_token);
     }
-    h = Chain(h, i < n_prompt ? request.prompt_ids[static_cast<size_t>(i)] : output[static_cast<size_t>(i - n_prompt)], position, image_row);
+    h = Chain(h,
+              i < n_prompt ? request.prompt_ids[static_cast<size_t>(i)]
+                           : output[static_cast<size_t>(i - n_prompt)],
+              position, image_row);
   }
   return h;
 }
@@ -105,7 +114,8 @@ Result<std::vector<ImageEmbedding>> FakeRunner::Encode(std::span<const ImageInpu
   }
   for (const ImageInput& image : images) {
     auto embedding = std::make_shared<Matrix>(image.n_tokens, 1);
-    for (int64_t r = 0; r < image.n_tokens; ++r) embedding->row(r)[0] = static_cast<float>(ImageRow(image.hash, r));
+    for (int64_t r = 0; r < image.n_tokens; ++r)
+      embedding->row(r)[0] = static_cast<float>(ImageRow(image.hash, r));
     out.push_back(std::move(embedding));
     ++n_encoded;
   }
@@ -113,14 +123,17 @@ Result<std::vector<ImageEmbedding>> FakeRunner::Encode(std::span<const ImageInpu
 }
 
 Status FakeRunner::CheckRows(const StepSequence& s, size_t n_rows_of_batch) {
-  if (s.n_rows < 1 || s.start < 0 || s.row_begin < 0 || static_cast<size_t>(s.row_begin + s.n_rows) > n_rows_of_batch) {
+  if (s.n_rows < 1 || s.start < 0 || s.row_begin < 0 ||
+      static_cast<size_t>(s.row_begin + s.n_rows) > n_rows_of_batch) {
     return Violation("rows outside the batch");
   }
-  if (s.start + s.n_rows > static_cast<int64_t>(s.block_table.size()) * kBlock) return Violation("slots outside the block table");
+  if (s.start + s.n_rows > static_cast<int64_t>(s.block_table.size()) * kBlock)
+    return Violation("slots outside the block table");
   if (s.start + s.n_rows > options_.max_context_tokens) return Violation("context exceeded");
   const std::set<int32_t> distinct(s.block_table.begin(), s.block_table.end());
   if (distinct.size() != s.block_table.size()) return Violation("a block stands twice in a table");
-  if (*distinct.begin() < 0 || *distinct.rbegin() >= options_.n_blocks) return Violation("no such block");
+  if (*distinct.begin() < 0 || *distinct.rbegin() >= options_.n_blocks)
+    return Violation("no such block");
   return OkStatus();
 }
 
@@ -132,10 +145,13 @@ Result<StepLogits> FakeRunner::Step(const StepBatch& batch) {
   if (batch.positions.size() != n_rows) return Violation("as many positions as tokens");
   std::vector<uint64_t> image_row(n_rows, 0);
   for (const EmbeddingRows& rows : batch.image_rows) {
-    if (rows.source_begin < 0 || rows.source_begin + rows.n_rows > rows.source->rows()) return Violation("no such picture row");
+    if (rows.source_begin < 0 || rows.source_begin + rows.n_rows > rows.source->rows())
+      return Violation("no such picture row");
     for (int64_t r = 0; r < rows.n_rows; ++r) {
-      if (batch.tokens[static_cast<size_t>(rows.row_begin + r)] != kImageToken) return Violation("picture row on a text token");
-      image_row[static_cast<size_t>(rows.row_begin + r)] = static_cast<uint64_t>(rows.source->row(rows.source_begin + r)[0]);
+      if (batch.tokens[static_cast<size_t>(rows.row_begin + r)] != kImageToken)
+        return Violation("picture row on a text token");
+      image_row[static_cast<size_t>(rows.row_begin + r)] =
+          static_cast<uint64_t>(rows.source->row(rows.source_begin + r)[0]);
     }
   }
   std::set<int32_t> written;
@@ -145,12 +161,14 @@ Result<StepLogits> FakeRunner::Step(const StepBatch& batch) {
     if (s.row_begin != row) return Violation("sequences cover the rows in order");
     row += s.n_rows;
     for (int64_t b = s.start / kBlock; b <= (s.start + s.n_rows - 1) / kBlock; ++b) {
-      if (!written.insert(s.block_table[static_cast<size_t>(b)]).second) return Violation("two sequences write one block");
+      if (!written.insert(s.block_table[static_cast<size_t>(b)]).second)
+        return Violation("two sequences write one block");
     }
     for (int64_t i = 0; i < s.n_rows; ++i) {
       const int64_t token = s.start + i;
       const auto r = static_cast<size_t>(s.row_begin + i);
-      const int64_t slot = s.block_table[static_cast<size_t>(token / kBlock)] * kBlock + token % kBlock;
+      const int64_t slot =
+          s.block_table[static_cast<size_t>(token / kBlock)] * kBlock + token % kBlock;
       slots_[static_cast<size_t>(slot)] = {batch.tokens[r], batch.positions[r], image_row[r]};
     }
   }
@@ -160,12 +178,14 @@ Result<StepLogits> FakeRunner::Step(const StepBatch& batch) {
   for (const StepSequence& s : batch.sequences) {
     uint64_t h = 0;
     for (int64_t token = 0; token < s.start + s.n_rows; ++token) {
-      const Slot& slot = slots_[static_cast<size_t>(s.block_table[static_cast<size_t>(token / kBlock)] * kBlock + token % kBlock)];
+      const Slot& slot = slots_[static_cast<size_t>(
+          s.block_table[static_cast<size_t>(token / kBlock)] * kBlock + token % kBlock)];
       h = Chain(h, slot.token, slot.position, slot.image_row);
       if (token >= s.start) hidden_[static_cast<size_t>(s.row_begin + token - s.start)] = h;
     }
   }
-  logits_.Resize(std::max<int64_t>(1, static_cast<int64_t>(batch.logit_rows.size())), options_.vocab_size);
+  logits_.Resize(std::max<int64_t>(1, static_cast<int64_t>(batch.logit_rows.size())),
+                 options_.vocab_size);
   for (size_t i = 0; i < batch.logit_rows.size(); ++i) {
     Logits(hidden_[static_cast<size_t>(batch.logit_rows[i])], logits_.row(static_cast<int64_t>(i)));
   }
@@ -178,7 +198,8 @@ int32_t FakeRunner::Propose(uint64_t hidden) const {
   std::vector<float> logits(static_cast<size_t>(options_.vocab_size));
   Logits(hidden, logits.data());
   const int32_t right = ArgmaxOf(logits);
-  const bool knows = Mix(hidden ^ 0x5851f42d4c957f2dull) % 100 < static_cast<uint64_t>(options_.draft_accuracy_percent);
+  const bool knows = Mix(hidden ^ 0x5851f42d4c957f2dull) % 100 <
+                     static_cast<uint64_t>(options_.draft_accuracy_percent);
   return knows ? right : static_cast<int32_t>((right + 1) % options_.vocab_size);
 }
 
@@ -189,23 +210,28 @@ Result<DraftOutput> FakeRunner::Draft(const DraftBatch& batch) {
   std::vector<uint64_t> image_row(n_rows, 0);
   for (const EmbeddingRows& rows : batch.image_rows) {
     for (int64_t r = 0; r < rows.n_rows; ++r) {
-      if (batch.tokens[static_cast<size_t>(rows.row_begin + r)] != kImageToken) return Violation("draft: picture row on a text token");
-      image_row[static_cast<size_t>(rows.row_begin + r)] = static_cast<uint64_t>(rows.source->row(rows.source_begin + r)[0]);
+      if (batch.tokens[static_cast<size_t>(rows.row_begin + r)] != kImageToken)
+        return Violation("draft: picture row on a text token");
+      image_row[static_cast<size_t>(rows.row_begin + r)] =
+          static_cast<uint64_t>(rows.source->row(rows.source_begin + r)[0]);
     }
   }
   DraftOutput out;
   for (const DraftSequence& s : batch.sequences) {
     GLM_RETURN_IF_ERROR(CheckRows(s.rows, n_rows));
-    if (s.hidden_begin < 0 || static_cast<size_t>(s.hidden_begin + s.rows.n_rows) > hidden_.size()) return Violation("no such hidden state");
+    if (s.hidden_begin < 0 || static_cast<size_t>(s.hidden_begin + s.rows.n_rows) > hidden_.size())
+      return Violation("no such hidden state");
     const auto slot_of = [&](int64_t p) -> size_t {
-      return static_cast<size_t>(s.rows.block_table[static_cast<size_t>(p / kBlock)] * kBlock + p % kBlock);
+      return static_cast<size_t>(s.rows.block_table[static_cast<size_t>(p / kBlock)] * kBlock +
+                                 p % kBlock);
     };
     uint64_t h = 0;
     RopePosition position{};
     for (int64_t i = 0; i < s.rows.n_rows; ++i) {
       const auto r = static_cast<size_t>(s.rows.row_begin + i);
       const auto step_row = static_cast<size_t>(s.hidden_begin + i);
-      if (batch.positions[r] != positions_[step_row]) return Violation("draft: hidden state of another position");
+      if (batch.positions[r] != positions_[step_row])
+        return Violation("draft: hidden state of another position");
       draft_slots_[slot_of(s.rows.start + i)] = {hidden_[step_row], batch.tokens[r]};
       position = NextTextPosition(batch.positions[r]);
       h = Chain(hidden_[step_row], batch.tokens[r], position, image_row[r]);
@@ -216,9 +242,11 @@ Result<DraftOutput> FakeRunner::Draft(const DraftBatch& batch) {
       const Slot& slot = slots_[slot_of(p)];
       history = Chain(history, slot.token, slot.position, slot.image_row);
       const DraftSlot& draft = draft_slots_[slot_of(p)];
-      if (draft.hidden != history || draft.next_token != slots_[slot_of(p + 1)].token) ++incomplete_draft_reads;
+      if (draft.hidden != history || draft.next_token != slots_[slot_of(p + 1)].token)
+        ++incomplete_draft_reads;
     }
-    if (s.n_drafts > 0 && s.rows.start + s.rows.n_rows + s.n_drafts - 1 > static_cast<int64_t>(s.rows.block_table.size()) * kBlock) {
+    if (s.n_drafts > 0 && s.rows.start + s.rows.n_rows + s.n_drafts - 1 >
+                              static_cast<int64_t>(s.rows.block_table.size()) * kBlock) {
       return Violation("draft: chain outside the block table");
     }
     std::vector<int32_t>& drafts = out.drafts.emplace_back();
@@ -226,7 +254,9 @@ Result<DraftOutput> FakeRunner::Draft(const DraftBatch& batch) {
       drafts.push_back(Propose(h));
       position = NextTextPosition(position);
       h = Chain(h, drafts.back(), position, 0);
-      if (j + 1 < s.n_drafts) draft_slots_[slot_of(s.rows.start + s.rows.n_rows + j)] = {0, -1};  // recycled: not a true slot
+      if (j + 1 < s.n_drafts)
+        draft_slots_[slot_of(s.rows.start + s.rows.n_rows + j)] = {
+            0, -1};  // recycled: not a true slot
     }
   }
   return out;
@@ -234,7 +264,8 @@ Result<DraftOutput> FakeRunner::Draft(const DraftBatch& batch) {
 
 std::vector<int32_t> FakePrompt(uint64_t seed, int64_t n) {
   std::vector<int32_t> ids;
-  for (int64_t i = 0; i < n; ++i) ids.push_back(static_cast<int32_t>(10 + Mix(seed * 1000003 + static_cast<uint64_t>(i)) % 80));
+  for (int64_t i = 0; i < n; ++i)
+    ids.push_back(static_cast<int32_t>(10 + Mix(seed * 1000003 + static_cast<uint64_t>(i)) % 80));
   return ids;
 }
 
@@ -250,9 +281,11 @@ void AddFakeText(Request& request, uint64_t seed, int64_t n) {
 void AddFakeImage(Request& request, uint64_t seed, int32_t grid_h, int32_t grid_w) {
   const auto first = static_cast<int32_t>(request.prompt_ids.size());
   const int32_t p = first + request.rope_delta;
-  ImageInput image{.patches = std::make_shared<Matrix>(1, 1), .grid = {1, grid_h, grid_w}, .first_token = first};
+  ImageInput image{
+      .patches = std::make_shared<Matrix>(1, 1), .grid = {1, grid_h, grid_w}, .first_token = first};
   image.n_tokens = int64_t{grid_h / 2} * (grid_w / 2);
-  const std::array<uint64_t, 3> content = {seed, static_cast<uint64_t>(grid_h), static_cast<uint64_t>(grid_w)};
+  const std::array<uint64_t, 3> content = {seed, static_cast<uint64_t>(grid_h),
+                                           static_cast<uint64_t>(grid_w)};
   image.hash = HashBytes(content.data(), sizeof(content));
   request.images.push_back(image);
   for (int32_t y = 0; y < grid_h / 2; ++y) {

@@ -1,10 +1,13 @@
-// A model for tests of the engine, with no weights at all: its logits are a hash of everything that a real model's would depend on.
+// A model for tests of the engine, with no weights at all: its logits are a hash of everything that
+// a real model's would depend on.
 //
-// The "hidden state" of token i is a 64-bit hash chained over (token, rope position, picture row) of the tokens 0 .. i, READ BACK THROUGH THE BLOCK
-// TABLE from a shadow cache that Step writes. A wrong block table, a missing rollback, a stale prefix block, a wrong position or
-// picture row therefore changes the output, and Reference() - which computes the same chain directly from the request - tells. The fake also
-// reports broken batches (rows not covered, slots outside the table, two sequences writing one block, draft rows with foreign hidden states)
-// as errors of the call and counts them in `violations`.
+// The "hidden state" of token i is a 64-bit hash chained over (token, rope position, picture row)
+// of the tokens 0 .. i, READ BACK THROUGH THE BLOCK TABLE from a shadow cache that Step writes. A
+// wrong block table, a missing rollback, a stale prefix block, a wrong position or picture row
+// therefore changes the output, and Reference() - which computes the same chain directly from the
+// request - tells. The fake also reports broken batches (rows not covered, slots outside the table,
+// two sequences writing one block, draft rows with foreign hidden states) as errors of the call and
+// counts them in `violations`.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +27,9 @@ struct FakeRunnerOptions {
   int64_t n_blocks = 256;
   std::vector<int32_t> eos_token_ids = {};
   bool has_draft_layer = true;
-  int32_t draft_accuracy_percent = 100;  // share of histories for which the draft layer proposes the model's own argmax
-  int32_t logit_levels = 1 << 20;        // few levels make ties
+  int32_t draft_accuracy_percent =
+      100;  // share of histories for which the draft layer proposes the model's own argmax
+  int32_t logit_levels = 1 << 20;  // few levels make ties
 };
 
 class FakeRunner : public ModelRunner {
@@ -39,10 +43,12 @@ class FakeRunner : public ModelRunner {
   Result<DraftOutput> Draft(const DraftBatch& batch) override;
 
   // The same model without cache, batch or engine.
-  static uint64_t Chain(uint64_t previous, int32_t token, const RopePosition& position, uint64_t image_row);
+  static uint64_t Chain(uint64_t previous, int32_t token, const RopePosition& position,
+                        uint64_t image_row);
   static uint64_t ImageRow(const Hash128& image, int64_t row);
   void Logits(uint64_t hidden, float* out) const;
-  // Greedy continuation of a request (no penalties), at most `n` tokens, the end-of-sequence token included.
+  // Greedy continuation of a request (no penalties), at most `n` tokens, the end-of-sequence token
+  // included.
   std::vector<int32_t> Reference(const Request& request, int64_t n) const;
   // Hidden state after prompt and `output`.
   static uint64_t HiddenAfter(const Request& request, const std::vector<int32_t>& output);
@@ -74,17 +80,17 @@ class FakeRunner : public ModelRunner {
 
   const FakeRunnerOptions options_;
   RunnerInfo info_;
-  std::vector<Slot> slots_;            // [n_blocks * 16]
+  std::vector<Slot> slots_;  // [n_blocks * 16]
   std::vector<DraftSlot> draft_slots_;
-  std::vector<uint64_t> hidden_;       // of the rows of the last step
+  std::vector<uint64_t> hidden_;  // of the rows of the last step
   std::vector<RopePosition> positions_;
   Matrix logits_;
 };
 
 // A text prompt of n tokens that depends on `seed`.
 std::vector<int32_t> FakePrompt(uint64_t seed, int64_t n);
-// Puts a picture with content `seed` of grid_h x grid_w patches at token `at` of a request that has no positions yet, and sets the
-// positions as spec section 10 does.
+// Puts a picture with content `seed` of grid_h x grid_w patches at token `at` of a request that has
+// no positions yet, and sets the positions as spec section 10 does.
 void AddFakeImage(Request& request, uint64_t seed, int32_t grid_h, int32_t grid_w);
 // Appends text to a request with pictures.
 void AddFakeText(Request& request, uint64_t seed, int64_t n);

@@ -6,17 +6,20 @@
 namespace glmocr {
 namespace {
 
-constexpr size_t kLongestLine = 4096;  // a longer "line" is a page without line breaks: the token detector's business
+constexpr size_t kLongestLine =
+    4096;  // a longer "line" is a page without line breaks: the token detector's business
 
 int32_t Letters(std::string_view line) {
   return static_cast<int32_t>(std::count_if(line.begin(), line.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c & 0x80) != 0;
   }));
 }
 
 std::string_view Trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r')) s.remove_suffix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r'))
+    s.remove_suffix(1);
   return s;
 }
 
@@ -48,9 +51,10 @@ bool LoopGuard::AddToken(int32_t id) {
     run_[p] = tokens_[n - p] == id ? run_[p] + 1 : 0;
     const auto period = static_cast<int32_t>(p);
     const int32_t covered = run_[p] + period;
-    const bool loops = period <= options_.short_period
-                           ? covered >= options_.short_covered
-                           : covered >= options_.min_covered && covered >= options_.min_repeats * period;
+    const bool loops =
+        period <= options_.short_period
+            ? covered >= options_.short_covered
+            : covered >= options_.min_covered && covered >= options_.min_repeats * period;
     if (loops) {
       trailing_tokens_ = run_[p];
       return true;

@@ -11,7 +11,8 @@ namespace {
 // Feeds one token per byte; the length at which the guard stops.
 std::optional<int64_t> StopsAt(LoopGuard& guard, const std::string& text) {
   for (size_t i = 0; i < text.size(); ++i) {
-    if (guard.Add(static_cast<unsigned char>(text[i]), std::string_view(text).substr(i, 1))) return static_cast<int64_t>(i) + 1;
+    if (guard.Add(static_cast<unsigned char>(text[i]), std::string_view(text).substr(i, 1)))
+      return static_cast<int64_t>(i) + 1;
   }
   return std::nullopt;
 }
@@ -28,7 +29,8 @@ std::string Times(int n, const std::string& s) {
 TEST(LoopGuard, StopsARepeatedTokenAndSaysWhatToCut) {
   LoopGuard guard({});
   const std::string start = "Some true text: ";
-  EXPECT_EQ(StopsAt(guard, start + std::string(5000, 'x')), static_cast<int64_t>(start.size()) + 384);
+  EXPECT_EQ(StopsAt(guard, start + std::string(5000, 'x')),
+            static_cast<int64_t>(start.size()) + 384);
   EXPECT_EQ(guard.trailing_tokens(), 383);  // one x stays
 }
 
@@ -52,7 +54,9 @@ TEST(LoopGuard, LongPeriodsNeedEnoughRepetitions) {
 
 TEST(LoopGuard, DotLeadersRulesAndEmptyCellsPass) {
   std::string contents;
-  for (int i = 0; i < 80; ++i) contents += "Chapter " + std::to_string(i) + std::string(120, '.') + std::to_string(7 * i) + "\n";
+  for (int i = 0; i < 80; ++i)
+    contents +=
+        "Chapter " + std::to_string(i) + std::string(120, '.') + std::to_string(7 * i) + "\n";
   EXPECT_EQ(StopsAt(contents), std::nullopt);
   EXPECT_EQ(StopsAt("Title\n" + std::string(300, '_') + "\ntext"), std::nullopt);
   EXPECT_EQ(StopsAt("| a | b |\n" + Times(90, "| - ") + "\n"), std::nullopt);
@@ -63,7 +67,8 @@ TEST(LoopGuard, TablesOfNumbersPass) {
   std::string table = "<table>";
   for (int row = 0; row < 400; ++row) {
     table += "<tr>";
-    for (int column = 0; column < 6; ++column) table += "<td>" + std::to_string(random() % 10) + "</td>";
+    for (int column = 0; column < 6; ++column)
+      table += "<td>" + std::to_string(random() % 10) + "</td>";
     table += "</tr>\n";
   }
   EXPECT_EQ(StopsAt(table), std::nullopt);
@@ -82,7 +87,8 @@ TEST(LoopGuard, TrivialLinesPassNonTrivialOnesDoNot) {
 
 TEST(LoopGuard, LoopOfSeveralLinesIsCutToOneInstance) {
   LoopGuard guard({.min_covered = 1 << 20});  // only lines
-  const std::string head = "An introduction that is unique\n", a = "First repeated line\n", b = "Second repeated line\n";
+  const std::string head = "An introduction that is unique\n", a = "First repeated line\n",
+                    b = "Second repeated line\n";
   const std::optional<int64_t> at = StopsAt(guard, head + Times(100, a + b));
   ASSERT_TRUE(at.has_value());
   const auto once = static_cast<int64_t>(head.size() + a.size() + b.size());

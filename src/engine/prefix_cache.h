@@ -1,8 +1,9 @@
 // Finds cache blocks that already hold the beginning of a new prompt.
 //
-// The key of block i chains the key of block i - 1 with everything that its 16 keys and values depend on: token ids, rope positions,
-// and for image placeholders the picture's content hash and the row inside the picture. Two pictures with the same placeholder
-// tokens therefore never match. Only full blocks of committed tokens are entered; such blocks are never written again, so sharing
+// The key of block i chains the key of block i - 1 with everything that its 16 keys and values
+// depend on: token ids, rope positions, and for image placeholders the picture's content hash and
+// the row inside the picture. Two pictures with the same placeholder tokens therefore never match.
+// Only full blocks of committed tokens are entered; such blocks are never written again, so sharing
 // needs no copy. An entry lives until the BlockPool gives its block to someone else.
 #pragma once
 

@@ -11,7 +11,8 @@ namespace glmocr {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr size_t kLanes = 16;    // independent maxima, so that the compiler can keep them in vector registers
+constexpr size_t kLanes =
+    16;  // independent maxima, so that the compiler can keep them in vector registers
 constexpr size_t kStride = 256;  // elements between two looks at the maximum so far
 
 uint64_t Mix(uint64_t z) {
@@ -50,12 +51,15 @@ ChunkMax MaxOf(std::span<const float> x) {
 }
 
 Error BadLogits(const char* what) {
-  return {ErrorCode::kInternal, std::string("the model produced ") + what +
-                                    " instead of scores for the next token; its weights or the input picture may be damaged"};
+  return {
+      ErrorCode::kInternal,
+      std::string("the model produced ") + what +
+          " instead of scores for the next token; its weights or the input picture may be damaged"};
 }
 
 // Logprob of `id` and of the n likeliest tokens under softmax(logits).
-void FillLogprobs(std::span<const float> logits, int32_t n_top, SampledToken& out, std::vector<std::pair<float, int32_t>>& scratch) {
+void FillLogprobs(std::span<const float> logits, int32_t n_top, SampledToken& out,
+                  std::vector<std::pair<float, int32_t>>& scratch) {
   const float max = MaxOf(logits).max;
   double sum = 0;
   for (const float v : logits) sum += std::exp(static_cast<double>(v - max));
@@ -64,10 +68,13 @@ void FillLogprobs(std::span<const float> logits, int32_t n_top, SampledToken& ou
   out.logprob = logits[static_cast<size_t>(out.id)] - max - log_sum;
   if (n_top <= 0) return;
   scratch.clear();
-  for (size_t i = 0; i < logits.size(); ++i) scratch.emplace_back(-logits[i], static_cast<int32_t>(i));
+  for (size_t i = 0; i < logits.size(); ++i)
+    scratch.emplace_back(-logits[i], static_cast<int32_t>(i));
   const size_t n = std::min<size_t>(static_cast<size_t>(n_top), scratch.size());
-  std::partial_sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(n), scratch.end());
-  for (size_t i = 0; i < n; ++i) out.top_logprobs.push_back({scratch[i].second, -scratch[i].first - max - log_sum});
+  std::partial_sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(n),
+                    scratch.end());
+  for (size_t i = 0; i < n; ++i)
+    out.top_logprobs.push_back({scratch[i].second, -scratch[i].first - max - log_sum});
 }
 
 Status ApplyMask(std::span<float> logits, TokenMask& mask, std::vector<uint64_t>& words) {
@@ -79,14 +86,18 @@ Status ApplyMask(std::span<float> logits, TokenMask& mask, std::vector<uint64_t>
   return OkStatus();
 }
 
-// Sorts as many of the likeliest candidates to the front as hold `mass` of the `total`, and drops the rest; likeliest first.
+// Sorts as many of the likeliest candidates to the front as hold `mass` of the `total`, and drops
+// the rest; likeliest first.
 void KeepMass(std::vector<std::pair<float, int32_t>>& c, double mass) {
-  const auto likelier = [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; };
+  const auto likelier = [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  };
   size_t sorted = 0;
   double sum = 0;
   for (size_t step = 256; sorted < c.size(); step *= 4) {
     const size_t end = std::min(c.size(), sorted + step);
-    std::partial_sort(c.begin() + static_cast<std::ptrdiff_t>(sorted), c.begin() + static_cast<std::ptrdiff_t>(end), c.end(), likelier);
+    std::partial_sort(c.begin() + static_cast<std::ptrdiff_t>(sorted),
+                      c.begin() + static_cast<std::ptrdiff_t>(end), c.end(), likelier);
     for (; sorted < end; ++sorted) {
       sum += c[sorted].first;
       if (sum >= mass) {
@@ -153,7 +164,8 @@ Result<int32_t> Argmax(std::span<const float> logits) {
 Sampler::Sampler(const SamplingParams& params, std::span<const int32_t> prompt_ids)
     : params_(params), penalties_(params, prompt_ids) {}
 
-Result<SampledToken> Sampler::Sample(std::span<float> logits, int64_t output_index, TokenMask* mask, SamplerScratch& scratch) const {
+Result<SampledToken> Sampler::Sample(std::span<float> logits, int64_t output_index, TokenMask* mask,
+                                     SamplerScratch& scratch) const {
   const bool wants_logprobs = params_.n_top_logprobs >= 0;
   std::vector<float> original;  // logprobs describe the model's own distribution
   if (wants_logprobs) original.assign(logits.begin(), logits.end());
@@ -170,19 +182,23 @@ Result<SampledToken> Sampler::Sample(std::span<float> logits, int64_t output_ind
   return token;
 }
 
-Result<int32_t> Sampler::Draw(std::span<float> logits, int64_t output_index, SamplerScratch& scratch) const {
+Result<int32_t> Sampler::Draw(std::span<float> logits, int64_t output_index,
+                              SamplerScratch& scratch) const {
   GLM_ASSIGN(const int32_t likeliest, Argmax(logits));
   const float max = logits[static_cast<size_t>(likeliest)];
   auto& c = scratch.candidates;  // (probability not yet normalised, id)
   c.clear();
-  // The largest weight is exp(0) = 1, so nothing overflows; weights that underflow to 0 could never be drawn.
+  // The largest weight is exp(0) = 1, so nothing overflows; weights that underflow to 0 could never
+  // be drawn.
   const float inverse_temperature = 1 / params_.temperature;
   for (size_t i = 0; i < logits.size(); ++i) {
     const float weight = std::exp((logits[i] - max) * inverse_temperature);
     if (weight > 0) c.emplace_back(weight, static_cast<int32_t>(i));
   }
   if (params_.top_k > 0 && static_cast<size_t>(params_.top_k) < c.size()) {
-    const auto likelier = [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; };
+    const auto likelier = [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second < b.second;
+    };
     std::partial_sort(c.begin(), c.begin() + params_.top_k, c.end(), likelier);
     c.resize(static_cast<size_t>(params_.top_k));
   }
@@ -191,7 +207,8 @@ Result<int32_t> Sampler::Draw(std::span<float> logits, int64_t output_index, Sam
     for (const auto& candidate : c) total += candidate.first;
     KeepMass(c, total * static_cast<double>(params_.top_p));
   }
-  if (params_.min_p > 0) std::erase_if(c, [&](const auto& candidate) { return candidate.first < params_.min_p; });
+  if (params_.min_p > 0)
+    std::erase_if(c, [&](const auto& candidate) { return candidate.first < params_.min_p; });
   double total = 0;
   for (const auto& candidate : c) total += candidate.first;
   double left = CounterUniform(params_.seed, static_cast<uint64_t>(output_index)) * total;

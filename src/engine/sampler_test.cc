@@ -14,8 +14,9 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-Result<SampledToken> SampleOnce(const SamplingParams& params, std::vector<float> logits, int64_t index = 0,
-                                std::span<const int32_t> prompt = {}, TokenMask* mask = nullptr) {
+Result<SampledToken> SampleOnce(const SamplingParams& params, std::vector<float> logits,
+                                int64_t index = 0, std::span<const int32_t> prompt = {},
+                                TokenMask* mask = nullptr) {
   SamplerScratch scratch;
   return Sampler(params, prompt).Sample(logits, index, mask, scratch);
 }
@@ -59,7 +60,8 @@ TEST(Argmax, BadLogitsAreErrorsNotCrashes) {
     EXPECT_TRUE(Argmax(x).ok()) << at;
   }
   EXPECT_FALSE(Argmax(std::vector<float>(300, -kInf)).ok());
-  for (const float temperature : {0.0f, 1.0f}) EXPECT_FALSE(SampleOnce({.temperature = temperature}, {0, kNan, 1}).ok());
+  for (const float temperature : {0.0f, 1.0f})
+    EXPECT_FALSE(SampleOnce({.temperature = temperature}, {0, kNan, 1}).ok());
 }
 
 TEST(Sampler, RepetitionPenaltyCountsPromptAndOutput) {
@@ -133,12 +135,18 @@ TEST(Sampler, TopP) {
   // 0.5 + 0.3 reaches 0.7; the token that crosses the border stays.
   EXPECT_EQ(Shares({.temperature = 1, .top_p = 0.7f}, LogOf({0.2, 0.5, 0.3})).size(), 2u);
   EXPECT_EQ(Shares({.temperature = 1, .top_p = 0.45f}, LogOf({0.2, 0.5, 0.3})).size(), 1u);
-  EXPECT_EQ(Shares({.temperature = 1, .top_p = 1e-5f}, LogOf({0.2, 0.5, 0.3})).size(), 1u);  // the SDK's default
+  EXPECT_EQ(Shares({.temperature = 1, .top_p = 1e-5f}, LogOf({0.2, 0.5, 0.3})).size(),
+            1u);  // the SDK's default
   // Top-p is of what top-k left: 0.5 of 0.8 is 0.625.
-  EXPECT_EQ(Shares({.temperature = 1, .top_k = 2, .top_p = 0.6f}, LogOf({0.2, 0.5, 0.3})).size(), 1u);
+  EXPECT_EQ(Shares({.temperature = 1, .top_k = 2, .top_p = 0.6f}, LogOf({0.2, 0.5, 0.3})).size(),
+            1u);
   // More candidates than one sorting step takes.
-  EXPECT_GT(Shares({.temperature = 1, .top_p = 0.5f}, std::vector<float>(2000, 0.0f)).rbegin()->first, 900);
-  EXPECT_LT(Shares({.temperature = 1, .top_p = 0.5f}, std::vector<float>(2000, 0.0f)).rbegin()->first, 1000);
+  EXPECT_GT(
+      Shares({.temperature = 1, .top_p = 0.5f}, std::vector<float>(2000, 0.0f)).rbegin()->first,
+      900);
+  EXPECT_LT(
+      Shares({.temperature = 1, .top_p = 0.5f}, std::vector<float>(2000, 0.0f)).rbegin()->first,
+      1000);
 }
 
 TEST(Sampler, MinP) {
@@ -156,16 +164,21 @@ TEST(Sampler, DrawsDependOnSeedAndIndexOnly) {
   EXPECT_GT(distinct.size(), 30u);  // 100 draws of 64: expected 51
   int equal = 0;
   for (int64_t i = 0; i < 100; ++i) {
-    equal += SampleOnce(params, logits, i)->id == SampleOnce({.temperature = 1, .seed = 6}, logits, i)->id ? 1 : 0;
+    equal += SampleOnce(params, logits, i)->id ==
+                     SampleOnce({.temperature = 1, .seed = 6}, logits, i)->id
+                 ? 1
+                 : 0;
   }
   EXPECT_LT(equal, 10);  // expected 1.6
 }
 
 TEST(Sampler, CounterUniformIsUniform) {
-  // Chi-square over 100 cells, 99 degrees of freedom, one seed after the other; 0.999 quantile 148.2 (Wilson-Hilferty).
+  // Chi-square over 100 cells, 99 degrees of freedom, one seed after the other; 0.999 quantile
+  // 148.2 (Wilson-Hilferty).
   for (const uint64_t seed : {0ull, 1ull, 2ull, 0xffffffffffffffffull}) {
     std::vector<int> cells(100, 0);
-    for (uint64_t i = 0; i < 100000; ++i) ++cells[static_cast<size_t>(CounterUniform(seed, i) * 100)];
+    for (uint64_t i = 0; i < 100000; ++i)
+      ++cells[static_cast<size_t>(CounterUniform(seed, i) * 100)];
     double chi2 = 0;
     for (const int n : cells) chi2 += (n - 1000.0) * (n - 1000.0) / 1000.0;
     EXPECT_LT(chi2, 148.2) << seed;
@@ -175,7 +188,8 @@ TEST(Sampler, CounterUniformIsUniform) {
 TEST(Sampler, LogprobsAreOfTheModelsOwnDistribution) {
   const std::vector<int32_t> prompt = {1};
   const Result<SampledToken> token =
-      SampleOnce({.repetition_penalty = 1e6f, .logit_bias = {{0, 3.0f}}, .n_top_logprobs = 2}, LogOf({0.2, 0.5, 0.3}), 0, prompt);
+      SampleOnce({.repetition_penalty = 1e6f, .logit_bias = {{0, 3.0f}}, .n_top_logprobs = 2},
+                 LogOf({0.2, 0.5, 0.3}), 0, prompt);
   ASSERT_TRUE(token.ok());
   EXPECT_EQ(token->id, 0);
   EXPECT_NEAR(token->logprob, std::log(0.2), 1e-6);

@@ -28,7 +28,8 @@ SchedulerOptions Adjusted(SchedulerOptions options) {
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerOptions& options, BlockPool& pool, PrefixCache& prefixes, EncoderCache& encoded)
+Scheduler::Scheduler(const SchedulerOptions& options, BlockPool& pool, PrefixCache& prefixes,
+                     EncoderCache& encoded)
     : options_(Adjusted(options)), pool_(pool), prefixes_(prefixes), encoded_(encoded) {}
 
 void Scheduler::Add(Sequence* sequence) { InsertInOrder(waiting_, sequence); }
@@ -48,15 +49,19 @@ StepPlan Scheduler::Schedule(int64_t n_lookahead) {
   for (Sequence* s : running) {
     if (!s->decoding()) SchedulePrefill(s, budget, plan);
   }
-  while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_running && budget.rows > 0) {
+  while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_running &&
+         budget.rows > 0) {
     Sequence* s = waiting_.front();
     if (!Admit(s)) break;
     SchedulePrefill(s, budget, plan);
   }
-  // The last chunk of a prompt is followed by the first drafts, for which a prompt that ends on a block's border has no slots yet. After
-  // the admissions, so that nobody waits for the sake of someone's drafts.
+  // The last chunk of a prompt is followed by the first drafts, for which a prompt that ends on a
+  // block's border has no slots yet. After the admissions, so that nobody waits for the sake of
+  // someone's drafts.
   for (const ScheduledSequence& item : plan.sequences) {
-    if (item.samples()) EnsureBlocks(item.sequence, std::min(item.start + item.n_rows + n_lookahead, item.sequence->max_tokens));
+    if (item.samples())
+      EnsureBlocks(item.sequence,
+                   std::min(item.start + item.n_rows + n_lookahead, item.sequence->max_tokens));
   }
   GLM_CHECK(idle() || !plan.sequences.empty());
   return plan;
@@ -70,7 +75,8 @@ void Scheduler::MakeRoomForPriority() {
     const bool has_place = static_cast<int64_t>(running_.size()) < options_.max_running;
     const int64_t needed = BlocksFor(next->n_tokens());
     if (has_place && pool_.n_available() >= needed + static_cast<int64_t>(running_.size())) return;
-    // Only when the lower-priority sequences can really make the room. Shared blocks do not count: someone else may hold on to them.
+    // Only when the lower-priority sequences can really make the room. Shared blocks do not count:
+    // someone else may hold on to them.
     int64_t reachable = pool_.n_available();
     int64_t remaining = 0;
     for (const Sequence* s : running_) {
@@ -86,7 +92,8 @@ void Scheduler::MakeRoomForPriority() {
 }
 
 void Scheduler::ScheduleDecode(int64_t n_lookahead, Budget& budget, StepPlan& plan) {
-  // First the rows that must be there, so that nobody is preempted for the sake of someone's drafts.
+  // First the rows that must be there, so that nobody is preempted for the sake of someone's
+  // drafts.
   for (size_t i = 0; i < running_.size(); ++i) {
     Sequence* s = running_[i];
     if (!s->decoding()) continue;
@@ -99,7 +106,8 @@ void Scheduler::ScheduleDecode(int64_t n_lookahead, Budget& budget, StepPlan& pl
   int64_t draft_rows = budget.rows / 2;  // the other half stays for prefill
   for (Sequence* s : running_) {
     if (!s->decoding()) continue;
-    int64_t n_drafts = std::min({static_cast<int64_t>(s->drafts.size()), s->max_tokens - s->n_tokens() - 1, draft_rows});
+    int64_t n_drafts = std::min(
+        {static_cast<int64_t>(s->drafts.size()), s->max_tokens - s->n_tokens() - 1, draft_rows});
     n_drafts = std::max<int64_t>(n_drafts, 0);
     EnsureBlocks(s, std::min(s->n_computed + 1 + n_drafts + n_lookahead, s->max_tokens));
     n_drafts = std::min(n_drafts, s->capacity_tokens() - s->n_computed - 1);
@@ -117,21 +125,26 @@ void Scheduler::SchedulePrefill(Sequence* sequence, Budget& budget, StepPlan& pl
   plan.sequences.push_back({sequence, start, end - start, 0});
 }
 
-// Shortens `end` to what encoded pictures allow, planning the encoding of those that the budget admits. Token `end` counts as well: the
-// draft layer pairs the hidden state of a row with the embedding of the token after it.
-bool Scheduler::ReachEncodedEnd(Sequence* s, int64_t start, int64_t& end, Budget& budget, StepPlan& plan) {
+// Shortens `end` to what encoded pictures allow, planning the encoding of those that the budget
+// admits. Token `end` counts as well: the draft layer pairs the hidden state of a row with the
+// embedding of the token after it.
+bool Scheduler::ReachEncodedEnd(Sequence* s, int64_t start, int64_t& end, Budget& budget,
+                                StepPlan& plan) {
   for (size_t i = 0; i < s->request.images.size(); ++i) {
     ImageInput& image = s->request.images[i];
     if (image.first_token > end) break;
     if (image.first_token + image.n_tokens <= start || s->embeddings[i] != nullptr) continue;
     s->embeddings[i] = encoded_.Find(image.hash);
     if (s->embeddings[i] != nullptr) {
-      image.patches.reset();  // the sequence keeps the embedding, a third of the size, until it ends
+      image.patches
+          .reset();  // the sequence keeps the embedding, a third of the size, until it ends
       continue;
     }
-    const bool planned = std::any_of(plan.images.begin(), plan.images.end(), [&](const ScheduledImage& other) {
-      return other.sequence->request.images[static_cast<size_t>(other.image)].hash == image.hash;
-    });
+    const bool planned =
+        std::any_of(plan.images.begin(), plan.images.end(), [&](const ScheduledImage& other) {
+          return other.sequence->request.images[static_cast<size_t>(other.image)].hash ==
+                 image.hash;
+        });
     const int64_t patches = int64_t{image.grid[0]} * image.grid[1] * image.grid[2];
     if (!planned && patches > budget.patches && budget.patches < options_.max_encode_patches) {
       end = image.first_token - 1;
@@ -144,7 +157,8 @@ bool Scheduler::ReachEncodedEnd(Sequence* s, int64_t start, int64_t& end, Budget
 }
 
 int64_t Scheduler::BlocksToAdmit(Sequence* sequence) const {
-  // One block to spare per running sequence, so that the next few tokens do not throw the newcomer out again.
+  // One block to spare per running sequence, so that the next few tokens do not throw the newcomer
+  // out again.
   return BlocksFor(sequence->n_tokens()) + static_cast<int64_t>(running_.size());
 }
 
@@ -176,8 +190,10 @@ bool Scheduler::EnsureBlocks(Sequence* sequence, int64_t n_tokens) {
 }
 
 void Scheduler::ReleaseBlocks(Sequence* sequence) {
-  // Last block first: the beginning of a prompt is what another request most likely shares, so it shall be evicted last.
-  for (auto it = sequence->block_table.rbegin(); it != sequence->block_table.rend(); ++it) pool_.Unref(*it);
+  // Last block first: the beginning of a prompt is what another request most likely shares, so it
+  // shall be evicted last.
+  for (auto it = sequence->block_table.rbegin(); it != sequence->block_table.rend(); ++it)
+    pool_.Unref(*it);
   sequence->block_table.clear();
   sequence->n_computed = 0;
   sequence->n_cached_blocks = 0;

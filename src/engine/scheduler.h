@@ -1,15 +1,21 @@
-// Decides what runs in the next step: which sequences, how many rows of each, which pictures are encoded first, and who holds which
-// cache block. It sees counts, block numbers and content hashes, never a tensor or a logit, and is tested alone.
+// Decides what runs in the next step: which sequences, how many rows of each, which pictures are
+// encoded first, and who holds which cache block. It sees counts, block numbers and content hashes,
+// never a tensor or a logit, and is tested alone.
 //
 // Order: higher priority first, then first come first served (request ids grow). One step is
-//   1. priority   a waiting request of strictly higher priority takes the place of running ones when that is what it lacks
+//   1. priority   a waiting request of strictly higher priority takes the place of running ones
+//   when that is what it lacks
 //   2. decode     every running sequence with one token to go gets 1 row, plus its drafts
-//   3. prefill    running sequences still in their prompt get chunks of what is left of the token budget
-//   4. admission  waiting requests, in order, while places, budget and blocks for their whole prompt last; no overtaking, so that large requests
+//   3. prefill    running sequences still in their prompt get chunks of what is left of the token
+//   budget
+//   4. admission  waiting requests, in order, while places, budget and blocks for their whole
+//   prompt last; no overtaking, so that large requests
 //                 do not starve
-// Preemption: when a decoding sequence needs a block and none is left, the last sequence in the order gives all its blocks back and
-// waits again; its tokens stay, its cache is recomputed. The first sequence in the order can take everybody's blocks and Submit admits only what
-// fits in the pool alone, so each step makes progress for it: no livelock. Blocks that are only kept for the prefix cache count as available.
+// Preemption: when a decoding sequence needs a block and none is left, the last sequence in the
+// order gives all its blocks back and waits again; its tokens stay, its cache is recomputed. The
+// first sequence in the order can take everybody's blocks and Submit admits only what fits in the
+// pool alone, so each step makes progress for it: no livelock. Blocks that are only kept for the
+// prefix cache count as available.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +30,10 @@ namespace glmocr {
 
 struct SchedulerOptions {
   int64_t max_running = 8;
-  int64_t max_step_tokens = 512;       // rows of one step; at least 4 * max_running is used, so that drafts and prefill fit
-  int64_t max_encode_patches = 16384;  // of pictures encoded before one step; one picture always may
+  int64_t max_step_tokens =
+      512;  // rows of one step; at least 4 * max_running is used, so that drafts and prefill fit
+  int64_t max_encode_patches =
+      16384;  // of pictures encoded before one step; one picture always may
 };
 
 struct ScheduledSequence {
@@ -50,12 +58,14 @@ struct StepPlan {
 
 class Scheduler {
  public:
-  Scheduler(const SchedulerOptions& options, BlockPool& pool, PrefixCache& prefixes, EncoderCache& encoded);
+  Scheduler(const SchedulerOptions& options, BlockPool& pool, PrefixCache& prefixes,
+            EncoderCache& encoded);
 
   void Add(Sequence* sequence);
   // Takes a sequence out, wherever it is, and gives its blocks back.
   void Remove(Sequence* sequence);
-  // `n_lookahead` more slots are set aside behind each sequence's rows where blocks are free (chained drafts write there).
+  // `n_lookahead` more slots are set aside behind each sequence's rows where blocks are free
+  // (chained drafts write there).
   StepPlan Schedule(int64_t n_lookahead);
   // Offers the sequence's newly full blocks to the prefix cache; call when n_computed has grown.
   void OfferBlocks(Sequence* sequence);
@@ -75,7 +85,8 @@ class Scheduler {
   void SchedulePrefill(Sequence* sequence, Budget& budget, StepPlan& plan);
   bool Admit(Sequence* sequence);
   int64_t BlocksToAdmit(Sequence* sequence) const;
-  bool ReachEncodedEnd(Sequence* sequence, int64_t start, int64_t& end, Budget& budget, StepPlan& plan);
+  bool ReachEncodedEnd(Sequence* sequence, int64_t start, int64_t& end, Budget& budget,
+                       StepPlan& plan);
   bool EnsureBlocks(Sequence* sequence, int64_t n_tokens);
   void ReleaseBlocks(Sequence* sequence);
   void Preempt(Sequence* sequence);

@@ -18,7 +18,8 @@ class SchedulerTest : public testing::Test {
     scheduler_ = std::make_unique<Scheduler>(options, *pool_, *prefixes_, encoded_);
   }
   Sequence* Add(int64_t n_prompt, int32_t priority = 0, uint64_t content = 0) {
-    Request request{.prompt_ids = FakePrompt(content == 0 ? 1000 + next_id_ : content, n_prompt), .priority = priority};
+    Request request{.prompt_ids = FakePrompt(content == 0 ? 1000 + next_id_ : content, n_prompt),
+                    .priority = priority};
     return AddRequest(std::move(request));
   }
   Sequence* AddRequest(Request request) {
@@ -27,7 +28,8 @@ class SchedulerTest : public testing::Test {
     scheduler_->Add(sequences_.back().get());
     return sequences_.back().get();
   }
-  // Schedules and commits one token for each sequence that samples; `n_drafts` proposals each, all rejected.
+  // Schedules and commits one token for each sequence that samples; `n_drafts` proposals each, all
+  // rejected.
   StepPlan Run(int64_t n_drafts = 0) {
     StepPlan plan = scheduler_->Schedule(n_drafts);
     for (const ScheduledImage& image : plan.images) {
@@ -183,7 +185,8 @@ TEST_F(SchedulerTest, DraftsNeverPreempt) {
   EXPECT_EQ(pool_->n_available(), 0);           // ... and then got the block that was left
   const StepPlan plan = Run(3);
   EXPECT_EQ(scheduler_->n_preemptions(), 0);
-  EXPECT_EQ(RowsOf(plan, a) + RowsOf(plan, b), 4 + 2);  // a took the last block; b's drafts fit only as far as its own
+  EXPECT_EQ(RowsOf(plan, a) + RowsOf(plan, b),
+            4 + 2);  // a took the last block; b's drafts fit only as far as its own
 }
 
 TEST_F(SchedulerTest, SharedPrefixIsNotComputedAgainButTheLastTokenIs) {
@@ -209,7 +212,8 @@ TEST_F(SchedulerTest, PicturesAreEncodedBeforeTheirTokens) {
   Sequence* a = AddRequest(std::move(request));
   StepPlan plan = Run();
   EXPECT_EQ(plan.images.size(), 1u);
-  // Up to the token before the last one before the second picture: the draft layer needs the embedding of the token after a row.
+  // Up to the token before the last one before the second picture: the draft layer needs the
+  // embedding of the token after a row.
   EXPECT_EQ(RowsOf(plan, a), 25);
   plan = Run();
   EXPECT_EQ(plan.images.size(), 1u);

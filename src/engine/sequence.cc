@@ -28,8 +28,9 @@ RopePosition Sequence::PositionOf(int64_t i) const {
 
 int64_t Sequence::ImageOf(int64_t i) const {
   const auto& images = request.images;
-  const auto after = std::upper_bound(images.begin(), images.end(), i,
-                                      [](int64_t index, const ImageInput& image) { return index < image.first_token; });
+  const auto after = std::upper_bound(
+      images.begin(), images.end(), i,
+      [](int64_t index, const ImageInput& image) { return index < image.first_token; });
   if (after == images.begin()) return -1;
   const ImageInput& image = *(after - 1);
   return i < image.first_token + image.n_tokens ? after - 1 - images.begin() : -1;
@@ -42,14 +43,16 @@ std::span<const Hash128> Sequence::BlockKeys(int64_t n_blocks) {
     const auto first = static_cast<int64_t>(block_keys_.size()) * kBlockTokens;
     for (int64_t i = 0; i < kBlockTokens; ++i) {
       PrefixToken& t = block[static_cast<size_t>(i)];
-      t = PrefixToken{.id = tokens[static_cast<size_t>(first + i)], .position = PositionOf(first + i)};
+      t = PrefixToken{.id = tokens[static_cast<size_t>(first + i)],
+                      .position = PositionOf(first + i)};
       const int64_t image = ImageOf(first + i);
       if (image >= 0) {
         t.image_row = first + i - request.images[static_cast<size_t>(image)].first_token;
         t.image_hash = request.images[static_cast<size_t>(image)].hash;
       }
     }
-    block_keys_.push_back(PrefixBlockKey(block_keys_.empty() ? Hash128{} : block_keys_.back(), block));
+    block_keys_.push_back(
+        PrefixBlockKey(block_keys_.empty() ? Hash128{} : block_keys_.back(), block));
   }
   return {block_keys_.data(), static_cast<size_t>(n_blocks)};
 }

@@ -1,5 +1,6 @@
-// A request while the engine has it: its tokens, where they stand in the cache, and the state of everything that looks at its output.
-// Owned by the engine, touched by the engine's thread only; the scheduler moves it between its lists.
+// A request while the engine has it: its tokens, where they stand in the cache, and the state of
+// everything that looks at its output. Owned by the engine, touched by the engine's thread only;
+// the scheduler moves it between its lists.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,9 @@ struct Sequence {
   int64_t n_generated() const { return n_tokens() - n_prompt; }
   // Everything but the newest token is in the cache: one row makes the next token.
   bool decoding() const { return n_computed + 1 == n_tokens(); }
-  int64_t capacity_tokens() const { return static_cast<int64_t>(block_table.size()) * kBlockTokens; }
+  int64_t capacity_tokens() const {
+    return static_cast<int64_t>(block_table.size()) * kBlockTokens;
+  }
 
   static constexpr int64_t kBlockTokens = 16;  // kernels.h kKvBlock
 
@@ -50,20 +53,22 @@ struct Sequence {
   Request request;
   const int64_t n_prompt;
 
-  std::vector<int32_t> tokens;      // prompt, then generated
-  int64_t max_tokens = 0;           // prompt and output together never exceed this; set by the engine
-  int64_t n_computed = 0;           // cache slots 0 .. n_computed - 1 hold exactly tokens[0 .. n_computed - 1]
-  std::vector<int32_t> block_table; // blocks this sequence holds a reference on, in order
-  int64_t n_cached_blocks = 0;      // leading blocks already offered to the prefix cache
-  std::vector<int32_t> drafts;      // proposals for the tokens after the newest
-  bool draft_cache_begun = false;   // whether the following was decided
-  bool draft_cache_complete = true; // slots 0 .. n_computed - 1 of the draft layer are filled as well
+  std::vector<int32_t> tokens;  // prompt, then generated
+  int64_t max_tokens = 0;       // prompt and output together never exceed this; set by the engine
+  int64_t n_computed =
+      0;  // cache slots 0 .. n_computed - 1 hold exactly tokens[0 .. n_computed - 1]
+  std::vector<int32_t> block_table;  // blocks this sequence holds a reference on, in order
+  int64_t n_cached_blocks = 0;       // leading blocks already offered to the prefix cache
+  std::vector<int32_t> drafts;       // proposals for the tokens after the newest
+  bool draft_cache_begun = false;    // whether the following was decided
+  bool draft_cache_complete =
+      true;  // slots 0 .. n_computed - 1 of the draft layer are filled as well
   std::vector<ImageEmbedding> embeddings;  // [request.images.size()], null until encoded
 
   Sampler sampler;
   StopChecker stop_checker;
   LoopGuard loop_guard;
-  std::deque<HeldToken> held;       // generated, not yet handed out
+  std::deque<HeldToken> held;  // generated, not yet handed out
   std::string matched_stop;
 
   bool was_scheduled = false;

@@ -7,21 +7,27 @@
 namespace glmocr {
 namespace {
 
-constexpr double kDecay = 0.995;           // per verification: the memory is about 200 of them
-constexpr double kPriorWeight = 4;         // verifications that the first guess counts for
-constexpr double kPriorAcceptance = 0.8;   // optimistic: a probe ends early only when even this would not pay
-constexpr double kAverageWeight = 0.125;   // of a new measurement
-constexpr int64_t kFreshSteps = 128;       // a measurement older than this is not compared
+constexpr double kDecay = 0.995;    // per verification: the memory is about 200 of them
+constexpr double kPriorWeight = 4;  // verifications that the first guess counts for
+constexpr double kPriorAcceptance =
+    0.8;  // optimistic: a probe ends early only when even this would not pay
+constexpr double kAverageWeight = 0.125;  // of a new measurement
+constexpr int64_t kFreshSteps = 128;      // a measurement older than this is not compared
 
 }  // namespace
 
 std::string_view DraftsOffName(DraftsOff reason) {
   switch (reason) {
-    case DraftsOff::kOn: return "on";
-    case DraftsOff::kDisabled: return "disabled";
-    case DraftsOff::kNotTried: return "not tried yet";
-    case DraftsOff::kNoGain: return "no gain";
-    case DraftsOff::kOverBudget: return "over budget";
+    case DraftsOff::kOn:
+      return "on";
+    case DraftsOff::kDisabled:
+      return "disabled";
+    case DraftsOff::kNotTried:
+      return "not tried yet";
+    case DraftsOff::kNoGain:
+      return "no gain";
+    case DraftsOff::kOverBudget:
+      return "over budget";
   }
   return "unknown";
 }
@@ -33,16 +39,20 @@ void Speculator::Average::Add(double value) {
 }
 
 Speculator::Speculator(const SpeculatorOptions& options)
-    : options_(options), next_attempt_(options.probe_interval), attempt_interval_(options.probe_interval) {}
+    : options_(options),
+      next_attempt_(options.probe_interval),
+      attempt_interval_(options.probe_interval) {}
 
 int64_t Speculator::RegimeOf(int64_t n_sequences) {
   if (n_sequences <= 8) return std::max<int64_t>(n_sequences, 1);
   return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(n_sequences)));
 }
 
-// A batch size never seen begins with what pays for the next larger one: the fewer the sequences, the more a draft saves.
+// A batch size never seen begins with what pays for the next larger one: the fewer the sequences,
+// the more a draft saves.
 int32_t Speculator::Inherited(int64_t regime) const {
-  const auto larger = std::find_if(regimes_.upper_bound(regime), regimes_.end(), [](const auto& e) { return e.second.judged; });
+  const auto larger = std::find_if(regimes_.upper_bound(regime), regimes_.end(),
+                                   [](const auto& e) { return e.second.judged; });
   return larger == regimes_.end() ? 0 : larger->second.chosen;
 }
 
@@ -55,11 +65,13 @@ int32_t Speculator::n_drafts(int64_t n_sequences) const {
 }
 
 bool Speculator::AnyDrafts() const {
-  return std::any_of(regimes_.begin(), regimes_.end(), [](const auto& entry) { return entry.second.chosen > 0; });
+  return std::any_of(regimes_.begin(), regimes_.end(),
+                     [](const auto& entry) { return entry.second.chosen > 0; });
 }
 
 bool Speculator::AnyProbe() const {
-  return std::any_of(regimes_.begin(), regimes_.end(), [](const auto& entry) { return entry.second.probing >= 0; });
+  return std::any_of(regimes_.begin(), regimes_.end(),
+                     [](const auto& entry) { return entry.second.probing >= 0; });
 }
 
 bool Speculator::keeps_filled() const {
@@ -103,7 +115,8 @@ double Speculator::StepSeconds(const Regime& regime, int32_t n_drafts) {
 double Speculator::Rate(const Regime& regime, int32_t n_drafts) const {
   const auto k = static_cast<size_t>(n_drafts);
   if (regime.step_s[k].empty() || (n_drafts > 0 && regime.draft_s[k].empty())) return 0;
-  // Without drafts the layer's cache need not be filled; what filling costs for the sake of other batch sizes is the ledger's business.
+  // Without drafts the layer's cache need not be filled; what filling costs for the sake of other
+  // batch sizes is the ledger's business.
   const double seconds = n_drafts > 0 ? StepSeconds(regime, n_drafts) : regime.step_s[0].value();
   return expected_tokens(n_drafts) / std::max(seconds, 1e-12);
 }
@@ -136,7 +149,8 @@ void Speculator::Account(const Regime& regime, const DecodeSample& sample) {
   if (sample.n_verified == 0) {  // the step itself is what it would have been anyway
     lost_s_ += sample.draft_s;
   } else if (!regime.step_s[0].empty()) {
-    const double plain_steps = static_cast<double>(sample.n_tokens) / static_cast<double>(sample.n_sequences);
+    const double plain_steps =
+        static_cast<double>(sample.n_tokens) / static_cast<double>(sample.n_sequences);
     lost_s_ += sample.step_s + sample.draft_s - plain_steps * regime.step_s[0].value();
   }
   // Old gains do not pay for new losses.
@@ -160,7 +174,8 @@ void Speculator::OnDecodeStep(const DecodeSample& sample) {
     regime.measured_at[static_cast<size_t>(sample.n_verified)] = n_steps_;
     if (sample.n_verified == 0) plain_step_s_ = regime.step_s[0].value();
   }
-  if (sample.n_proposed >= 0) regime.draft_s[static_cast<size_t>(sample.n_proposed)].Add(sample.draft_s);
+  if (sample.n_proposed >= 0)
+    regime.draft_s[static_cast<size_t>(sample.n_proposed)].Add(sample.draft_s);
   Account(regime, sample);
   if (OverBudget() && (keeps_filled() || AnyDrafts())) {
     SwitchOff();
@@ -168,7 +183,9 @@ void Speculator::OnDecodeStep(const DecodeSample& sample) {
     return;
   }
   // Not before what was lost so far is within the budget, so that attempts cannot add up.
-  if (!attempting_ && !AnyDrafts() && n_steps_ >= next_attempt_ && lost_s_ <= options_.loss_budget * spent_s_) BeginAttempt();
+  if (!attempting_ && !AnyDrafts() && n_steps_ >= next_attempt_ &&
+      lost_s_ <= options_.loss_budget * spent_s_)
+    BeginAttempt();
   if (regime.probing >= 0) {
     Probe(regime);
   } else if (sample.n_proposed >= 0 && sample.n_verified == regime.chosen) {
@@ -193,7 +210,9 @@ void Speculator::BeginAttempt() {
 void Speculator::Rest(Regime& regime) {
   ++regime.steps_at_rest;
   const auto chosen = static_cast<size_t>(regime.chosen);
-  if (regime.steps_at_rest < options_.warmup_steps || regime.step_s[chosen].n() < options_.warmup_steps) return;
+  if (regime.steps_at_rest < options_.warmup_steps ||
+      regime.step_s[chosen].n() < options_.warmup_steps)
+    return;
   if (regime.chosen == 0) {
     if (regime.judged && (!AnyDrafts() || regime.steps_at_rest < regime.interval)) return;
     // What does not pay for fewer sequences does not pay for more.
@@ -206,8 +225,10 @@ void Speculator::Rest(Regime& regime) {
     regime.probes = {0};
   } else if (regime.steps_at_rest >= regime.interval) {
     for (int32_t k = 0; k <= options_.max_drafts; ++k) {
-      const bool old = n_steps_ - regime.measured_at[static_cast<size_t>(k)] >= options_.probe_interval;
-      if ((k == 0 && old) || k == regime.chosen - 1 || k == regime.chosen + 1) regime.probes.push_back(k);
+      const bool old =
+          n_steps_ - regime.measured_at[static_cast<size_t>(k)] >= options_.probe_interval;
+      if ((k == 0 && old) || k == regime.chosen - 1 || k == regime.chosen + 1)
+        regime.probes.push_back(k);
     }
   } else {
     return;
@@ -229,17 +250,22 @@ void Speculator::Probe(Regime& regime) {
   const Average& step_s = regime.step_s[static_cast<size_t>(k)];
   const double now = Rate(regime, regime.chosen);
   const double tried = Rate(regime, k);
-  const bool hopeless = k > 0 && tried > 0 && step_s.n() >= 2 && (1 + k) / StepSeconds(regime, k) < now;
-  const bool no_better = step_s.n() >= options_.least_probe_steps && tried < now * (1 + options_.min_gain);
+  const bool hopeless =
+      k > 0 && tried > 0 && step_s.n() >= 2 && (1 + k) / StepSeconds(regime, k) < now;
+  const bool no_better =
+      step_s.n() >= options_.least_probe_steps && tried < now * (1 + options_.min_gain);
   // The last: sequences that cannot draft are among them.
-  if (hopeless || no_better || step_s.n() >= options_.probe_steps || ++regime.probe_age > 8 * options_.probe_steps) EndProbe(regime);
+  if (hopeless || no_better || step_s.n() >= options_.probe_steps ||
+      ++regime.probe_age > 8 * options_.probe_steps)
+    EndProbe(regime);
 }
 
 void Speculator::EndProbe(Regime& regime) {
   const int32_t k = std::exchange(regime.probing, -1);
   const double now = Rate(regime, regime.chosen);
   if (regime.chosen == 0 && k == options_.max_drafts && Rate(regime, k) > 0) {
-    // Fewer drafts, where they promise anything: their steps' time is taken to lie on the line between the two measured.
+    // Fewer drafts, where they promise anything: their steps' time is taken to lie on the line
+    // between the two measured.
     const double plain_s = regime.step_s[0].value(), full_s = StepSeconds(regime, k);
     for (int32_t fewer = 1; fewer < k; ++fewer) {
       const double promised = expected_tokens(fewer) / (plain_s + (full_s - plain_s) * fewer / k);

@@ -1,4 +1,5 @@
-// The policy against simulated machines: it must find the k that a calculation with the true costs finds.
+// The policy against simulated machines: it must find the k that a calculation with the true costs
+// finds.
 #include "engine/speculator.h"
 
 #include <gtest/gtest.h>
@@ -11,18 +12,21 @@ namespace glmocr {
 namespace {
 
 struct Machine {
-  double memory_s = 0.05;          // reading the weights once: the floor of a step
-  double row_s = 0.001;            // arithmetic of one row
-  double draft_pass_s = 0.004;     // the draft layer's weights, once per proposed token
+  double memory_s = 0.05;       // reading the weights once: the floor of a step
+  double row_s = 0.001;         // arithmetic of one row
+  double draft_pass_s = 0.004;  // the draft layer's weights, once per proposed token
   double acceptance = 0.8;
-  double noise = 0.05;             // relative, of each measurement
-  double spikes = 0;               // share of measurements that take eight times as long
+  double noise = 0.05;  // relative, of each measurement
+  double spikes = 0;    // share of measurements that take eight times as long
 
-  double StepSeconds(int64_t rows) const { return std::max(memory_s, row_s * static_cast<double>(rows)); }
+  double StepSeconds(int64_t rows) const {
+    return std::max(memory_s, row_s * static_cast<double>(rows));
+  }
   double Rate(int64_t n_sequences, int32_t k) const {
     double expected = 1, stand = 1;
     for (int32_t j = 0; j < k; ++j) expected += stand *= acceptance;
-    return static_cast<double>(n_sequences) * expected / (StepSeconds(n_sequences * (1 + k)) + draft_pass_s * k);
+    return static_cast<double>(n_sequences) * expected /
+           (StepSeconds(n_sequences * (1 + k)) + draft_pass_s * k);
   }
   int32_t Best(int64_t n_sequences) const {
     int32_t best = 0;
@@ -35,21 +39,22 @@ struct Machine {
 
 struct Load {
   int64_t n_sequences = 1;
-  int64_t sequence_steps = 400;    // then all of them begin anew
-  int64_t max_new_tokens = 8192;   // what their requests allow
-  double fill_share = 0.5;         // of a draft pass, for filling the cache without a proposal
+  int64_t sequence_steps = 400;   // then all of them begin anew
+  int64_t max_new_tokens = 8192;  // what their requests allow
+  double fill_share = 0.5;        // of a draft pass, for filling the cache without a proposal
 };
 
 struct Totals {
   double seconds = 0;
   double tokens = 0;
-  double plain_seconds = 0;        // the same tokens without drafts
+  double plain_seconds = 0;  // the same tokens without drafts
   int64_t draft_passes = 0;
   double loss() const { return seconds / plain_seconds - 1; }
 };
 
 // Decodes like the engine does. All time is simulated, so the tests are exact and repeatable.
-Totals Simulate(Speculator& speculator, const Machine& machine, const Load& load, int n_steps, std::mt19937& random) {
+Totals Simulate(Speculator& speculator, const Machine& machine, const Load& load, int n_steps,
+                std::mt19937& random) {
   std::uniform_real_distribution<double> uniform;
   const int64_t n = load.n_sequences;
   Totals run;
@@ -67,16 +72,21 @@ Totals Simulate(Speculator& speculator, const Machine& machine, const Load& load
       if (k > 0) speculator.OnVerified(k, accepted);
       n_tokens += 1 + accepted;
     }
-    const auto jitter = [&] { return (1 + machine.noise * (2 * uniform(random) - 1)) * (uniform(random) < machine.spikes ? 8 : 1); };
+    const auto jitter = [&] {
+      return (1 + machine.noise * (2 * uniform(random) - 1)) *
+             (uniform(random) < machine.spikes ? 8 : 1);
+    };
     filled = filled && speculator.keeps_filled();
     const int32_t next = filled ? speculator.n_drafts(n) : 0;
     const double step_s = machine.StepSeconds(n * (1 + k)) * jitter();
-    const double draft_s = filled ? machine.draft_pass_s * (next > 0 ? next : load.fill_share) * jitter() : 0;
+    const double draft_s =
+        filled ? machine.draft_pass_s * (next > 0 ? next : load.fill_share) * jitter() : 0;
     run.draft_passes += filled ? 1 : 0;
     run.seconds += step_s + draft_s;
     run.tokens += static_cast<double>(n_tokens);
     // Compared with the true mean time, spikes included, as nobody can avoid those.
-    run.plain_seconds += static_cast<double>(n_tokens) / static_cast<double>(n) * machine.StepSeconds(n) * (1 + 7 * machine.spikes);
+    run.plain_seconds += static_cast<double>(n_tokens) / static_cast<double>(n) *
+                         machine.StepSeconds(n) * (1 + 7 * machine.spikes);
     speculator.OnDecodeStep({n, n_tokens, k, filled ? next : -1, step_s, draft_s});
     k = next;
   }
@@ -92,8 +102,10 @@ TEST(Speculator, FindsTheBestNumberOfDrafts) {
       Simulate(speculator, machine, {.n_sequences = n_sequences}, 2000, random);
       const Totals run = Simulate(speculator, machine, {.n_sequences = n_sequences}, 4000, random);
       const double best = machine.Rate(n_sequences, machine.Best(n_sequences));
-      // A neighbouring k may be within the gain that it does not move for; the rest are probes and fresh sequences' first steps.
-      EXPECT_GT(run.tokens / run.seconds, 0.93 * best) << acceptance << " " << n_sequences << " best k " << machine.Best(n_sequences);
+      // A neighbouring k may be within the gain that it does not move for; the rest are probes and
+      // fresh sequences' first steps.
+      EXPECT_GT(run.tokens / run.seconds, 0.93 * best)
+          << acceptance << " " << n_sequences << " best k " << machine.Best(n_sequences);
     }
   }
 }
@@ -102,7 +114,8 @@ TEST(Speculator, ConvergesSoonWhereDraftsPay) {
   std::mt19937 random(2);
   const Machine machine{.acceptance = 0.9};
   Speculator speculator({});
-  Simulate(speculator, machine, {}, 48, random);  // 16 steps to know the plain time, up to 9 for each number
+  Simulate(speculator, machine, {}, 48,
+           random);  // 16 steps to know the plain time, up to 9 for each number
   EXPECT_EQ(machine.Best(1), 3);
   EXPECT_EQ(speculator.n_drafts(1), 3);
   EXPECT_EQ(speculator.why_off(1), DraftsOff::kOn);
@@ -124,7 +137,8 @@ TEST(Speculator, MiddlingNumberIsFound) {
 TEST(Speculator, TurnsOffWhereDraftsDoNotPay) {
   std::mt19937 random(4);
   // The starter model's proportions: a draft costs a third of a step, and 43 % of them stand.
-  const Machine machine{.memory_s = 0.003, .row_s = 0.002, .draft_pass_s = 0.001, .acceptance = 0.43};
+  const Machine machine{
+      .memory_s = 0.003, .row_s = 0.002, .draft_pass_s = 0.001, .acceptance = 0.43};
   ASSERT_EQ(machine.Best(1), 0);
   for (const double noise : {0.0, 0.05, 0.3}) {
     Machine noisy = machine;
@@ -134,9 +148,10 @@ TEST(Speculator, TurnsOffWhereDraftsDoNotPay) {
     EXPECT_EQ(speculator.n_drafts(1), 0) << noise;
     EXPECT_FALSE(speculator.keeps_filled()) << noise;
     EXPECT_EQ(speculator.why_off(1), DraftsOff::kNoGain) << noise;
-    EXPECT_LT(early.loss() * 64, 16) << noise;  // plain steps' worth: 12 granted, one that goes over, and noise
+    EXPECT_LT(early.loss() * 64, 16)
+        << noise;  // plain steps' worth: 12 granted, one that goes over, and noise
     const Totals run = Simulate(speculator, noisy, {}, 20000, random);
-    EXPECT_LT(run.loss(), 0.03) << noise;       // the budget, and noise
+    EXPECT_LT(run.loss(), 0.03) << noise;  // the budget, and noise
     EXPECT_EQ(speculator.n_drafts(1), 0) << noise;
   }
 }
@@ -145,12 +160,15 @@ TEST(Speculator, ShortRequestsLoseNothing) {
   std::mt19937 random(5);
   const Machine machine{.acceptance = 0.1, .noise = 0};
   Speculator speculator({});
-  const Totals run = Simulate(speculator, machine, {.n_sequences = 4, .sequence_steps = 30, .max_new_tokens = 200}, 240, random);
+  const Totals run =
+      Simulate(speculator, machine, {.n_sequences = 4, .sequence_steps = 30, .max_new_tokens = 200},
+               240, random);
   EXPECT_EQ(run.draft_passes, 0);
   EXPECT_EQ(speculator.why_off(4), DraftsOff::kNotTried);
   // Many of them together are an opportunity like one long one.
   const Machine paying{.acceptance = 0.9};
-  Simulate(speculator, paying, {.n_sequences = 4, .sequence_steps = 30, .max_new_tokens = 200}, 240, random);
+  Simulate(speculator, paying, {.n_sequences = 4, .sequence_steps = 30, .max_new_tokens = 200}, 240,
+           random);
   EXPECT_GT(speculator.n_drafts(4), 0);
 }
 
@@ -164,9 +182,12 @@ TEST(Speculator, LossIsBoundedHoweverDearDraftsAre) {
         Speculator speculator({});
         Totals run = Simulate(speculator, machine, load, 500, random);
         EXPECT_EQ(speculator.n_drafts(n_sequences), 0);
-        // The step that exceeds the budget is known by its time only: at most that one pass beyond it.
+        // The step that exceeds the budget is known by its time only: at most that one pass beyond
+        // it.
         const double plain_s = machine.StepSeconds(n_sequences);
-        EXPECT_LT(run.seconds - run.plain_seconds, 0.03 * run.seconds + 13 * plain_s + 4 * draft_pass_s) << draft_pass_s;
+        EXPECT_LT(run.seconds - run.plain_seconds,
+                  0.03 * run.seconds + 13 * plain_s + 4 * draft_pass_s)
+            << draft_pass_s;
         run = Simulate(speculator, machine, load, 100000, random);
         EXPECT_LT(run.loss(), 0.03) << draft_pass_s << " " << acceptance << " " << n_sequences;
       }
@@ -176,7 +197,8 @@ TEST(Speculator, LossIsBoundedHoweverDearDraftsAre) {
 
 TEST(Speculator, DependsOnTheBatchSize) {
   std::mt19937 random(7);
-  const Machine machine{.row_s = 0.0125, .acceptance = 0.6};  // four rows take as long as reading the weights
+  const Machine machine{.row_s = 0.0125,
+                        .acceptance = 0.6};  // four rows take as long as reading the weights
   Speculator speculator({});
   Simulate(speculator, machine, {}, 600, random);
   EXPECT_EQ(speculator.n_drafts(1), machine.Best(1));
@@ -184,8 +206,9 @@ TEST(Speculator, DependsOnTheBatchSize) {
   EXPECT_EQ(machine.Best(32), 0);
   const Totals many = Simulate(speculator, machine, {.n_sequences = 32}, 400, random);
   EXPECT_EQ(speculator.n_drafts(32), 0);
-  EXPECT_LT(many.loss(), 0.1);              // the cache is filled on, for the sake of the batch size where drafts pay
-  EXPECT_GT(speculator.n_drafts(1), 0);     // which is remembered
+  EXPECT_LT(many.loss(),
+            0.1);  // the cache is filled on, for the sake of the batch size where drafts pay
+  EXPECT_GT(speculator.n_drafts(1), 0);  // which is remembered
   EXPECT_TRUE(speculator.keeps_filled());
   // Not for long: what is filled and never used is a loss as any other.
   const Totals long_run = Simulate(speculator, machine, {.n_sequences = 32}, 20000, random);
@@ -234,14 +257,16 @@ TEST(Speculator, ChangesItsMindWhenTheTextDoes) {
 }
 
 TEST(Speculator, SurvivesNoise) {
-  // Every step is off by up to 40 %, and one in fifty takes eight times as long because the machine was busy elsewhere.
+  // Every step is off by up to 40 %, and one in fifty takes eight times as long because the machine
+  // was busy elsewhere.
   std::mt19937 random(11);
   const Machine paying{.acceptance = 0.85, .noise = 0.4, .spikes = 0.02};
   Speculator on({});
   Simulate(on, paying, {}, 1000, random);
   const Totals run = Simulate(on, paying, {}, 20000, random);
   EXPECT_LT(run.loss(), -0.4);  // the best is about -0.6
-  const Machine losing{.row_s = 0.04, .draft_pass_s = 0.02, .acceptance = 0.3, .noise = 0.4, .spikes = 0.02};
+  const Machine losing{
+      .row_s = 0.04, .draft_pass_s = 0.02, .acceptance = 0.3, .noise = 0.4, .spikes = 0.02};
   ASSERT_EQ(losing.Best(1), 0);
   Speculator off({});
   const Totals lost = Simulate(off, losing, {}, 40000, random);
@@ -257,7 +282,8 @@ TEST(Speculator, StaysPutWhenNothingIsToBeGained) {
 }
 
 TEST(Speculator, PromptFillingIsChargedToTheDrafts) {
-  // Short answers to long prompts: drafts save a little of each step, but filling the cache of the prompts costs more.
+  // Short answers to long prompts: drafts save a little of each step, but filling the cache of the
+  // prompts costs more.
   std::mt19937 random(13);
   Speculator speculator({});
   const Machine machine{.acceptance = 0.9};
@@ -287,7 +313,7 @@ TEST(Speculator, AcceptancePerDepthIsConditional) {
   Speculator speculator({});
   // Draft 0 stands always, draft 1 half of the time, draft 2 never (looked at only when 1 stood).
   for (int i = 0; i < 2000; ++i) speculator.OnVerified(3, i % 2 == 0 ? 1 : 2);
-  EXPECT_NEAR(speculator.acceptance(0), 1.0, 0.01);   // prior: 4 * 0.8 among 200 + 4
+  EXPECT_NEAR(speculator.acceptance(0), 1.0, 0.01);  // prior: 4 * 0.8 among 200 + 4
   EXPECT_NEAR(speculator.acceptance(1), 0.5, 0.01);
   EXPECT_NEAR(speculator.acceptance(2), 0.0, 0.02);
   EXPECT_NEAR(speculator.expected_tokens(3), 1 + 1 + 0.5, 0.03);

@@ -1,4 +1,5 @@
-// Counters of an engine. Engine::stats() returns a consistent copy of the state after the last step, from any thread.
+// Counters of an engine. Engine::stats() returns a consistent copy of the state after the last
+// step, from any thread.
 #pragma once
 
 #include <array>
@@ -15,29 +16,40 @@ struct EngineStats {
   int64_t preemptions = 0;
   // Work
   int64_t steps = 0;
-  int64_t prefill_tokens = 0;     // rows of prompts (and of recomputed output)
-  int64_t decode_rows = 0;        // rows of verification steps, drafts included
+  int64_t prefill_tokens = 0;  // rows of prompts (and of recomputed output)
+  int64_t decode_rows = 0;     // rows of verification steps, drafts included
   int64_t generated_tokens = 0;
   int64_t cached_prompt_tokens = 0;
   int64_t encoded_images = 0, encoder_cache_hits = 0;
   double step_s = 0, draft_s = 0, encode_s = 0;  // time inside the runner
   // Cache
-  int64_t blocks_total = 0, blocks_available = 0, blocks_kept = 0;  // kept: available, content known to the prefix cache
+  int64_t blocks_total = 0, blocks_available = 0,
+          blocks_kept = 0;  // kept: available, content known to the prefix cache
   // Drafts
   int64_t drafted_tokens = 0, accepted_tokens = 0;
-  int64_t draft_errors = 0;       // failed passes of the draft layer, and steps repeated without drafts because they failed with them
-  std::array<int64_t, kMaxDrafts> drafted_at{}, accepted_at{};  // by depth; accepted_at[j] counts only drafts whose predecessors stood
-  int64_t verify_steps = 0;       // sequence steps with at least one draft
-  std::array<int64_t, kMaxDrafts + 1> steps_with{};  // sequence steps that decode, by their number of drafts
-  int32_t n_drafts = 0;           // drafted per step now; 0: off
+  int64_t draft_errors = 0;  // failed passes of the draft layer, and steps repeated without drafts
+                             // because they failed with them
+  std::array<int64_t, kMaxDrafts> drafted_at{},
+      accepted_at{};         // by depth; accepted_at[j] counts only drafts whose predecessors stood
+  int64_t verify_steps = 0;  // sequence steps with at least one draft
+  std::array<int64_t, kMaxDrafts + 1>
+      steps_with{};      // sequence steps that decode, by their number of drafts
+  int32_t n_drafts = 0;  // drafted per step now; 0: off
   DraftsOff drafts_off = DraftsOff::kNotTried;  // why, for the present batch size
-  int64_t draft_switches = 0;     // times that this number changed for good
+  int64_t draft_switches = 0;                   // times that this number changed for good
 
-  // Share of the drafts at a depth that stood, of those whose predecessors did; 0 when there were none.
+  // Share of the drafts at a depth that stood, of those whose predecessors did; 0 when there were
+  // none.
   double acceptance_at(size_t depth) const {
-    return drafted_at[depth] == 0 ? 0 : static_cast<double>(accepted_at[depth]) / static_cast<double>(drafted_at[depth]);
+    return drafted_at[depth] == 0
+               ? 0
+               : static_cast<double>(accepted_at[depth]) / static_cast<double>(drafted_at[depth]);
   }
-  double acceptance() const { return drafted_tokens == 0 ? 0 : static_cast<double>(accepted_tokens) / static_cast<double>(drafted_tokens); }
+  double acceptance() const {
+    return drafted_tokens == 0
+               ? 0
+               : static_cast<double>(accepted_tokens) / static_cast<double>(drafted_tokens);
+  }
 };
 
 }  // namespace glmocr

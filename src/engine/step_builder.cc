@@ -7,15 +7,18 @@
 namespace glmocr {
 namespace {
 
-// Rows that hold the tokens [first, first + n_rows) of a sequence take placeholders' embeddings from its pictures.
-void AddImageRows(const Sequence& s, int64_t first, int64_t n_rows, int64_t row_begin, std::vector<EmbeddingRows>& out) {
+// Rows that hold the tokens [first, first + n_rows) of a sequence take placeholders' embeddings
+// from its pictures.
+void AddImageRows(const Sequence& s, int64_t first, int64_t n_rows, int64_t row_begin,
+                  std::vector<EmbeddingRows>& out) {
   for (size_t i = 0; i < s.request.images.size(); ++i) {
     const ImageInput& image = s.request.images[i];
     const int64_t begin = std::max(first, image.first_token);
     const int64_t end = std::min(first + n_rows, image.first_token + image.n_tokens);
     if (begin >= end) continue;
     GLM_CHECK(s.embeddings[i] != nullptr);
-    out.push_back({row_begin + begin - first, end - begin, s.embeddings[i], begin - image.first_token});
+    out.push_back(
+        {row_begin + begin - first, end - begin, s.embeddings[i], begin - image.first_token});
   }
 }
 
@@ -32,7 +35,8 @@ void BuildStep(std::span<const ScheduledSequence> sequences, StepBatch& batch) {
     const auto row = static_cast<int64_t>(batch.tokens.size());
     const int64_t n_known = item.n_rows - item.n_drafts;
     for (int64_t i = 0; i < item.n_rows; ++i) {
-      batch.tokens.push_back(i < n_known ? s.tokens[static_cast<size_t>(item.start + i)] : s.drafts[static_cast<size_t>(i - n_known)]);
+      batch.tokens.push_back(i < n_known ? s.tokens[static_cast<size_t>(item.start + i)]
+                                         : s.drafts[static_cast<size_t>(i - n_known)]);
       batch.positions.push_back(s.PositionOf(item.start + i));
     }
     batch.sequences.push_back({row, item.n_rows, item.start, s.block_table});
@@ -55,7 +59,8 @@ void BuildDraft(std::span<const DraftItem> items, DraftBatch& batch) {
       batch.positions.push_back(s.PositionOf(p));
     }
     AddImageRows(s, item.start + 1, item.n_rows, row, batch.image_rows);
-    batch.sequences.push_back({{row, item.n_rows, item.start, s.block_table}, item.step_row, item.n_drafts});
+    batch.sequences.push_back(
+        {{row, item.n_rows, item.start, s.block_table}, item.step_row, item.n_drafts});
   }
 }
 

@@ -5,7 +5,8 @@
 
 namespace glmocr {
 
-StopChecker::StopChecker(std::vector<std::string> stop_strings) : stop_strings_(std::move(stop_strings)) {
+StopChecker::StopChecker(std::vector<std::string> stop_strings)
+    : stop_strings_(std::move(stop_strings)) {
   for (const std::string& s : stop_strings_) longest_ = std::max(longest_, s.size());
 }
 
@@ -31,7 +32,8 @@ StopChecker::Release StopChecker::Add(std::string_view bytes) {
   Release release;
   for (const std::string& s : stop_strings_) {
     const size_t at = tail_.find(s);
-    if (at < match || (at == match && at != std::string::npos && s.size() > release.matched->size())) {
+    if (at < match ||
+        (at == match && at != std::string::npos && s.size() > release.matched->size())) {
       match = at;
       release.matched = &s;
     }

@@ -1,4 +1,5 @@
-// Every table this machine can run against kernels/reference: the numerical contract at the top of kernels.h, views, epilogues.
+// Every table this machine can run against kernels/reference: the numerical contract at the top of
+// kernels.h, views, epilogues.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -39,21 +40,29 @@ std::vector<GemmUnderTest> AllGemms() {
 #if defined(__x86_64__)
   if (has_avx512 && !has_amx) {
     all.push_back({"amx_emulated", true, [](const GemmArgs& args, ThreadPool& pool) {
-                     const bool amx = args.compute == Compute::kBF16 && args.w->layout == WeightLayout::kBF16Pairs16;
+                     const bool amx = args.compute == Compute::kBF16 &&
+                                      args.w->layout == WeightLayout::kBF16Pairs16;
                      ThreadPool one(1);  // the emulated registers exist once
-                     if (amx) cpu::GemmOverPath(cpu::kAmxEmulatedGemm, args, one);
-                     else cpu::GemmAvx512(args, pool);
+                     if (amx)
+                       cpu::GemmOverPath(cpu::kAmxEmulatedGemm, args, one);
+                     else
+                       cpu::GemmAvx512(args, pool);
                    }});
   }
 #endif
   return all;
 }
 
-// A matrix inside a larger allocation whose other elements must survive (outputs) or poison what reads them (inputs).
+// A matrix inside a larger allocation whose other elements must survive (outputs) or poison what
+// reads them (inputs).
 class Guarded {
  public:
   Guarded(int64_t rows, int64_t cols, float guard)
-      : rows_(rows), cols_(cols), stride_(cols + 3), guard_(guard), data_(static_cast<size_t>((rows + 2) * stride_), guard) {}
+      : rows_(rows),
+        cols_(cols),
+        stride_(cols + 3),
+        guard_(guard),
+        data_(static_cast<size_t>((rows + 2) * stride_), guard) {}
   MutMatrix view() { return {data_.data() + stride_ + 1, rows_, cols_, stride_}; }
   float& at(int64_t r, int64_t c) { return view().row(r)[c]; }
   void Fill(std::mt19937& random) {
@@ -64,10 +73,12 @@ class Guarded {
   }
   void ExpectGuardsIntact() {
     for (size_t i = 0; i < data_.size(); ++i) {
-      const int64_t r = static_cast<int64_t>(i) / stride_ - 1, c = static_cast<int64_t>(i) % stride_ - 1;
+      const int64_t r = static_cast<int64_t>(i) / stride_ - 1,
+                    c = static_cast<int64_t>(i) % stride_ - 1;
       const bool inside = r >= 0 && r < rows_ && c >= 0 && c < cols_;
       if (!inside) {
-        ASSERT_EQ(std::bit_cast<uint32_t>(data_[i]), std::bit_cast<uint32_t>(guard_)) << "element " << i;
+        ASSERT_EQ(std::bit_cast<uint32_t>(data_[i]), std::bit_cast<uint32_t>(guard_))
+            << "element " << i;
       }
     }
   }
@@ -78,18 +89,21 @@ class Guarded {
   std::vector<float> data_;
 };
 
-PackedMatrix RandomWeights(int64_t n, int64_t k, WeightLayout layout, WeightForm form, std::mt19937& random) {
+PackedMatrix RandomWeights(int64_t n, int64_t k, WeightLayout layout, WeightForm form,
+                           std::mt19937& random) {
   std::normal_distribution<float> normal;
   std::vector<float> values(static_cast<size_t>(n * k));
   for (float& v : values) v = normal(random);
   const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
   ThreadPool pool(1);
   if (form == WeightForm::kPlain) return *PackMatrix({bytes, DType::kF32, {n, k}}, layout, pool);
-  return *PackSwiGlu({bytes, DType::kF32, {n / 2, k}}, {bytes + n / 2 * k * 4, DType::kF32, {n / 2, k}}, layout, pool);
+  return *PackSwiGlu({bytes, DType::kF32, {n / 2, k}},
+                     {bytes + n / 2 * k * 4, DType::kF32, {n / 2, k}}, layout, pool);
 }
 
 bool Same(float a, float b) {
-  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b) || (std::isnan(a) && std::isnan(b));
+  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b) ||
+         (std::isnan(a) && std::isnan(b));
 }
 
 constexpr WeightLayout kLayouts[] = {WeightLayout::kF32Panel16, WeightLayout::kBF16Pairs16};
@@ -104,9 +118,10 @@ bool OwnOrder(const GemmUnderTest& t, WeightLayout layout, Compute compute) {
   return t.native_bf16 && layout == WeightLayout::kBF16Pairs16 && compute == Compute::kBF16;
 }
 
-// |reference - table| for a path with its own order: both sum the same k exact products (of values rounded to bf16) with at most one
-// rounding (2^-24 relative) per product, so each is within k 2^-24 sum|x w| (1 + O(k 2^-24)) of the exact sum. Denormal inputs and sums may be
-// flushed to zero: k times the least normal number.
+// |reference - table| for a path with its own order: both sum the same k exact products (of values
+// rounded to bf16) with at most one rounding (2^-24 relative) per product, so each is within k
+// 2^-24 sum|x w| (1 + O(k 2^-24)) of the exact sum. Denormal inputs and sums may be flushed to
+// zero: k times the least normal number.
 class OrderBounds {
  public:
   OrderBounds(ConstMatrix x, const PackedMatrix& w) : k_(w.k) {
@@ -136,7 +151,8 @@ struct Problem {
   int64_t m, k, n;
 };
 
-// Sums alone, for every table: equal bit for bit where the contract says so, within the bound elsewhere.
+// Sums alone, for every table: equal bit for bit where the contract says so, within the bound
+// elsewhere.
 void CheckSums(const Problem& s, WeightLayout layout, Compute compute, ThreadPool& pool) {
   std::mt19937 random(static_cast<uint32_t>(s.m * 10007 + s.k * 101 + s.n));
   const PackedMatrix w = RandomWeights(s.n, s.k, layout, WeightForm::kPlain, random);
@@ -180,12 +196,15 @@ TEST(Gemm, AgreesWithReferenceAtOddSizes) {
   }
 }
 
-// Several blocks of rows, columns and inputs; 130 rows x 20000 inputs also exceed the memory for packed rows.
+// Several blocks of rows, columns and inputs; 130 rows x 20000 inputs also exceed the memory for
+// packed rows.
 TEST(Gemm, AgreesWithReferenceAcrossBlocks) {
   for (const int threads : {1, 2, 3}) {
     ThreadPool pool(threads);
-    for (const Problem& s : {Problem{130, 600, 260}, Problem{401, 257, 40}, Problem{130, 20001, 5}}) {
-      SCOPED_TRACE(testing::Message() << s.m << " x " << s.k << " x " << s.n << ", threads " << threads);
+    for (const Problem& s :
+         {Problem{130, 600, 260}, Problem{401, 257, 40}, Problem{130, 20001, 5}}) {
+      SCOPED_TRACE(testing::Message()
+                   << s.m << " x " << s.k << " x " << s.n << ", threads " << threads);
       for (const WeightLayout layout : kLayouts) {
         for (const Compute compute : kComputes) CheckSums(s, layout, compute, pool);
         if (HasFatalFailure()) return;
@@ -204,7 +223,8 @@ TEST(Gemm, SpecialValuesSpreadAsInReference) {
     values[static_cast<size_t>(17 * k + k - 1)] = kNan;
     values[static_cast<size_t>(5 * k + k - 1)] = -kInf;
     for (const WeightLayout layout : kLayouts) {
-      const PackedMatrix w = *PackMatrix({reinterpret_cast<const std::byte*>(values.data()), DType::kF32, {20, k}}, layout, pool);
+      const PackedMatrix w = *PackMatrix(
+          {reinterpret_cast<const std::byte*>(values.data()), DType::kF32, {20, k}}, layout, pool);
       for (const Compute compute : kComputes) {
         Guarded x(30, k, 1.0f), expected(30, 20, kSentinel);
         x.Fill(random);
@@ -212,7 +232,8 @@ TEST(Gemm, SpecialValuesSpreadAsInReference) {
         x.at(2, k - 1) = kNan;
         x.at(29, 0) = -kInf;
         x.at(28, 0) = 3e38f;
-        ReferenceKernels().gemm({.x = x.view(), .w = &w, .y = expected.view(), .compute = compute}, pool);
+        ReferenceKernels().gemm({.x = x.view(), .w = &w, .y = expected.view(), .compute = compute},
+                                pool);
         for (const GemmUnderTest& t : AllGemms()) {
           SCOPED_TRACE(Describe(t, layout, compute));
           Guarded y(30, 20, kSentinel);
@@ -233,30 +254,36 @@ TEST(Gemm, SpecialValuesSpreadAsInReference) {
   }
 }
 
-// y = residual + activation(sum + bias), from the table's own sums by libm in double. What remains is the error of the vector exp and erf:
-// silu 2^-22 (exp) + 3 roundings, gelu x/2 (5e-7 (erf) + 4 roundings of values <= 2), and the roundings of the products and the sum.
+// y = residual + activation(sum + bias), from the table's own sums by libm in double. What remains
+// is the error of the vector exp and erf: silu 2^-22 (exp) + 3 roundings, gelu x/2 (5e-7 (erf) + 4
+// roundings of values <= 2), and the roundings of the products and the sum.
 struct Epilogue {
   bool bias, residual, in_place;
   Activation activation;
 };
 
-void CheckEpilogue(const GemmUnderTest& t, const Problem& s, WeightLayout layout, Compute compute, const Epilogue& e, ThreadPool& pool) {
+void CheckEpilogue(const GemmUnderTest& t, const Problem& s, WeightLayout layout, Compute compute,
+                   const Epilogue& e, ThreadPool& pool) {
   std::mt19937 random(static_cast<uint32_t>(s.n + 77));
   const bool swiglu = e.activation == Activation::kSwiGlu;
   const int64_t stored = swiglu ? 2 * s.n : s.n;
   std::mt19937 weights_random = random;
-  const PackedMatrix w = RandomWeights(stored, s.k, layout, swiglu ? WeightForm::kSwiGlu : WeightForm::kPlain, random);
+  const PackedMatrix w =
+      RandomWeights(stored, s.k, layout, swiglu ? WeightForm::kSwiGlu : WeightForm::kPlain, random);
   const PackedMatrix plain = RandomWeights(stored, s.k, layout, WeightForm::kPlain, weights_random);
-  Guarded x(s.m, s.k, kNan), sums(s.m, stored, kSentinel), residual(s.m, s.n, kNan), y(s.m, s.n, kSentinel);
+  Guarded x(s.m, s.k, kNan), sums(s.m, stored, kSentinel), residual(s.m, s.n, kNan),
+      y(s.m, s.n, kSentinel);
   x.Fill(random), residual.Fill(random);
-  std::vector<float> bias(static_cast<size_t>(stored));  // ends where it ends: AddressSanitizer sees every read behind it
+  std::vector<float> bias(static_cast<size_t>(
+      stored));  // ends where it ends: AddressSanitizer sees every read behind it
   std::normal_distribution<float> normal;
   for (float& b : bias) b = normal(random);
   for (int64_t c = 0; c < s.n && e.in_place; ++c) {
     for (int64_t r = 0; r < s.m; ++r) y.at(r, c) = residual.at(r, c);
   }
   t.gemm({.x = x.view(), .w = &plain, .y = sums.view(), .compute = compute}, pool);
-  GemmArgs args = {.x = x.view(), .w = &w, .activation = e.activation, .y = y.view(), .compute = compute};
+  GemmArgs args = {
+      .x = x.view(), .w = &w, .activation = e.activation, .y = y.view(), .compute = compute};
   if (e.bias) args.bias = bias.data();
   if (e.residual) args.residual = e.in_place ? ConstMatrix(y.view()) : ConstMatrix(residual.view());
   t.gemm(args, pool);
@@ -285,17 +312,20 @@ void CheckEpilogue(const GemmUnderTest& t, const Problem& s, WeightLayout layout
 }
 
 TEST(Gemm, Epilogues) {
-  const Epilogue epilogues[] = {{true, false, false, Activation::kNone},    {false, true, false, Activation::kNone},
-                                {true, true, true, Activation::kNone},      {true, false, false, Activation::kGeluErf},
-                                {false, true, false, Activation::kGeluErf}, {false, false, false, Activation::kSwiGlu},
-                                {true, true, false, Activation::kSwiGlu},   {false, true, true, Activation::kSwiGlu}};
+  const Epilogue epilogues[] = {
+      {true, false, false, Activation::kNone},    {false, true, false, Activation::kNone},
+      {true, true, true, Activation::kNone},      {true, false, false, Activation::kGeluErf},
+      {false, true, false, Activation::kGeluErf}, {false, false, false, Activation::kSwiGlu},
+      {true, true, false, Activation::kSwiGlu},   {false, true, true, Activation::kSwiGlu}};
   ThreadPool pool(3);
   for (const GemmUnderTest& t : AllGemms()) {
     for (const WeightLayout layout : kLayouts) {
       for (const Compute compute : kComputes) {
-        for (const Problem& s : {Problem{1, 9, 1}, Problem{5, 33, 17}, Problem{14, 64, 48}, Problem{50, 300, 100}}) {
+        for (const Problem& s :
+             {Problem{1, 9, 1}, Problem{5, 33, 17}, Problem{14, 64, 48}, Problem{50, 300, 100}}) {
           for (const Epilogue& e : epilogues) {
-            SCOPED_TRACE(testing::Message() << Describe(t, layout, compute) << " m " << s.m << " n " << s.n << " epilogue " << (&e - epilogues));
+            SCOPED_TRACE(testing::Message() << Describe(t, layout, compute) << " m " << s.m << " n "
+                                            << s.n << " epilogue " << (&e - epilogues));
             CheckEpilogue(t, s, layout, compute, e, pool);
             if (HasFatalFailure()) return;
           }
@@ -305,19 +335,25 @@ TEST(Gemm, Epilogues) {
   }
 }
 
-// The activations over their whole range, through an identity matrix: one product, the others exactly zero.
+// The activations over their whole range, through an identity matrix: one product, the others
+// exactly zero.
 TEST(Gemm, ActivationsOverTheirRange) {
   ThreadPool pool(1);
-  std::vector<float> inputs = {0.0f, -0.0f, 1e-30f, -1e-30f, 88.0f, -88.0f, -89.5f, 104.0f, -104.0f, 1e30f, -1e30f, kInf, kNan, -kInf};
+  std::vector<float> inputs = {0.0f,   -0.0f,   1e-30f, -1e-30f, 88.0f, -88.0f, -89.5f,
+                               104.0f, -104.0f, 1e30f,  -1e30f,  kInf,  kNan,   -kInf};
   for (float v = -20; v < 20; v += 0.0037f) inputs.push_back(v);
   const auto m = static_cast<int64_t>(inputs.size());
   const float ones[2] = {1.0f, 1.0f};
   const auto* bytes = reinterpret_cast<const std::byte*>(ones);
-  const PackedMatrix gelu = *PackMatrix({bytes, DType::kF32, {1, 1}}, WeightLayout::kF32Panel16, pool);
-  const PackedMatrix swiglu = *PackSwiGlu({bytes, DType::kF32, {1, 1}}, {bytes, DType::kF32, {1, 1}}, WeightLayout::kF32Panel16, pool);
+  const PackedMatrix gelu =
+      *PackMatrix({bytes, DType::kF32, {1, 1}}, WeightLayout::kF32Panel16, pool);
+  const PackedMatrix swiglu = *PackSwiGlu(
+      {bytes, DType::kF32, {1, 1}}, {bytes, DType::kF32, {1, 1}}, WeightLayout::kF32Panel16, pool);
   std::vector<float> expected(inputs.size()), y(inputs.size());
   for (const Activation activation : {Activation::kGeluErf, Activation::kSwiGlu}) {
-    GemmArgs args = {.x = ConstMatrix(inputs.data(), m, 1), .w = activation == Activation::kSwiGlu ? &swiglu : &gelu, .activation = activation};
+    GemmArgs args = {.x = ConstMatrix(inputs.data(), m, 1),
+                     .w = activation == Activation::kSwiGlu ? &swiglu : &gelu,
+                     .activation = activation};
     args.y = MutMatrix(expected.data(), m, 1);
     ReferenceKernels().gemm(args, pool);
     for (const GemmUnderTest& t : AllGemms()) {
@@ -330,14 +366,17 @@ TEST(Gemm, ActivationsOverTheirRange) {
           continue;
         }
         // Twice the bounds of CheckEpilogue: libm's floats err too. SwiGlu here is silu(v) v.
-        const double bound = activation == Activation::kSwiGlu ? std::fabs(a) * std::ldexp(1.0, -19) + 1e-37 : std::fabs(v) * 1e-6 + 1e-37;
+        const double bound = activation == Activation::kSwiGlu
+                                 ? std::fabs(a) * std::ldexp(1.0, -19) + 1e-37
+                                 : std::fabs(v) * 1e-6 + 1e-37;
         ASSERT_NEAR(a, b, bound) << t.name << " " << v;
       }
     }
   }
 }
 
-// Row r of a batch = the same row alone, bit for bit, with activation, for every path and number of threads.
+// Row r of a batch = the same row alone, bit for bit, with activation, for every path and number of
+// threads.
 TEST(Gemm, RowsDoNotDependOnTheBatch) {
   std::mt19937 random(11);
   for (const WeightLayout layout : kLayouts) {
@@ -350,15 +389,26 @@ TEST(Gemm, RowsDoNotDependOnTheBatch) {
         ThreadPool one(1);
         Guarded alone(90, 70, kSentinel);
         for (int64_t r = 0; r < 90; ++r) {
-          t.gemm({.x = x.view().Rows(r, 1), .w = &w, .activation = Activation::kSwiGlu, .y = alone.view().Rows(r, 1), .compute = compute}, one);
+          t.gemm({.x = x.view().Rows(r, 1),
+                  .w = &w,
+                  .activation = Activation::kSwiGlu,
+                  .y = alone.view().Rows(r, 1),
+                  .compute = compute},
+                 one);
         }
         for (const int threads : {1, 2, 3}) {
           ThreadPool pool(threads);
           for (const int64_t m : {2, 5, 12, 13, 23, 37, 90}) {
             Guarded y(m, 70, kSentinel);
-            t.gemm({.x = x.view().Rows(0, m), .w = &w, .activation = Activation::kSwiGlu, .y = y.view(), .compute = compute}, pool);
+            t.gemm({.x = x.view().Rows(0, m),
+                    .w = &w,
+                    .activation = Activation::kSwiGlu,
+                    .y = y.view(),
+                    .compute = compute},
+                   pool);
             for (int64_t r = 0; r < m; ++r) {
-              ASSERT_EQ(std::memcmp(y.view().row(r), alone.view().row(r), 70 * sizeof(float)), 0) << "row " << r << " of " << m;
+              ASSERT_EQ(std::memcmp(y.view().row(r), alone.view().row(r), 70 * sizeof(float)), 0)
+                  << "row " << r << " of " << m;
             }
           }
         }
@@ -370,8 +420,10 @@ TEST(Gemm, RowsDoNotDependOnTheBatch) {
 TEST(Gemm, NoRows) {
   ThreadPool pool(2);
   std::mt19937 random(1);
-  const PackedMatrix w = RandomWeights(20, 8, WeightLayout::kBF16Pairs16, WeightForm::kPlain, random);
-  for (const GemmUnderTest& t : AllGemms()) t.gemm({.x = ConstMatrix(nullptr, 0, 8), .w = &w, .y = MutMatrix(nullptr, 0, 20)}, pool);
+  const PackedMatrix w =
+      RandomWeights(20, 8, WeightLayout::kBF16Pairs16, WeightForm::kPlain, random);
+  for (const GemmUnderTest& t : AllGemms())
+    t.gemm({.x = ConstMatrix(nullptr, 0, 8), .w = &w, .y = MutMatrix(nullptr, 0, 20)}, pool);
 }
 
 TEST(SelectKernels, NamesAndRefuses) {

@@ -1,4 +1,5 @@
-// Norms, rotations and logit statistics: worked examples against the reference, then every table against the reference.
+// Norms, rotations and logit statistics: worked examples against the reference, then every table
+// against the reference.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,10 +19,16 @@ TEST(NormRopeReference, RmsNormByHand) {
   ThreadPool pool(1);
   // mean(3^2, 4^2) = 12.5; 1 / sqrt(12.5 + 3.5) = 1/4.
   std::vector<float> x = {3, 4}, weight = {2, 8}, residual = {10, 20}, out(2);
-  ReferenceKernels().rms_norm({.x = {x.data(), 1, 2}, .weight = weight.data(), .eps = 3.5f, .out = {out.data(), 1, 2}}, pool);
+  ReferenceKernels().rms_norm(
+      {.x = {x.data(), 1, 2}, .weight = weight.data(), .eps = 3.5f, .out = {out.data(), 1, 2}},
+      pool);
   EXPECT_EQ(out, (std::vector<float>{1.5f, 8.0f}));
-  ReferenceKernels().rms_norm({.x = {x.data(), 1, 2}, .weight = weight.data(), .eps = 3.5f,
-                               .residual = {residual.data(), 1, 2}, .out = {out.data(), 1, 2}}, pool);
+  ReferenceKernels().rms_norm({.x = {x.data(), 1, 2},
+                               .weight = weight.data(),
+                               .eps = 3.5f,
+                               .residual = {residual.data(), 1, 2},
+                               .out = {out.data(), 1, 2}},
+                              pool);
   EXPECT_EQ(out, (std::vector<float>{11.5f, 28.0f}));
 }
 
@@ -29,30 +36,52 @@ TEST(NormRopeReference, LayerNormByHand) {
   ThreadPool pool(1);
   // mean 4, variance (9 + 1 + 1 + 9) / 4 = 5, 1 / sqrt(5 + 4) = 1/3.
   std::vector<float> x = {1, 3, 5, 7}, weight = {1, 3, 3, 2}, bias = {0, 0, 1, 0}, out(4);
-  ReferenceKernels().layer_norm({.x = {x.data(), 1, 4}, .weight = weight.data(), .bias = bias.data(), .eps = 4.0f,
-                                 .out = {out.data(), 1, 4}}, pool);
+  ReferenceKernels().layer_norm({.x = {x.data(), 1, 4},
+                                 .weight = weight.data(),
+                                 .bias = bias.data(),
+                                 .eps = 4.0f,
+                                 .out = {out.data(), 1, 4}},
+                                pool);
   const std::vector<float> expected = {-1, -1, 2, 2};
   for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(out[i], expected[i], 1e-6f);
-  ReferenceKernels().layer_norm({.x = {x.data(), 1, 4}, .weight = weight.data(), .bias = bias.data(), .eps = 4.0f,
-                                 .activation = Activation::kGeluErf, .out = {out.data(), 1, 4}}, pool);
+  ReferenceKernels().layer_norm({.x = {x.data(), 1, 4},
+                                 .weight = weight.data(),
+                                 .bias = bias.data(),
+                                 .eps = 4.0f,
+                                 .activation = Activation::kGeluErf,
+                                 .out = {out.data(), 1, 4}},
+                                pool);
   EXPECT_NEAR(out[0], -0.15865525f, 1e-6f);  // -Phi(-1)
   EXPECT_NEAR(out[2], 1.95449974f, 1e-6f);   // 2 Phi(2)
 }
 
 TEST(NormRopeReference, RotationsByHand) {
   ThreadPool pool(1);
-  std::vector<float> cos = {0, 1}, sin = {1, 0};  // a quarter turn for the first pair, none for the second
+  std::vector<float> cos = {0, 1},
+                     sin = {1, 0};  // a quarter turn for the first pair, none for the second
   std::vector<float> half_split = {1, 2, 3, 4};
-  ReferenceKernels().vision_rope({.x = {half_split.data(), 1, 4}, .head_dim = 4, .cos = {cos.data(), 1, 2},
-                                  .sin = {sin.data(), 1, 2}}, pool);
+  ReferenceKernels().vision_rope({.x = {half_split.data(), 1, 4},
+                                  .head_dim = 4,
+                                  .cos = {cos.data(), 1, 2},
+                                  .sin = {sin.data(), 1, 2}},
+                                 pool);
   EXPECT_EQ(half_split, (std::vector<float>{-3, 2, 1, 4}));
-  std::vector<float> interleaved = {1, 2, 3, 4, 5, 6};  // head_dim 6, rotary_dim 4: 5 and 6 pass through
-  ReferenceKernels().text_rope({.x = {interleaved.data(), 1, 6}, .head_dim = 6, .cos = {cos.data(), 1, 2},
-                                .sin = {sin.data(), 1, 2}}, pool);
+  std::vector<float> interleaved = {1, 2, 3,
+                                    4, 5, 6};  // head_dim 6, rotary_dim 4: 5 and 6 pass through
+  ReferenceKernels().text_rope({.x = {interleaved.data(), 1, 6},
+                                .head_dim = 6,
+                                .cos = {cos.data(), 1, 2},
+                                .sin = {sin.data(), 1, 2}},
+                               pool);
   EXPECT_EQ(interleaved, (std::vector<float>{-2, 1, 3, 4, 5, 6}));
   std::vector<float> normed = {1, 1, 1, 7}, weight = {1, 2, 3, 4};  // mean square 13, eps 3: 1/4
-  ReferenceKernels().vision_rope({.x = {normed.data(), 1, 4}, .head_dim = 4, .norm_weight = weight.data(), .eps = 3.0f,
-                                  .cos = {cos.data(), 1, 2}, .sin = {sin.data(), 1, 2}}, pool);
+  ReferenceKernels().vision_rope({.x = {normed.data(), 1, 4},
+                                  .head_dim = 4,
+                                  .norm_weight = weight.data(),
+                                  .eps = 3.0f,
+                                  .cos = {cos.data(), 1, 2},
+                                  .sin = {sin.data(), 1, 2}},
+                                 pool);
   EXPECT_EQ(normed, (std::vector<float>{-0.75f, 0.5f, 0.25f, 7.0f}));
 }
 
@@ -78,7 +107,10 @@ float Root(int64_t n) { return std::sqrt(static_cast<float>(n)); }
 // Rows `gap` apart with sentinels between them, before and behind.
 struct Guarded {
   Guarded(int64_t rows_in, int64_t cols_in, int64_t gap, unsigned seed)
-      : rows(rows_in), cols(cols_in), stride(cols_in + gap), data(static_cast<size_t>((rows + 2) * stride), kSentinel) {
+      : rows(rows_in),
+        cols(cols_in),
+        stride(cols_in + gap),
+        data(static_cast<size_t>((rows + 2) * stride), kSentinel) {
     std::mt19937 rng(seed);
     std::normal_distribution<float> normal(0.25f, 1);
     for (int64_t r = 0; r < rows; ++r) {
@@ -90,7 +122,8 @@ struct Guarded {
     for (int64_t i = 0; i < static_cast<int64_t>(data.size()); ++i) {
       const int64_t row = i / stride - 1, col = i % stride;
       if (row >= 0 && row < rows && col < cols) continue;
-      ASSERT_EQ(data[static_cast<size_t>(i)], kSentinel) << "written outside: row " << row << " column " << col;
+      ASSERT_EQ(data[static_cast<size_t>(i)], kSentinel)
+          << "written outside: row " << row << " column " << col;
     }
   }
   int64_t rows, cols, stride;
@@ -99,7 +132,8 @@ struct Guarded {
 
 bool SameBits(ConstMatrix a, ConstMatrix b) {
   for (int64_t r = 0; r < a.rows; ++r) {
-    if (std::memcmp(a.row(r), b.row(r), static_cast<size_t>(a.cols) * sizeof(float)) != 0) return false;
+    if (std::memcmp(a.row(r), b.row(r), static_cast<size_t>(a.cols) * sizeof(float)) != 0)
+      return false;
   }
   return true;
 }
@@ -129,13 +163,14 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NormRopeTable);
 INSTANTIATE_TEST_SUITE_P(NormRope, NormRopeTable, testing::ValuesIn(TablesToTest()),
                          [](const auto& info) { return std::string(info.param->name); });
 
-// A sum of n positive squares is off by a random walk of sqrt(n) eps/2 on either side, its root by half of that; the other
-// steps (division, root, two products, a sum) round a handful of times.
+// A sum of n positive squares is off by a random walk of sqrt(n) eps/2 on either side, its root by
+// half of that; the other steps (division, root, two products, a sum) round a handful of times.
 TEST_P(NormRopeTable, RmsNorm) {
   ThreadPool one(1), three(3);
   for (const int64_t n : kWidths) {
     const int64_t m = n >= 1024 ? 150 : 5;  // 150 rows are shared among threads
-    Guarded x(m, n, 3, 1), residual(m, n, 1, 2), weight(1, n, 0, 3), out(m, n, 2, 4), expected(m, n, 0, 5), again(m, n, 0, 6);
+    Guarded x(m, n, 3, 1), residual(m, n, 1, 2), weight(1, n, 0, 3), out(m, n, 2, 4),
+        expected(m, n, 0, 5), again(m, n, 0, 6);
     x.view().row(2)[n / 2] = NAN;
     for (const bool with_residual : {false, true}) {
       RmsNormArgs args = {.x = x.view(), .weight = weight.view().data, .out = expected.view()};
@@ -143,7 +178,8 @@ TEST_P(NormRopeTable, RmsNorm) {
       ReferenceKernels().rms_norm(args, one);
       args.out = out.view();
       table().rms_norm(args, one);
-      ExpectClose(out.view(), expected.view(), kEps * (8 + Root(n)), with_residual ? 8.0f : 0.0f);  // residual + y may cancel
+      ExpectClose(out.view(), expected.view(), kEps * (8 + Root(n)),
+                  with_residual ? 8.0f : 0.0f);  // residual + y may cancel
       out.Check();
       args.out = again.view();
       table().rms_norm(args, three);
@@ -159,24 +195,37 @@ TEST_P(NormRopeTable, RmsNorm) {
     }
     // In place: x may be out, and so may the residual.
     Guarded in_place = x;
-    table().rms_norm({.x = in_place.view(), .weight = weight.view().data, .residual = residual.view(), .out = in_place.view()}, one);
+    table().rms_norm({.x = in_place.view(),
+                      .weight = weight.view().data,
+                      .residual = residual.view(),
+                      .out = in_place.view()},
+                     one);
     EXPECT_TRUE(SameBits(in_place.view(), again.view()));
     in_place = residual;
-    table().rms_norm({.x = x.view(), .weight = weight.view().data, .residual = in_place.view(), .out = in_place.view()}, one);
+    table().rms_norm({.x = x.view(),
+                      .weight = weight.view().data,
+                      .residual = in_place.view(),
+                      .out = in_place.view()},
+                     one);
     EXPECT_TRUE(SameBits(in_place.view(), again.view()));
   }
 }
 
-// As RmsNorm; the difference to the mean adds errors relative to the greatest element, not to the result: scale. One
-// element alone has variance 0 and a scale of 1/sqrt(eps): the mean is exact there.
+// As RmsNorm; the difference to the mean adds errors relative to the greatest element, not to the
+// result: scale. One element alone has variance 0 and a scale of 1/sqrt(eps): the mean is exact
+// there.
 TEST_P(NormRopeTable, LayerNorm) {
   ThreadPool one(1), three(3);
   for (const int64_t n : kWidths) {
     const int64_t m = n >= 1024 ? 150 : 5;
-    Guarded x(m, n, 3, 1), weight(1, n, 0, 3), bias(1, n, 0, 7), out(m, n, 2, 4), expected(m, n, 0, 5), again(m, n, 0, 6);
+    Guarded x(m, n, 3, 1), weight(1, n, 0, 3), bias(1, n, 0, 7), out(m, n, 2, 4),
+        expected(m, n, 0, 5), again(m, n, 0, 6);
     x.view().row(2)[n / 2] = NAN;
     for (const Activation activation : {Activation::kNone, Activation::kGeluErf}) {
-      LayerNormArgs args = {.x = x.view(), .weight = weight.view().data, .bias = bias.view().data, .activation = activation,
+      LayerNormArgs args = {.x = x.view(),
+                            .weight = weight.view().data,
+                            .bias = bias.view().data,
+                            .activation = activation,
                             .out = expected.view()};
       ReferenceKernels().layer_norm(args, one);
       args.out = out.view();
@@ -199,16 +248,22 @@ TEST_P(NormRopeTable, VisionRope) {
   ThreadPool one(1), three(3);
   for (const int64_t d : {2, 16, 20, 32, 40, 64, 72, 80, 128}) {
     constexpr int64_t kHeads = 3, kRows = 300;
-    Guarded angles(kRows, d / 2, 0, 1), cos(kRows, d / 2, 2, 2), sin(kRows, d / 2, 5, 3), weight(1, d, 0, 4);
+    Guarded angles(kRows, d / 2, 0, 1), cos(kRows, d / 2, 2, 2), sin(kRows, d / 2, 5, 3),
+        weight(1, d, 0, 4);
     for (int64_t r = 0; r < kRows; ++r) {
       for (int64_t i = 0; i < d / 2; ++i) {
         cos.view().row(r)[i] = std::cos(angles.view().row(r)[i]);
         sin.view().row(r)[i] = std::sin(angles.view().row(r)[i]);
       }
     }
-    for (const float* norm_weight : {static_cast<const float*>(nullptr), static_cast<const float*>(weight.view().data)}) {
+    for (const float* norm_weight :
+         {static_cast<const float*>(nullptr), static_cast<const float*>(weight.view().data)}) {
       Guarded expected(kRows, kHeads * d, 7, 5), out = expected, again = expected;
-      VisionRopeArgs args = {.x = expected.view(), .head_dim = d, .norm_weight = norm_weight, .cos = cos.view(), .sin = sin.view()};
+      VisionRopeArgs args = {.x = expected.view(),
+                             .head_dim = d,
+                             .norm_weight = norm_weight,
+                             .cos = cos.view(),
+                             .sin = sin.view()};
       ReferenceKernels().vision_rope(args, one);
       args.x = out.view();
       table().vision_rope(args, one);
@@ -223,7 +278,9 @@ TEST_P(NormRopeTable, VisionRope) {
 
 TEST_P(NormRopeTable, TextRope) {
   ThreadPool one(1), three(3);
-  const struct { int64_t head_dim, rotary_dim; } shapes[] = {{2, 2}, {16, 16}, {64, 64}, {128, 128}, {128, 64}, {40, 26}};
+  const struct {
+    int64_t head_dim, rotary_dim;
+  } shapes[] = {{2, 2}, {16, 16}, {64, 64}, {128, 128}, {128, 64}, {40, 26}};
   for (const auto& shape : shapes) {
     constexpr int64_t kHeads = 5, kRows = 200;
     const int64_t pairs = shape.rotary_dim / 2;
@@ -235,7 +292,8 @@ TEST_P(NormRopeTable, TextRope) {
       }
     }
     Guarded expected(kRows, kHeads * shape.head_dim, 7, 5), out = expected, again = expected;
-    TextRopeArgs args = {.x = expected.view(), .head_dim = shape.head_dim, .cos = cos.view(), .sin = sin.view()};
+    TextRopeArgs args = {
+        .x = expected.view(), .head_dim = shape.head_dim, .cos = cos.view(), .sin = sin.view()};
     ReferenceKernels().text_rope(args, one);
     args.x = out.view();
     table().text_rope(args, one);
@@ -257,7 +315,7 @@ TEST_P(NormRopeTable, RowStats) {
       x.row(0)[c] *= 6;
       x.row(1)[c] = -inf;
       x.row(2)[c] = NAN;
-      x.row(3)[c] = 1.5f;                        // all equal: the first wins
+      x.row(3)[c] = 1.5f;                         // all equal: the first wins
       x.row(4)[c] = c == n - 1 ? 90.0f : -80.0f;  // exp overflows without the maximum
       if (c % 3 == 1) x.row(5)[c] = NAN;
       if (c >= n / 2) x.row(6)[c] = inf;
@@ -276,7 +334,8 @@ TEST_P(NormRopeTable, RowStats) {
       if (std::isinf(expected[r].log_sum_exp)) {
         EXPECT_EQ(actual[r].log_sum_exp, expected[r].log_sum_exp);
       } else if (!std::isnan(expected[r].log_sum_exp)) {
-        // exp within 2 ulp, 64 partial sums of n/64 terms; their relative error is the logarithm's absolute one.
+        // exp within 2 ulp, 64 partial sums of n/64 terms; their relative error is the logarithm's
+        // absolute one.
         const float bound = kEps * (8 + Root(n / 64) + std::fabs(expected[r].log_sum_exp));
         EXPECT_NEAR(actual[r].log_sum_exp, expected[r].log_sum_exp, bound);
       }

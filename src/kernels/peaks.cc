@@ -56,9 +56,11 @@ double Gflops(ArithmeticLoop loop, ThreadPool& pool) {
   return best * 1e-9;
 }
 
-// Reads the buffer piece by piece and takes the rate that a tenth of the pieces reach: a piece takes less than a scheduler's time slice, so
-// that on a busy machine enough of them run undisturbed, and the luckiest few (a piece that stayed in a cache) do not count.
-double ReadGbps(float (*read)(const float*, int64_t), std::span<const std::byte> memory, ThreadPool& pool) {
+// Reads the buffer piece by piece and takes the rate that a tenth of the pieces reach: a piece
+// takes less than a scheduler's time slice, so that on a busy machine enough of them run
+// undisturbed, and the luckiest few (a piece that stayed in a cache) do not count.
+double ReadGbps(float (*read)(const float*, int64_t), std::span<const std::byte> memory,
+                ThreadPool& pool) {
   constexpr int kPasses = 4;
   constexpr size_t kPieceBytes = size_t{8} << 20;
   const size_t n_pieces = memory.size() / kPieceBytes;
@@ -87,7 +89,8 @@ Peaks MeasurePeaks(ThreadPool& pool) {
   constexpr size_t kBytes = size_t{256} << 20;
   Buffer buffer(kBytes);
   std::memset(buffer.data(), 1, kBytes);
-  Peaks peaks = {Gflops(loops.f32, pool), Gflops(loops.bf16, pool), ReadGbps(loops.read, {buffer.data(), kBytes}, pool)};
+  Peaks peaks = {Gflops(loops.f32, pool), Gflops(loops.bf16, pool),
+                 ReadGbps(loops.read, {buffer.data(), kBytes}, pool)};
   if (loops.bf16 == nullptr) peaks.bf16_gflops = peaks.f32_gflops;
   return peaks;
 }

@@ -31,8 +31,8 @@ Result<const KernelTable*> SelectKernels(std::string_view name) {
     if (name == table->name) return table;
     known += std::string(known.empty() ? "" : ", ") + table->name;
   }
-  return Error{ErrorCode::kUnsupported,
-               "kernels '" + std::string(name) + "' cannot run on this machine; it can run: " + known};
+  return Error{ErrorCode::kUnsupported, "kernels '" + std::string(name) +
+                                            "' cannot run on this machine; it can run: " + known};
 }
 
 }  // namespace glmocr

@@ -9,11 +9,13 @@
 
 namespace glmocr {
 
-// All tables this processor and operating system can run, best first; ReferenceKernels() is always last.
+// All tables this processor and operating system can run, best first; ReferenceKernels() is always
+// last.
 std::span<const KernelTable* const> RunnableKernels();
 
-// By name ("reference", "avx2", ...); "auto" is the best one, or what the environment variable GLMOCR_KERNELS names. An unknown name, or one this
-// machine cannot run, is kUnsupported and lists those it can.
+// By name ("reference", "avx2", ...); "auto" is the best one, or what the environment variable
+// GLMOCR_KERNELS names. An unknown name, or one this machine cannot run, is kUnsupported and lists
+// those it can.
 Result<const KernelTable*> SelectKernels(std::string_view name);
 
 }  // namespace glmocr

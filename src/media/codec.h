@@ -1,4 +1,5 @@
-// Internal to src/media: what each format's wrapper offers decode.cc. Third-party types stay inside the .cc files.
+// Internal to src/media: what each format's wrapper offers decode.cc. Third-party types stay inside
+// the .cc files.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +38,8 @@ Status CheckSize(const Input& in, int64_t width_px, int64_t height_px,
 // A surface of white (opaque) pixels. The caller has called CheckSize.
 Surface MakeSurface(int width_px, int height_px, int channels);
 
-// EXIF orientation 1..8 of an EXIF block (with or without the "Exif\0\0" prefix); 1 when there is none.
+// EXIF orientation 1..8 of an EXIF block (with or without the "Exif\0\0" prefix); 1 when there is
+// none.
 int ExifOrientation(const uint8_t* data, size_t size);
 
 // CMYK to RGB as Pillow's convert("RGB") does, 0 = no ink. in: [n, 4] u8, out: [n, 3] u8.

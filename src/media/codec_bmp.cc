@@ -1,8 +1,8 @@
-// BMP through stb_image: 1/4/8-bit palettes, 16/24/32-bit, bit fields, top-down. Run-length coding is refused.
+// BMP through stb_image: 1/4/8-bit palettes, 16/24/32-bit, bit fields, top-down. Run-length coding
+// is refused.
 #define STBI_NO_STDIO
-#include <stb/stb_image.h>
-
 #include <fmt/core.h>
+#include <stb/stb_image.h>
 
 #include <climits>
 #include <cstring>
@@ -36,8 +36,9 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
     compression = Le32(in.data() + 30);
     if (compression == 1 || compression == 2 || compression > 6 || compression == 4 ||
         compression == 5) {
-      return Fail(ErrorCode::kUnsupported, in,
-                  "BMP with run-length or embedded compression; save it as PNG or uncompressed BMP");
+      return Fail(
+          ErrorCode::kUnsupported, in,
+          "BMP with run-length or embedded compression; save it as PNG or uncompressed BMP");
     }
   }
   if (stbi_info_from_memory(in.data(), static_cast<int>(in.size()), &width, &height, &components) ==
@@ -48,7 +49,8 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
   GLM_RETURN_IF_ERROR(CheckSize(in, width, height, options));
   // Without bit fields the fourth byte is padding, whatever it holds.
   const bool alpha = components == 4 && !(bits == 32 && compression == 0);
-  // stb neither notices the end of the data nor waits for it before it allocates. Padding after the last row may lack.
+  // stb neither notices the end of the data nor waits for it before it allocates. Padding after the
+  // last row may lack.
   const int64_t stride = (int64_t{width} * bits + 31) / 32 * 4;
   const int64_t last_row = (int64_t{width} * bits + 7) / 8;
   const int64_t offset = Le32(in.data() + 10);

@@ -1,7 +1,6 @@
 // GIF through giflib: the first frame on its canvas.
-#include <gif_lib.h>
-
 #include <fmt/core.h>
+#include <gif_lib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -123,9 +122,10 @@ Result<Surface> GifDecode(const Input& in, const DecodeOptions& options) {
   };
 
   Surface s = MakeSurface(gif->SWidth, gif->SHeight, 4);
-  // The canvas around a smaller frame is transparent, as in browsers; its dropped-alpha colour is Pillow's.
-  const bool covers = frame.Left == 0 && frame.Top == 0 && frame.Width >= s.width_px &&
-                      frame.Height >= s.height_px;
+  // The canvas around a smaller frame is transparent, as in browsers; its dropped-alpha colour is
+  // Pillow's.
+  const bool covers =
+      frame.Left == 0 && frame.Top == 0 && frame.Width >= s.width_px && frame.Height >= s.height_px;
   if (!covers) {
     uint8_t color[4];
     paint(std::max(transparent, 0), color);

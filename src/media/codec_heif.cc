@@ -1,9 +1,8 @@
-// HEIC and AVIF through libheif. The container's own rotation, mirroring and cropping are part of the picture (encoders
-// pad it to whole coding blocks and crop it again), so they are always applied; EXIF only repeats the rotation and is
-// ignored (ISO/IEC 23008-12).
-#include <libheif/heif.h>
-
+// HEIC and AVIF through libheif. The container's own rotation, mirroring and cropping are part of
+// the picture (encoders pad it to whole coding blocks and crop it again), so they are always
+// applied; EXIF only repeats the rotation and is ignored (ISO/IEC 23008-12).
 #include <fmt/core.h>
+#include <libheif/heif.h>
 
 #include <algorithm>
 #include <cmath>
@@ -26,9 +25,12 @@ struct Opened {
 ErrorCode CodeOf(const heif_error& e) {
   switch (e.code) {
     case heif_error_Unsupported_feature:
-    case heif_error_Unsupported_filetype: return ErrorCode::kUnsupported;
-    case heif_error_Memory_allocation_error: return ErrorCode::kResourceExhausted;
-    default: return ErrorCode::kCorrupt;
+    case heif_error_Unsupported_filetype:
+      return ErrorCode::kUnsupported;
+    case heif_error_Memory_allocation_error:
+      return ErrorCode::kResourceExhausted;
+    default:
+      return ErrorCode::kCorrupt;
   }
 }
 
@@ -40,7 +42,8 @@ Result<Opened> Open(const Input& in, const DecodeOptions& options) {
   Opened o;
   o.context.reset(heif_context_alloc());
   if (o.context == nullptr) return Fail(ErrorCode::kResourceExhausted, in, "out of memory");
-  // libheif squares the number: no image of more pixels is decoded, tiles and auxiliary images included.
+  // libheif squares the number: no image of more pixels is decoded, tiles and auxiliary images
+  // included.
   const double side = std::sqrt(static_cast<double>(std::max<int64_t>(options.max_pixels, 1)));
   heif_context_set_maximum_image_size_limit(o.context.get(), static_cast<int>(std::ceil(side)));
   heif_error e =
@@ -91,7 +94,8 @@ Result<Surface> HeifDecode(const Input& in, const DecodeOptions& options) {
     return Fail(ErrorCode::kInternal, in, "libheif delivered no pixels");
   }
   for (int y = 0; y < height; ++y) {
-    std::memcpy(s.pixels.data() + row_bytes * y, plane + static_cast<size_t>(stride) * y, row_bytes);
+    std::memcpy(s.pixels.data() + row_bytes * y, plane + static_cast<size_t>(stride) * y,
+                row_bytes);
   }
   return s;
 }

@@ -1,20 +1,21 @@
-// JPEG through libjpeg-turbo's libjpeg API (TurboJPEG hides the warnings that tell a truncated file).
+// JPEG through libjpeg-turbo's libjpeg API (TurboJPEG hides the warnings that tell a truncated
+// file).
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
 
 // jpeglib.h needs stdio's FILE and size_t before it.
-#include <jpeglib.h>
-#include <jerror.h>
-
 #include <fmt/core.h>
+#include <jerror.h>
+#include <jpeglib.h>
 
 #include "media/codec.h"
 
 namespace glmocr::codec {
 namespace {
 
-// A progressive file may repeat scans for ever; each costs a pass over all pixels. Real files have about 10.
+// A progressive file may repeat scans for ever; each costs a pass over all pixels. Real files have
+// about 10.
 constexpr int kMaxScans = 500;
 
 struct Jpeg {
@@ -45,11 +46,16 @@ Jpeg& Self(j_common_ptr cinfo) { return *static_cast<Jpeg*>(cinfo->client_data);
 void EmitMessage(j_common_ptr cinfo, int level) {
   if (level >= 0) return;  // trace
   switch (cinfo->err->msg_code) {
-    case JWRN_JPEG_EOF: Self(cinfo).ended_early = true; break;
+    case JWRN_JPEG_EOF:
+      Self(cinfo).ended_early = true;
+      break;
     case JWRN_HIT_MARKER:
     case JWRN_HUFF_BAD_CODE:
-    case JWRN_ARITH_BAD_CODE: Self(cinfo).damaged = true; break;
-    default: break;  // junk between segments, odd version numbers: the pixels are unharmed
+    case JWRN_ARITH_BAD_CODE:
+      Self(cinfo).damaged = true;
+      break;
+    default:
+      break;  // junk between segments, odd version numbers: the pixels are unharmed
   }
 }
 
@@ -82,7 +88,8 @@ bool Open(Jpeg& j, const Input& in) {
   return true;
 }
 
-// Decodes into `out`: [h, w, 3], or [h, w, 4] inverted CMYK when `cmyk`. Rows before a failure stay.
+// Decodes into `out`: [h, w, 3], or [h, w, 4] inverted CMYK when `cmyk`. Rows before a failure
+// stay.
 bool ReadPixels(Jpeg& j, uint8_t* out, bool cmyk) {
   if (setjmp(j.jump) != 0) return false;
   j.cinfo.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
@@ -139,8 +146,8 @@ Result<Surface> JpegDecode(const Input& in, const DecodeOptions& options) {
   s.orientation = OrientationOf(j);
   j.message[0] = 0;
   const bool done = ReadPixels(j, s.pixels.data(), cmyk);
-  // A missing end-of-image marker alone harms a baseline file in nothing: its last rows were there. In a file of several
-  // scans it may mean that refinements are missing.
+  // A missing end-of-image marker alone harms a baseline file in nothing: its last rows were there.
+  // In a file of several scans it may mean that refinements are missing.
   const bool multi_scan = done && jpeg_has_multiple_scans(&j.cinfo);
   const bool broken = !done || j.damaged || (multi_scan && j.ended_early);
   if (broken && options.truncated == TruncatedMode::kReject) {
@@ -152,7 +159,8 @@ Result<Surface> JpegDecode(const Input& in, const DecodeOptions& options) {
                                 "images");
   }
   if (cmyk) {
-    // Adobe writes CMYK inverted, and so does everything that writes CMYK JPEG; Pillow assumes it as well.
+    // Adobe writes CMYK inverted, and so does everything that writes CMYK JPEG; Pillow assumes it
+    // as well.
     const size_t n = static_cast<size_t>(width) * height;
     for (size_t i = 0; i < n; ++i) {
       uint8_t ink[4];

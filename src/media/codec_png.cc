@@ -1,7 +1,6 @@
 // PNG through libpng.
-#include <png.h>
-
 #include <fmt/core.h>
+#include <png.h>
 
 #include <csetjmp>
 #include <cstring>
@@ -57,10 +56,12 @@ bool Open(Png& p, const Input& in, TruncatedMode truncated) {
   png_set_user_limits(p.png, 0x1fffffff, 0x1fffffff);
   png_set_chunk_malloc_max(p.png, 8 << 20);
   png_set_chunk_cache_max(p.png, 128);
-  // libpng 1.6.39 allocates whatever length an eXIf chunk announces; kept as an unknown chunk it obeys the limit above.
+  // libpng 1.6.39 allocates whatever length an eXIf chunk announces; kept as an unknown chunk it
+  // obeys the limit above.
   png_set_keep_unknown_chunks(p.png, PNG_HANDLE_CHUNK_ALWAYS,
                               reinterpret_cast<png_const_bytep>("eXIf"), 1);
-  // libpng loses a whole buffer of compressed data when the file ends within it, so small ones where ends are accepted.
+  // libpng loses a whole buffer of compressed data when the file ends within it, so small ones
+  // where ends are accepted.
   if (truncated == TruncatedMode::kAccept) png_set_compression_buffer_size(p.png, 64);
   png_set_read_fn(p.png, &p, OnRead);
   png_read_info(p.png, p.info);
@@ -144,7 +145,8 @@ Result<ImageInfo> PngInfo(const Input& in, const DecodeOptions& options) {
 Result<Surface> PngDecode(const Input& in, const DecodeOptions& options) {
   Png p;
   GLM_ASSIGN(Header h, OpenChecked(p, in, options));
-  // Pillow opens 16-bit gray without alpha in a mode of its own and clips it; the other 16-bit kinds lose the low byte.
+  // Pillow opens 16-bit gray without alpha in a mode of its own and clips it; the other 16-bit
+  // kinds lose the low byte.
   const bool gray16 = h.depth == 16 && h.color == PNG_COLOR_TYPE_GRAY &&
                       options.gray16 == Gray16Mode::kClipLikePillow;
   const bool alpha = h.alpha && !gray16;
@@ -161,13 +163,15 @@ Result<Surface> PngDecode(const Input& in, const DecodeOptions& options) {
   const bool done = ReadRows(p, s.pixels.data(), raw_bytes, height);
   if (!done && options.truncated == TruncatedMode::kReject) {
     return Fail(ErrorCode::kCorrupt, in,
-                p.ended_early ? std::string("the PNG is truncated: its data ends before the last row; "
-                                            "get the whole file, or accept truncated images")
-                              : fmt::format("damaged PNG: {}", p.message));
+                p.ended_early
+                    ? std::string("the PNG is truncated: its data ends before the last row; "
+                                  "get the whole file, or accept truncated images")
+                    : fmt::format("damaged PNG: {}", p.message));
   }
   if (done) ReadEnd(p);
   s.orientation = OrientationOf(p);
-  if (gray16) {  // widen [h, w] big-endian u16 to [h, w, 3] u8 from the back, where writes stay behind reads
+  if (gray16) {  // widen [h, w] big-endian u16 to [h, w, 3] u8 from the back, where writes stay
+                 // behind reads
     for (size_t i = static_cast<size_t>(width) * height; i-- > 0;) {
       const uint32_t v = static_cast<uint32_t>(s.pixels[i * 2]) << 8 | s.pixels[i * 2 + 1];
       std::memset(s.pixels.data() + i * 3, Gray16To8(v, options.gray16), 3);

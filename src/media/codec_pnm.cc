@@ -1,6 +1,6 @@
-// PBM, PGM, PPM (P1 to P6, ASCII and binary) through leptonica. Its maximum values: 3, 15, 255, 65535 (gray), 255, 65535
-// (colour); others are refused. So are binary 16-bit samples: leptonica 1.82 and stb_image 2.27 both swap
-// their bytes, later versions do not.
+// PBM, PGM, PPM (P1 to P6, ASCII and binary) through leptonica. Its maximum values: 3, 15, 255,
+// 65535 (gray), 255, 65535 (colour); others are refused. So are binary 16-bit samples:
+// leptonica 1.82 and stb_image 2.27 both swap their bytes, later versions do not.
 
 #include <fmt/core.h>
 
@@ -19,7 +19,8 @@ struct Header {
 Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
   SilenceLeptonica();
   l_int32 width = 0, height = 0, depth = 0, type = 0, bits = 0, samples = 0;
-  if (readHeaderMemPnm(in.data(), in.size(), &width, &height, &depth, &type, &bits, &samples) != 0) {
+  if (readHeaderMemPnm(in.data(), in.size(), &width, &height, &depth, &type, &bits, &samples) !=
+      0) {
     return Fail(ErrorCode::kCorrupt, in,
                 "damaged PNM header, or a maximum value other than 3, 15, 255 or 65535");
   }
@@ -28,9 +29,10 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
     return Fail(ErrorCode::kUnsupported, in,
                 "binary PNM with 16-bit samples; convert it to 8 bits or to PNG");
   }
-  // At least one bit (P4) or one byte and a blank (ASCII; P1 may leave blanks out) per sample has to follow.
+  // At least one bit (P4) or one byte and a blank (ASCII; P1 may leave blanks out) per sample has
+  // to follow.
   const int64_t n = int64_t{width} * height * samples;
-  const int64_t least = type == 4 ? (int64_t{width} + 7) / 8 * height
+  const int64_t least = type == 4   ? (int64_t{width} + 7) / 8 * height
                         : type >= 5 ? n
                         : type == 1 ? n
                                     : 2 * n - 1;
@@ -65,11 +67,21 @@ Result<Surface> PnmDecode(const Input& in, const DecodeOptions& options) {
     for (int x = 0; x < h.width; ++x, out += 3) {
       int gray = 0;
       switch (depth) {
-        case 1: gray = GET_DATA_BIT(line, x) ? 0 : 255; break;
-        case 2: gray = GET_DATA_DIBIT(line, x) * 85; break;
-        case 4: gray = GET_DATA_QBIT(line, x) * 17; break;
-        case 8: gray = GET_DATA_BYTE(line, x); break;
-        case 16: gray = Gray16To8(GET_DATA_TWO_BYTES(line, x), options.gray16); break;
+        case 1:
+          gray = GET_DATA_BIT(line, x) ? 0 : 255;
+          break;
+        case 2:
+          gray = GET_DATA_DIBIT(line, x) * 85;
+          break;
+        case 4:
+          gray = GET_DATA_QBIT(line, x) * 17;
+          break;
+        case 8:
+          gray = GET_DATA_BYTE(line, x);
+          break;
+        case 16:
+          gray = Gray16To8(GET_DATA_TWO_BYTES(line, x), options.gray16);
+          break;
         default:
           out[0] = static_cast<uint8_t>(line[x] >> L_RED_SHIFT);
           out[1] = static_cast<uint8_t>(line[x] >> L_GREEN_SHIFT);

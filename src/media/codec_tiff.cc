@@ -1,11 +1,11 @@
-// TIFF through libtiff, with per-handle message handlers (libtiff >= 4.5; the old ones are global to the process).
+// TIFF through libtiff, with per-handle message handlers (libtiff >= 4.5; the old ones are global
+// to the process).
 //
-// Rows are converted here, as Pillow's raw modes do (high byte of 16 bits, its CMYK formula, alpha kept), because
-// libtiff's own RGBA reader rounds 16-bit samples and premultiplies alpha. That reader serves what is left: YCbCr
-// without JPEG, CIELab, LogLuv.
-#include <tiffio.h>
-
+// Rows are converted here, as Pillow's raw modes do (high byte of 16 bits, its CMYK formula, alpha
+// kept), because libtiff's own RGBA reader rounds 16-bit samples and premultiplies alpha. That
+// reader serves what is left: YCbCr without JPEG, CIELab, LogLuv.
 #include <fmt/core.h>
+#include <tiffio.h>
 
 #include <algorithm>
 #include <cstdarg>
@@ -70,8 +70,8 @@ Result<Tiff> Open(Source& source, const Input& in, const DecodeOptions& options)
   // Four 16-bit samples per allowed pixel, and room for tags.
   const int64_t most = std::min<int64_t>(options.max_pixels, int64_t{1} << 40) * 8 + (64 << 20);
   TIFFOpenOptionsSetMaxSingleMemAlloc(how.get(), static_cast<tmsize_t>(most));
-  Tiff tiff(TIFFClientOpenExt("tiff", "r", &source, Read, Write, Seek, CloseSource, Size, Map, Unmap,
-                              how.get()),
+  Tiff tiff(TIFFClientOpenExt("tiff", "r", &source, Read, Write, Seek, CloseSource, Size, Map,
+                              Unmap, how.get()),
             TIFFClose);
   if (tiff == nullptr) {
     return Fail(ErrorCode::kCorrupt, in, fmt::format("damaged TIFF header: {}", source.message));
@@ -88,9 +88,9 @@ struct Page {
   bool has_photometric = false;
 
   int colors() const {
-    return photometric == PHOTOMETRIC_SEPARATED                                      ? 4
+    return photometric == PHOTOMETRIC_SEPARATED                                 ? 4
            : photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_YCBCR ? 3
-                                                                                     : 1;
+                                                                                : 1;
   }
   bool alpha() const {
     return samples > colors() &&
@@ -134,13 +134,17 @@ bool IsPlain(const Page& p) {
   switch (p.photometric) {
     case PHOTOMETRIC_MINISWHITE:
     case PHOTOMETRIC_MINISBLACK:
-    case PHOTOMETRIC_RGB: return true;
-    case PHOTOMETRIC_PALETTE: return p.bits <= 8;
-    case PHOTOMETRIC_SEPARATED: return p.ink_set == INKSET_CMYK;
+    case PHOTOMETRIC_RGB:
+      return true;
+    case PHOTOMETRIC_PALETTE:
+      return p.bits <= 8;
+    case PHOTOMETRIC_SEPARATED:
+      return p.ink_set == INKSET_CMYK;
     case PHOTOMETRIC_YCBCR:
       return p.compression == COMPRESSION_JPEG && p.bits == 8 && p.samples == 3 &&
              p.planar == PLANARCONFIG_CONTIG;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -153,7 +157,8 @@ class RowConverter {
     if (TIFFGetField(tiff, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2]) == 0) return;
     const int n = 1 << page.bits;
     bool bytes = true;  // some writers store 8-bit values where 16-bit ones belong
-    for (int c = 0; c < 3; ++c) bytes &= std::all_of(map[c], map[c] + n, [](int v) { return v < 256; });
+    for (int c = 0; c < 3; ++c)
+      bytes &= std::all_of(map[c], map[c] + n, [](int v) { return v < 256; });
     palette_.resize(static_cast<size_t>(n) * 3);
     for (int i = 0; i < n; ++i) {
       for (int c = 0; c < 3; ++c) {
@@ -163,12 +168,15 @@ class RowConverter {
   }
   bool ok() const { return page_.photometric != PHOTOMETRIC_PALETTE || !palette_.empty(); }
 
-  // planes[s] and step: sample s of pixel x is number x*step + s (contiguous) or x of its own plane.
+  // planes[s] and step: sample s of pixel x is number x*step + s (contiguous) or x of its own
+  // plane.
   void Convert(const uint8_t* const* planes, bool contiguous, int n, uint8_t* out) const {
     const int step = contiguous ? page_.samples : 1;
     const int channels = page_.alpha() ? 4 : 3;
     for (int x = 0; x < n; ++x, out += channels) {
-      auto sample = [&](int s) { return Sample(planes[contiguous ? 0 : s], x * int64_t{step} + (contiguous ? s : 0)); };
+      auto sample = [&](int s) {
+        return Sample(planes[contiguous ? 0 : s], x * int64_t{step} + (contiguous ? s : 0));
+      };
       switch (page_.photometric) {
         case PHOTOMETRIC_SEPARATED: {
           uint8_t ink[4];
@@ -180,7 +188,9 @@ class RowConverter {
         case PHOTOMETRIC_YCBCR:
           for (int s = 0; s < 3; ++s) out[s] = To8(sample(s));
           break;
-        case PHOTOMETRIC_PALETTE: std::memcpy(out, palette_.data() + sample(0) * 3, 3); break;
+        case PHOTOMETRIC_PALETTE:
+          std::memcpy(out, palette_.data() + sample(0) * 3, 3);
+          break;
         default: {
           const uint32_t v = sample(0);
           uint8_t gray = page_.bits == 16 ? Gray16To8(v, gray16_) : To8(v);
@@ -203,7 +213,8 @@ class RowConverter {
  private:
   uint32_t Sample(const uint8_t* plane, int64_t i) const {
     switch (page_.bits) {
-      case 8: return plane[i];
+      case 8:
+        return plane[i];
       case 16: {
         uint16_t v;
         std::memcpy(&v, plane + i * 2, 2);
@@ -217,11 +228,16 @@ class RowConverter {
   }
   uint8_t To8(uint32_t v) const {
     switch (page_.bits) {
-      case 1: return v ? 255 : 0;
-      case 2: return static_cast<uint8_t>(v * 85);
-      case 4: return static_cast<uint8_t>(v * 17);
-      case 16: return static_cast<uint8_t>(v >> 8);
-      default: return static_cast<uint8_t>(v);
+      case 1:
+        return v ? 255 : 0;
+      case 2:
+        return static_cast<uint8_t>(v * 85);
+      case 4:
+        return static_cast<uint8_t>(v * 17);
+      case 16:
+        return static_cast<uint8_t>(v >> 8);
+      default:
+        return static_cast<uint8_t>(v);
     }
   }
 
@@ -235,7 +251,8 @@ int64_t RowBytes(const Page& p, int64_t width) {
   return (width * samples * p.bits + 7) / 8;
 }
 
-// Tiles and strips may say to be larger than their page. Some are (a 256-pixel tile of a small page), so there is slack.
+// Tiles and strips may say to be larger than their page. Some are (a 256-pixel tile of a small
+// page), so there is slack.
 bool IsSaneBuffer(tmsize_t bytes, const Page& p) {
   constexpr int64_t kSlack = int64_t{16} << 20;
   return bytes > 0 && bytes <= kSlack + 4 * RowBytes(p, p.width) * p.height;
@@ -291,8 +308,8 @@ bool ReadTiles(TIFF* tiff, const Page& p, const RowConverter& convert, Surface& 
   TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &tw);
   TIFFGetField(tiff, TIFFTAG_TILELENGTH, &th);
   const tmsize_t tile_bytes = TIFFTileSize(tiff), row_bytes = TIFFTileRowSize(tiff);
-  if (tw == 0 || th == 0 || row_bytes < RowBytes(p, tw) ||
-      !IsSaneBuffer(tile_bytes, p) || static_cast<tmsize_t>(th) > tile_bytes / row_bytes) {
+  if (tw == 0 || th == 0 || row_bytes < RowBytes(p, tw) || !IsSaneBuffer(tile_bytes, p) ||
+      static_cast<tmsize_t>(th) > tile_bytes / row_bytes) {
     return false;
   }
   const bool contiguous = p.planar == PLANARCONFIG_CONTIG;

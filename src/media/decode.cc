@@ -30,7 +30,8 @@ std::optional<ImageFormat> SniffHeif(std::span<const std::byte> bytes) {
   for (size_t at = 8; at + 4 <= end; at += 4) {
     if (at == 12) continue;  // minor version
     if (StartsWith(bytes, at, "avif") || StartsWith(bytes, at, "avis")) return ImageFormat::kAvif;
-    for (std::string_view brand : {"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"}) {
+    for (std::string_view brand :
+         {"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"}) {
       heif |= StartsWith(bytes, at, brand);
     }
   }
@@ -51,22 +52,31 @@ Status CheckInput(const Input& in, const DecodeOptions& options) {
 
 Result<ImageFormat> FormatOf(const Input& in) {
   if (auto format = SniffImageFormat(in.bytes)) return *format;
-  return Fail(ErrorCode::kUnsupported, in,
-              "not an image this program knows; it reads JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC "
-              "and AVIF");
+  return Fail(
+      ErrorCode::kUnsupported, in,
+      "not an image this program knows; it reads JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC "
+      "and AVIF");
 }
 
 Result<ImageInfo> InfoOf(const Input& in, ImageFormat format, const DecodeOptions& options) {
   switch (format) {
-    case ImageFormat::kJpeg: return codec::JpegInfo(in, options);
-    case ImageFormat::kPng: return codec::PngInfo(in, options);
-    case ImageFormat::kWebp: return codec::WebpInfo(in, options);
-    case ImageFormat::kTiff: return codec::TiffInfo(in, options);
-    case ImageFormat::kGif: return codec::GifInfo(in, options);
-    case ImageFormat::kBmp: return codec::BmpInfo(in, options);
-    case ImageFormat::kPnm: return codec::PnmInfo(in, options);
+    case ImageFormat::kJpeg:
+      return codec::JpegInfo(in, options);
+    case ImageFormat::kPng:
+      return codec::PngInfo(in, options);
+    case ImageFormat::kWebp:
+      return codec::WebpInfo(in, options);
+    case ImageFormat::kTiff:
+      return codec::TiffInfo(in, options);
+    case ImageFormat::kGif:
+      return codec::GifInfo(in, options);
+    case ImageFormat::kBmp:
+      return codec::BmpInfo(in, options);
+    case ImageFormat::kPnm:
+      return codec::PnmInfo(in, options);
     case ImageFormat::kHeic:
-    case ImageFormat::kAvif: return codec::HeifInfo(in, format, options);
+    case ImageFormat::kAvif:
+      return codec::HeifInfo(in, format, options);
   }
   GLM_CHECK(false);
 }
@@ -74,15 +84,23 @@ Result<ImageInfo> InfoOf(const Input& in, ImageFormat format, const DecodeOption
 Result<Surface> SurfaceOf(const Input& in, ImageFormat format, int page,
                           const DecodeOptions& options) {
   switch (format) {
-    case ImageFormat::kJpeg: return codec::JpegDecode(in, options);
-    case ImageFormat::kPng: return codec::PngDecode(in, options);
-    case ImageFormat::kWebp: return codec::WebpDecode(in, options);
-    case ImageFormat::kTiff: return codec::TiffDecode(in, page, options);
-    case ImageFormat::kGif: return codec::GifDecode(in, options);
-    case ImageFormat::kBmp: return codec::BmpDecode(in, options);
-    case ImageFormat::kPnm: return codec::PnmDecode(in, options);
+    case ImageFormat::kJpeg:
+      return codec::JpegDecode(in, options);
+    case ImageFormat::kPng:
+      return codec::PngDecode(in, options);
+    case ImageFormat::kWebp:
+      return codec::WebpDecode(in, options);
+    case ImageFormat::kTiff:
+      return codec::TiffDecode(in, page, options);
+    case ImageFormat::kGif:
+      return codec::GifDecode(in, options);
+    case ImageFormat::kBmp:
+      return codec::BmpDecode(in, options);
+    case ImageFormat::kPnm:
+      return codec::PnmDecode(in, options);
     case ImageFormat::kHeic:
-    case ImageFormat::kAvif: return codec::HeifDecode(in, options);
+    case ImageFormat::kAvif:
+      return codec::HeifDecode(in, options);
   }
   GLM_CHECK(false);
 }
@@ -105,8 +123,8 @@ void ResolveAlpha(Surface& s, AlphaMode mode) {
   s.pixels.resize(n * 3);
 }
 
-// EXIF: 2 mirrored left-right, 3 turned 180, 4 mirrored top-bottom, 5 transposed, 6 needs 90 clockwise, 7 transversed,
-// 8 needs 90 counter-clockwise.
+// EXIF: 2 mirrored left-right, 3 turned 180, 4 mirrored top-bottom, 5 transposed, 6 needs 90
+// clockwise, 7 transversed, 8 needs 90 counter-clockwise.
 Image Orient(Surface s) {
   Image out;
   const bool swaps = s.orientation >= 5;
@@ -123,14 +141,29 @@ Image Orient(Surface s) {
     for (int x = 0; x < out.width_px; ++x, to += 3) {
       int sx = x, sy = y;
       switch (s.orientation) {
-        case 2: sx = w - 1 - x; break;
-        case 3: sx = w - 1 - x, sy = h - 1 - y; break;
-        case 4: sy = h - 1 - y; break;
-        case 5: sx = y, sy = x; break;
-        case 6: sx = y, sy = h - 1 - x; break;
-        case 7: sx = w - 1 - y, sy = h - 1 - x; break;
-        case 8: sx = w - 1 - y, sy = x; break;
-        default: break;
+        case 2:
+          sx = w - 1 - x;
+          break;
+        case 3:
+          sx = w - 1 - x, sy = h - 1 - y;
+          break;
+        case 4:
+          sy = h - 1 - y;
+          break;
+        case 5:
+          sx = y, sy = x;
+          break;
+        case 6:
+          sx = y, sy = h - 1 - x;
+          break;
+        case 7:
+          sx = w - 1 - y, sy = h - 1 - x;
+          break;
+        case 8:
+          sx = w - 1 - y, sy = x;
+          break;
+        default:
+          break;
       }
       std::memcpy(to, s.pixels.data() + (static_cast<size_t>(sy) * w + sx) * 3, 3);
     }
@@ -146,7 +179,8 @@ Result<Image> DecodeOne(const Input& in, ImageFormat format, int page,
   return Orient(std::move(surface));
 }
 
-// Our own allocations are bounded by max_pixels, but the machine may have less; that is the user's problem, not a bug.
+// Our own allocations are bounded by max_pixels, but the machine may have less; that is the user's
+// problem, not a bug.
 template <typename T, typename Fn>
 Result<T> CatchingNoMemory(const Input& in, Fn fn) {
   try {
@@ -160,15 +194,24 @@ Result<T> CatchingNoMemory(const Input& in, Fn fn) {
 
 std::string_view ImageFormatName(ImageFormat format) {
   switch (format) {
-    case ImageFormat::kJpeg: return "JPEG";
-    case ImageFormat::kPng: return "PNG";
-    case ImageFormat::kWebp: return "WebP";
-    case ImageFormat::kTiff: return "TIFF";
-    case ImageFormat::kBmp: return "BMP";
-    case ImageFormat::kGif: return "GIF";
-    case ImageFormat::kPnm: return "PNM";
-    case ImageFormat::kHeic: return "HEIC";
-    case ImageFormat::kAvif: return "AVIF";
+    case ImageFormat::kJpeg:
+      return "JPEG";
+    case ImageFormat::kPng:
+      return "PNG";
+    case ImageFormat::kWebp:
+      return "WebP";
+    case ImageFormat::kTiff:
+      return "TIFF";
+    case ImageFormat::kBmp:
+      return "BMP";
+    case ImageFormat::kGif:
+      return "GIF";
+    case ImageFormat::kPnm:
+      return "PNM";
+    case ImageFormat::kHeic:
+      return "HEIC";
+    case ImageFormat::kAvif:
+      return "AVIF";
   }
   GLM_CHECK(false);
 }

@@ -1,10 +1,12 @@
-// Encoded pictures to RGB: JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC and AVIF, told apart by their first bytes.
+// Encoded pictures to RGB: JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC and AVIF, told apart by their
+// first bytes.
 //
-// Why not one library: each format has one well-kept decoder and the pixels must equal Pillow's, which uses the same
-// ones (docs/decisions/0003-image-codecs.md, docs/media.md). How to use:
+// Why not one library: each format has one well-kept decoder and the pixels must equal Pillow's,
+// which uses the same ones (docs/decisions/0003-image-codecs.md, docs/media.md). How to use:
 //   GLM_ASSIGN(std::vector<Image> pages, DecodeImages(bytes, "scan.tif", {}));
-// The size is read and held against DecodeOptions before pixels are allocated, so a small file cannot demand much memory.
-// Every function is safe to call from several threads at once; none prints.
+// The size is read and held against DecodeOptions before pixels are allocated, so a small file
+// cannot demand much memory. Every function is safe to call from several threads at once; none
+// prints.
 #pragma once
 
 #include <cstddef>
@@ -33,17 +35,20 @@ enum class AlphaMode {
 };
 enum class OrientationMode {
   kApply,   // turn the picture as EXIF or TIFF orientation says
-  kIgnore,  // leave it as stored, as HF processors and Pillow's open() do. HEIC/AVIF: no effect, their transforms always apply
+  kIgnore,  // leave it as stored, as HF processors and Pillow's open() do. HEIC/AVIF: no effect,
+            // their transforms always apply
 };
 // Files that end or break before the last pixel.
 enum class TruncatedMode {
   kReject,  // an error (default): half a scan must not look like a whole one
-  kAccept,  // JPEG, PNG, GIF, TIFF: what could be decoded; missing rows are white. Other formats: still an error
+  kAccept,  // JPEG, PNG, GIF, TIFF: what could be decoded; missing rows are white. Other formats:
+            // still an error
 };
 // 16-bit gray (PNG, TIFF, PNM).
 enum class Gray16Mode {
   kHighByte,        // v >> 8, what Pillow does for 16-bit RGB
-  kClipLikePillow,  // min(v, 255), what Pillow's convert("RGB") does to 16-bit gray: most pages turn all white
+  kClipLikePillow,  // min(v, 255), what Pillow's convert("RGB") does to 16-bit gray: most pages
+                    // turn all white
 };
 
 struct DecodeOptions {
@@ -59,23 +64,26 @@ struct DecodeOptions {
 
 struct ImageInfo {
   ImageFormat format = ImageFormat::kPng;
-  int width_px = 0;  // of page 0 as stored (before orientation); HEIC/AVIF: after the file's own transforms
+  int width_px =
+      0;  // of page 0 as stored (before orientation); HEIC/AVIF: after the file's own transforms
   int height_px = 0;
   int pages = 1;        // TIFF: directories; other formats: 1 (first frame of an animation)
   int orientation = 1;  // EXIF orientation 1..8 of page 0
   bool has_alpha = false;
 };
 
-// Header only. `name` is for messages. Errors: kInvalidArgument (empty), kUnsupported (no known format), kCorrupt,
-// kResourceExhausted (max_encoded_bytes, max_pixels).
+// Header only. `name` is for messages. Errors: kInvalidArgument (empty), kUnsupported (no known
+// format), kCorrupt, kResourceExhausted (max_encoded_bytes, max_pixels).
 Result<ImageInfo> ReadImageInfo(std::span<const std::byte> bytes, std::string_view name,
                                 const DecodeOptions& options = {});
 
-// All pages of a TIFF, else one image. Errors as above, and kCorrupt for pixels that cannot be decoded.
+// All pages of a TIFF, else one image. Errors as above, and kCorrupt for pixels that cannot be
+// decoded.
 Result<std::vector<Image>> DecodeImages(std::span<const std::byte> bytes, std::string_view name,
                                         const DecodeOptions& options = {});
 
-// One page, 0-based, for callers that stream long files. kInvalidArgument when there is no such page.
+// One page, 0-based, for callers that stream long files. kInvalidArgument when there is no such
+// page.
 Result<Image> DecodePage(std::span<const std::byte> bytes, std::string_view name, int page,
                          const DecodeOptions& options = {});
 

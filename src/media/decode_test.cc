@@ -112,12 +112,24 @@ TEST(Decode, FormatComesFromBytesNotName) {
   EXPECT_EQ(info->format, ImageFormat::kJpeg);
 }
 
-// One intact file of every format; each prefix has to be refused cleanly or, where the cut lost nothing, be the same.
-const char* const kOfEachFormat[] = {
-    "jpeg_q75.jpg",  "jpeg_progressive.jpg", "png_c2_d8.png",  "png_c6_d16_i.png",
-    "webp_lossy.webp", "webp_rgba_lossless.webp", "tiff_rgb_tiff_lzw.tif", "tiff_rgb_planar.tif",
-    "tiff_bilevel_group4.tif", "tiff_rgb_tiled.tif", "bmp_rgb24.bmp", "gif_interlaced.gif", "pnm_p6.ppm",
-    "pnm_p3.ppm", "heic.heic", "avif.avif"};
+// One intact file of every format; each prefix has to be refused cleanly or, where the cut lost
+// nothing, be the same.
+const char* const kOfEachFormat[] = {"jpeg_q75.jpg",
+                                     "jpeg_progressive.jpg",
+                                     "png_c2_d8.png",
+                                     "png_c6_d16_i.png",
+                                     "webp_lossy.webp",
+                                     "webp_rgba_lossless.webp",
+                                     "tiff_rgb_tiff_lzw.tif",
+                                     "tiff_rgb_planar.tif",
+                                     "tiff_bilevel_group4.tif",
+                                     "tiff_rgb_tiled.tif",
+                                     "bmp_rgb24.bmp",
+                                     "gif_interlaced.gif",
+                                     "pnm_p6.ppm",
+                                     "pnm_p3.ppm",
+                                     "heic.heic",
+                                     "avif.avif"};
 
 TEST(Decode, TruncatedFilesAreErrors) {
   for (const char* file : kOfEachFormat) {
@@ -127,7 +139,8 @@ TEST(Decode, TruncatedFilesAreErrors) {
     ASSERT_TRUE(whole.ok());
     int refused = 0, n = 0;
     for (size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 60, ++n) {
-      const std::string part = bytes.substr(0, size);  // its own allocation, so that a sanitizer sees overruns
+      const std::string part =
+          bytes.substr(0, size);  // its own allocation, so that a sanitizer sees overruns
       auto got = DecodeImages(Bytes(part), file);
       refused += !got.ok();
       if (got.ok()) {
@@ -141,7 +154,8 @@ TEST(Decode, TruncatedFilesAreErrors) {
 TEST(Decode, TruncatedCanBeAccepted) {
   DecodeOptions accept;
   accept.truncated = TruncatedMode::kAccept;
-  for (const char* file : {"jpeg_q75.jpg", "png_c2_d8.png", "gif_plain.gif", "tiff_rgb_tiff_lzw.tif"}) {
+  for (const char* file :
+       {"jpeg_q75.jpg", "png_c2_d8.png", "gif_plain.gif", "tiff_rgb_tiff_lzw.tif"}) {
     SCOPED_TRACE(file);
     std::string bytes = Load(file);
     auto whole = DecodeImages(Bytes(bytes), file);
@@ -160,7 +174,9 @@ TEST(Decode, TruncatedCanBeAccepted) {
 
 TEST(Decode, FlippedBytesNeverCrash) {
   uint64_t state = 12345;
-  auto next = [&state] { return (state = state * 6364136223846793005ull + 1442695040888963407ull) >> 33; };
+  auto next = [&state] {
+    return (state = state * 6364136223846793005ull + 1442695040888963407ull) >> 33;
+  };
   DecodeOptions small;
   small.max_pixels = 100'000;
   for (const char* file : kOfEachFormat) {
@@ -176,8 +192,8 @@ TEST(Decode, FlippedBytesNeverCrash) {
   }
 }
 
-// Headers that promise 60,000 x 60,000 pixels in a few bytes. Nothing of that size may be allocated: the test itself
-// would take 10 GB.
+// Headers that promise 60,000 x 60,000 pixels in a few bytes. Nothing of that size may be
+// allocated: the test itself would take 10 GB.
 TEST(Decode, HugeHeadersAreRefusedBeforeAllocation) {
   std::string png = Load("png_c2_d8.png");
   const std::string side("\x00\x00\xea\x60", 4);
@@ -193,7 +209,8 @@ TEST(Decode, HugeHeadersAreRefusedBeforeAllocation) {
   ASSERT_NE(sof, std::string::npos);
   jpeg.replace(sof + 5, 4, "\xea\x60\xea\x60", 4);
   const std::string pnm = "P6 60000 60000 255\nabc";
-  for (const std::string* bytes : std::initializer_list<const std::string*>{&png, &bmp, &gif, &jpeg, &pnm}) {
+  for (const std::string* bytes :
+       std::initializer_list<const std::string*>{&png, &bmp, &gif, &jpeg, &pnm}) {
     auto got = DecodeImages(Bytes(*bytes), "bomb");
     ASSERT_FALSE(got.ok());
     if (bytes != &png) {  // libpng may find the wrong CRC first

@@ -1,4 +1,5 @@
-// An RGB picture in memory: the one pixel type that leaves the decoders and enters resize, line finding and patchify.
+// An RGB picture in memory: the one pixel type that leaves the decoders and enters resize, line
+// finding and patchify.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ struct Image {
   bool empty() const { return width_px <= 0 || height_px <= 0; }
 };
 
-// A rectangle of pixels: columns [x, x + width), rows [y, y + height). May reach outside a picture where documented.
+// A rectangle of pixels: columns [x, x + width), rows [y, y + height). May reach outside a picture
+// where documented.
 struct Box {
   int x = 0;
   int y = 0;

@@ -20,8 +20,9 @@ int64_t RoundHalfEven(double x) {
   return down;
 }
 
-// table[c][v]: the model's input for level v of channel c. 8-bit pixels have 256 levels, so the arithmetic is done once
-// per level: f32(f64(v) * f64(scale)), then (y - f32(mean)) / f32(std) in f32, as numpy does it.
+// table[c][v]: the model's input for level v of channel c. 8-bit pixels have 256 levels, so the
+// arithmetic is done once per level: f32(f64(v) * f64(scale)), then (y - f32(mean)) / f32(std) in
+// f32, as numpy does it.
 using LevelTable = std::array<std::array<float, 256>, 3>;
 
 LevelTable MakeLevels(const ImageProcessorConfig& config) {
@@ -30,8 +31,8 @@ LevelTable MakeLevels(const ImageProcessorConfig& config) {
     const auto mean = static_cast<float>(config.image_mean[c]);
     const auto std = static_cast<float>(config.image_std[c]);
     for (int v = 0; v < 256; ++v) {
-      float y = config.do_rescale ? static_cast<float>(v * config.rescale_factor)
-                                  : static_cast<float>(v);
+      float y =
+          config.do_rescale ? static_cast<float>(v * config.rescale_factor) : static_cast<float>(v);
       if (config.do_normalize) y = (y - mean) / std;
       table[c][v] = y;
     }
@@ -47,9 +48,8 @@ Result<Size> SmartResize(int n_frames, int width_px, int height_px,
     return Error{ErrorCode::kInvalidArgument, "the image is empty (no pixels)"};
   }
   if (n_frames < config.temporal_patch_size) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("{} frames, but at least {} are needed", n_frames,
-                             config.temporal_patch_size)};
+    return Error{ErrorCode::kInvalidArgument, fmt::format("{} frames, but at least {} are needed",
+                                                          n_frames, config.temporal_patch_size)};
   }
   const int factor = config.factor();
   int64_t h = height_px, w = width_px;
@@ -59,8 +59,8 @@ Result<Size> SmartResize(int n_frames, int width_px, int height_px,
     h = static_cast<int64_t>(static_cast<double>(h) * scale);
     w = static_cast<int64_t>(static_cast<double>(w) * scale);
   }
-  const double aspect =
-      static_cast<double>(std::max(h, w)) / static_cast<double>(std::max<int64_t>(1, std::min(h, w)));
+  const double aspect = static_cast<double>(std::max(h, w)) /
+                        static_cast<double>(std::max<int64_t>(1, std::min(h, w)));
   if (aspect > 200) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("the image is {} x {} pixels: one side is more than 200 times the "
@@ -76,8 +76,10 @@ Result<Size> SmartResize(int n_frames, int width_px, int height_px,
   auto limit = [](int64_t v) { return static_cast<double>(v); };
   if (tb * hb * wb > config.longest_edge) {
     const double beta = std::sqrt(volume / limit(config.longest_edge));
-    hb = std::max<int64_t>(factor, static_cast<int64_t>(std::floor(height / beta / factor)) * factor);
-    wb = std::max<int64_t>(factor, static_cast<int64_t>(std::floor(width / beta / factor)) * factor);
+    hb = std::max<int64_t>(factor,
+                           static_cast<int64_t>(std::floor(height / beta / factor)) * factor);
+    wb =
+        std::max<int64_t>(factor, static_cast<int64_t>(std::floor(width / beta / factor)) * factor);
   } else if (tb * hb * wb < config.shortest_edge) {
     const double beta = std::sqrt(limit(config.shortest_edge) / volume);
     hb = static_cast<int64_t>(std::ceil(height * beta / factor)) * factor;
@@ -91,8 +93,8 @@ Result<Patches> Preprocess(const Image& image, const ImageProcessorConfig& confi
   Image resized;
   const Image* pixels = &image;
   if (config.do_resize) {
-    GLM_ASSIGN(Size size, SmartResize(config.temporal_patch_size, image.width_px, image.height_px,
-                                      config));
+    GLM_ASSIGN(Size size,
+               SmartResize(config.temporal_patch_size, image.width_px, image.height_px, config));
     if (size != Size{image.width_px, image.height_px}) {
       resized = ResizeBicubic(image, size.width_px, size.height_px, pool);
       pixels = &resized;

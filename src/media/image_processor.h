@@ -1,9 +1,10 @@
-// Pictures to model input for the GLM-V family (GLM-OCR, GLM-4.1V/4.5V/4.6V): smart resize, normalise, patchify.
+// Pictures to model input for the GLM-V family (GLM-OCR, GLM-4.1V/4.5V/4.6V): smart resize,
+// normalise, patchify.
 //
-// Equal, bit for bit, to Hugging Face's Glm46VImageProcessor with backend="pil" (docs/media.md; Ref: transformers
-// models/glm46v/image_processing_pil_glm46v.py). How to use:
-//   GLM_ASSIGN(ImageProcessorConfig config, ImageProcessorConfig::FromJson(text, "preprocessor_config.json"));
-//   GLM_ASSIGN(Patches patches, Preprocess(image, config));
+// Equal, bit for bit, to Hugging Face's Glm46VImageProcessor with backend="pil" (docs/media.md;
+// Ref: transformers models/glm46v/image_processing_pil_glm46v.py). How to use:
+//   GLM_ASSIGN(ImageProcessorConfig config, ImageProcessorConfig::FromJson(text,
+//   "preprocessor_config.json")); GLM_ASSIGN(Patches patches, Preprocess(image, config));
 #pragma once
 
 #include <array>
@@ -18,7 +19,8 @@
 namespace glmocr {
 
 struct ImageProcessorConfig {
-  // Pixel AREAS summed over temporal_patch_size frames, in spite of the fields' names: a still image may have half.
+  // Pixel AREAS summed over temporal_patch_size frames, in spite of the fields' names: a still
+  // image may have half.
   int64_t shortest_edge = 112 * 112;
   int64_t longest_edge = int64_t{28} * 28 * 15000;
   int patch_size = 14;
@@ -34,9 +36,10 @@ struct ImageProcessorConfig {
   int factor() const { return patch_size * merge_size; }
   int patch_values() const { return 3 * temporal_patch_size * patch_size * patch_size; }
 
-  // From preprocessor_config.json. The values above stand for absent fields, as in Hugging Face's class; "size" and
-  // "patch_size" must be there (a file without them is some other model's). Unknown fields are ignored. Errors name the
-  // field: kCorrupt (not JSON, wrong type, missing), kUnsupported (a resampling filter other than bicubic).
+  // From preprocessor_config.json. The values above stand for absent fields, as in Hugging Face's
+  // class; "size" and "patch_size" must be there (a file without them is some other model's).
+  // Unknown fields are ignored. Errors name the field: kCorrupt (not JSON, wrong type, missing),
+  // kUnsupported (a resampling filter other than bicubic).
   static Result<ImageProcessorConfig> FromJson(std::string_view json, std::string_view name);
 };
 
@@ -47,7 +50,9 @@ struct GridThw {
   int w = 0;
   int64_t n_patches() const { return int64_t{t} * h * w; }
   // After merging merge_size^2 patches each.
-  int64_t n_tokens(int merge_size) const { return n_patches() / (int64_t{merge_size} * merge_size); }
+  int64_t n_tokens(int merge_size) const {
+    return n_patches() / (int64_t{merge_size} * merge_size);
+  }
   bool operator==(const GridThw&) const = default;
 };
 
@@ -57,15 +62,17 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
-// The size a picture (n_frames frames of it) is resized to: multiples of factor() whose total area lies within the
-// limits. kInvalidArgument: aspect ratio above 200, n_frames < temporal_patch_size, or an empty picture.
+// The size a picture (n_frames frames of it) is resized to: multiples of factor() whose total area
+// lies within the limits. kInvalidArgument: aspect ratio above 200, n_frames < temporal_patch_size,
+// or an empty picture.
 Result<Size> SmartResize(int n_frames, int width_px, int height_px,
                          const ImageProcessorConfig& config);
 
 struct Patches {
   GridThw grid;
-  // [grid.n_patches(), 3 * temporal_patch_size * patch_size^2] f32. Rows in merge-window order: windows row-major, then
-  // the merge_size^2 patches of a window row-major. Columns: ((channel * temporal + t) * patch + y) * patch + x.
+  // [grid.n_patches(), 3 * temporal_patch_size * patch_size^2] f32. Rows in merge-window order:
+  // windows row-major, then the merge_size^2 patches of a window row-major. Columns: ((channel *
+  // temporal + t) * patch + y) * patch + x.
   std::vector<float> values;
 };
 

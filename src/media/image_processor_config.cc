@@ -41,7 +41,8 @@ class Fields {
     const Json* v = Find(key, presence);
     if (v == nullptr) return;
     // A float such as 12544.0 is not accepted: these are pixel counts.
-    if (!v->is_number_integer() || v->get<double>() < 1 || v->get<double>() > static_cast<double>(most)) {
+    if (!v->is_number_integer() || v->get<double>() < 1 ||
+        v->get<double>() > static_cast<double>(most)) {
       return Problem(key, fmt::format("must be a whole number from 1 to {}", most));
     }
     out = v->get<Int>();
@@ -61,9 +62,13 @@ class Fields {
   void Channels(const char* key, double least, double most, std::array<double, 3>& out) {
     const Json* v = Find(key, Presence::kOptional);
     if (v == nullptr) return;
-    const auto bad = [&](const Json& n) { return !n.is_number() || n.get<double>() < least || n.get<double>() > most; };
+    const auto bad = [&](const Json& n) {
+      return !n.is_number() || n.get<double>() < least || n.get<double>() > most;
+    };
     const bool list = v->is_array() && v->size() == 3 && std::none_of(v->begin(), v->end(), bad);
-    if (!list && bad(*v)) return Problem(key, fmt::format("must be a list of three numbers from {} to {}", least, most));
+    if (!list && bad(*v))
+      return Problem(key,
+                     fmt::format("must be a list of three numbers from {} to {}", least, most));
     for (size_t c = 0; c < 3; ++c) out[c] = list ? (*v)[c].get<double>() : v->get<double>();
   }
 

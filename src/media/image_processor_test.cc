@@ -39,7 +39,8 @@ TEST(SmartResize, EqualsHuggingFace) {
 }
 
 TEST(SmartResize, PublishedGrids) {
-  // width, height, grid rows, grid columns (spec 7.2). They also show that the limits are areas of two frames.
+  // width, height, grid rows, grid columns (spec 7.2). They also show that the limits are areas of
+  // two frames.
   const int cases[][4] = {{6000, 4000, 128, 192}, {4000, 3000, 134, 180}, {3000, 3000, 156, 156},
                           {5000, 4000, 140, 174}, {1700, 2200, 158, 122}, {100, 100, 8, 8}};
   for (const auto& c : cases) {
@@ -138,18 +139,22 @@ TEST(Config, ErrorsNameTheField) {
     auto r = ImageProcessorConfig::FromJson(json, "p.json");
     return r.ok() ? std::string("ok") : r.error().message;
   };
-  EXPECT_EQ(message(R"({"size": {"shortest_edge": 1, "longest_edge": 9}, "patch_size": 14})"), "ok");
+  EXPECT_EQ(message(R"({"size": {"shortest_edge": 1, "longest_edge": 9}, "patch_size": 14})"),
+            "ok");
   EXPECT_EQ(message(R"({"patch_size": 14})"), "'p.json': field \"size\" is missing");
-  EXPECT_NE(message(R"({"size": {"shortest_edge": 1}, "patch_size": 14})").find("\"size.longest_edge\" is missing"),
+  EXPECT_NE(message(R"({"size": {"shortest_edge": 1}, "patch_size": 14})")
+                .find("\"size.longest_edge\" is missing"),
             std::string::npos);
-  const std::string base = R"({"size": {"shortest_edge": 1, "longest_edge": 9}, "patch_size": 14, )";
+  const std::string base =
+      R"({"size": {"shortest_edge": 1, "longest_edge": 9}, "patch_size": 14, )";
   EXPECT_NE(message(base + R"("image_mean": [1, 2]})").find("\"image_mean\""), std::string::npos);
   EXPECT_NE(message(base + R"("image_std": [0, 1, 1]})").find("\"image_std\""), std::string::npos);
   EXPECT_NE(message(base + R"("do_resize": 1})").find("\"do_resize\""), std::string::npos);
   EXPECT_NE(message(base + R"("merge_size": -2})").find("\"merge_size\""), std::string::npos);
   EXPECT_NE(message(base + R"("merge_size": 2.5})").find("\"merge_size\""), std::string::npos);
   EXPECT_NE(message(base + R"("resample": 2})").find("\"resample\""), std::string::npos);
-  EXPECT_NE(message(base + R"("rescale_factor": "x"})").find("\"rescale_factor\""), std::string::npos);
+  EXPECT_NE(message(base + R"("rescale_factor": "x"})").find("\"rescale_factor\""),
+            std::string::npos);
   EXPECT_NE(message("[1]").find("not a JSON object"), std::string::npos);
   EXPECT_NE(message("{").find("not valid JSON"), std::string::npos);
 }
@@ -159,16 +164,37 @@ TEST(Config, HostileBytesAndNumbersAreRefused) {
   const auto with = [&](const std::string& more) { return "{" + size + ", " + more + "}"; };
   ASSERT_TRUE(ImageProcessorConfig::FromJson(with(R"("merge_size": 2)"), "p.json").ok());
   const std::string nul(1, '\0');
-  for (const std::string& text : {
-           std::string(), "{" + size + "}" + nul, "{" + size + "}" + nul + "{", nul, with(R"("x": ")" + nul + R"(")"),
-           with("\"x\": \"\xff\""), with("\"\xc3\x28\": 1"), with(R"("merge_size": 2, "merge_size": 4)"), with(R"("x": )" + std::string(100'000, '[')),
-           with(R"("merge_size": 1e999)"), with(R"("merge_size": 99999999999999999999)"), with(R"("merge_size": 18446744073709551615)"),
-           with(R"("merge_size": -1)"), with(R"("merge_size": [2])"), with(R"("merge_size": "2")"), with(R"("rescale_factor": 1e300)"),
-           with(R"("rescale_factor": 0)"), with(R"("rescale_factor": NaN)"), with(R"("image_mean": 1e308)"), with(R"("image_mean": [0, 0, 1e39])"),
-           with(R"("image_mean": [0, 0, "0"])"), with(R"("image_mean": {})"), with(R"("image_std": 1e-300)"), with(R"("image_std": [1, 1, -1])"),
-           with(R"("do_resize": "true")"), std::string(R"({"size": 7, "patch_size": 14})"),
-           std::string(R"({"size": {"shortest_edge": 1, "longest_edge": 9223372036854775808}, "patch_size": 14})"),
-           std::string(R"({"size": {"shortest_edge": 9, "longest_edge": 1}, "patch_size": 14})")}) {
+  for (
+      const std::string& text :
+      {std::string(),
+       "{" + size + "}" + nul,
+       "{" + size + "}" + nul + "{",
+       nul,
+       with(R"("x": ")" + nul + R"(")"),
+       with("\"x\": \"\xff\""),
+       with("\"\xc3\x28\": 1"),
+       with(R"("merge_size": 2, "merge_size": 4)"),
+       with(R"("x": )" + std::string(100'000, '[')),
+       with(R"("merge_size": 1e999)"),
+       with(R"("merge_size": 99999999999999999999)"),
+       with(R"("merge_size": 18446744073709551615)"),
+       with(R"("merge_size": -1)"),
+       with(R"("merge_size": [2])"),
+       with(R"("merge_size": "2")"),
+       with(R"("rescale_factor": 1e300)"),
+       with(R"("rescale_factor": 0)"),
+       with(R"("rescale_factor": NaN)"),
+       with(R"("image_mean": 1e308)"),
+       with(R"("image_mean": [0, 0, 1e39])"),
+       with(R"("image_mean": [0, 0, "0"])"),
+       with(R"("image_mean": {})"),
+       with(R"("image_std": 1e-300)"),
+       with(R"("image_std": [1, 1, -1])"),
+       with(R"("do_resize": "true")"),
+       std::string(R"({"size": 7, "patch_size": 14})"),
+       std::string(
+           R"({"size": {"shortest_edge": 1, "longest_edge": 9223372036854775808}, "patch_size": 14})"),
+       std::string(R"({"size": {"shortest_edge": 9, "longest_edge": 1}, "patch_size": 14})")}) {
     const Result<ImageProcessorConfig> config = ImageProcessorConfig::FromJson(text, "p.json");
     ASSERT_FALSE(config.ok()) << text.substr(0, 200);
     EXPECT_EQ(config.error().code, ErrorCode::kCorrupt);

@@ -17,8 +17,8 @@ struct BoxaDelete {
 };
 using BoxaPtr = std::unique_ptr<Boxa, BoxaDelete>;
 
-// leptonica reports to stderr through settings that are global to the process; turn them off before each use (cheap,
-// idempotent: every caller writes the same two values).
+// leptonica reports to stderr through settings that are global to the process; turn them off before
+// each use (cheap, idempotent: every caller writes the same two values).
 inline void SilenceLeptonica() {
   static const bool once = [] {
     setMsgSeverity(L_SEVERITY_NONE);

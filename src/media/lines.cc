@@ -48,7 +48,8 @@ Image FromPix(Pix* pix) {
 }
 
 PixPtr OrThrow(Pix* pix) {
-  if (pix == nullptr) throw std::bad_alloc();  // leptonica returns null for arguments, which are checked, and memory
+  if (pix == nullptr)
+    throw std::bad_alloc();  // leptonica returns null for arguments, which are checked, and memory
   return PixPtr(pix);
 }
 
@@ -74,8 +75,9 @@ bool IsLightOnDark(Pix* gray) {
 
 constexpr int kLeastSideForNormalising = 60;  // leptonica's background map needs a few tiles
 
-// Level 1 for ink. The background is brought to kPaper all over the page first, so that one threshold serves lamps and
-// shadows; Otsu's choice is kept where it makes sense, so that the grain of an empty page is no ink.
+// Level 1 for ink. The background is brought to kPaper all over the page first, so that one
+// threshold serves lamps and shadows; Otsu's choice is kept where it makes sense, so that the grain
+// of an empty page is no ink.
 PixPtr Binarise(Pix* gray) {
   constexpr int kPaper = 200, kLeastThreshold = 90, kMostThreshold = 160;
   PixPtr even;
@@ -99,8 +101,8 @@ PixPtr Binarise(Pix* gray) {
   return OrThrow(pixThresholdToBinary(even.get(), threshold));
 }
 
-// Shadows and grey paper: brings the paper of `color` to nearly white when somewhere it is darker than the models that
-// read lines were trained on (205). False: nothing to do, nothing changed.
+// Shadows and grey paper: brings the paper of `color` to nearly white when somewhere it is darker
+// than the models that read lines were trained on (205). False: nothing to do, nothing changed.
 bool EvenLight(Pix* gray, PixPtr* color) {
   constexpr int kDarkPaper = 215, kWhite = 245, kTile = 16;
   if (std::min(pixGetWidth(gray), pixGetHeight(gray)) < kLeastSideForNormalising) return false;
@@ -122,7 +124,8 @@ bool EvenLight(Pix* gray, PixPtr* color) {
 }
 
 double FindSkew(Pix* binary, const LineFinderOptions& options) {
-  // Below this confidence (ratio of the scores of best and worst angle) there is no direction to speak of.
+  // Below this confidence (ratio of the scores of best and worst angle) there is no direction to
+  // speak of.
   constexpr float kLeastConfidence = 2.5f;
   constexpr double kLeastDegrees = 0.08;
   constexpr int kLeastSide = 80;
@@ -130,26 +133,30 @@ double FindSkew(Pix* binary, const LineFinderOptions& options) {
   l_float32 angle = 0, confidence = 0;
   const int reduction = std::min(pixGetWidth(binary), pixGetHeight(binary)) > 1000 ? 4 : 2;
   if (pixFindSkewSweepAndSearch(binary, &angle, &confidence, reduction, std::max(1, reduction / 2),
-                                static_cast<l_float32>(options.max_skew_degrees), 1.0f, 0.01f) != 0) {
+                                static_cast<l_float32>(options.max_skew_degrees), 1.0f,
+                                0.01f) != 0) {
     return 0;
   }
   if (confidence < kLeastConfidence || std::fabs(angle) < kLeastDegrees) return 0;
   return angle;
 }
 
-// Ink without rules and table lines: long straight runs, taken out together with the anti-aliased pixels beside them.
+// Ink without rules and table lines: long straight runs, taken out together with the anti-aliased
+// pixels beside them.
 PixPtr WithoutRules(Pix* binary, double unit) {
   const int across = std::max(24, static_cast<int>(unit * 6));
   const int down = std::max(24, static_cast<int>(unit * 4));
   PixPtr out = OrThrow(pixCopy(nullptr, binary));
   for (const bool horizontal : {true, false}) {
-    PixPtr runs = OrThrow(
-        pixOpenBrick(nullptr, binary, horizontal ? across : 1, horizontal ? 1 : down));
+    PixPtr runs =
+        OrThrow(pixOpenBrick(nullptr, binary, horizontal ? across : 1, horizontal ? 1 : down));
     // Thick runs belong to pictures and black borders; components sort those out.
-    PixPtr thick = OrThrow(pixOpenBrick(nullptr, runs.get(), horizontal ? 1 : std::max(3, int(unit / 2)),
-                                        horizontal ? std::max(3, int(unit / 2)) : 1));
+    PixPtr thick =
+        OrThrow(pixOpenBrick(nullptr, runs.get(), horizontal ? 1 : std::max(3, int(unit / 2)),
+                             horizontal ? std::max(3, int(unit / 2)) : 1));
     PixPtr thin = OrThrow(pixSubtract(nullptr, runs.get(), thick.get()));
-    PixPtr grown = OrThrow(pixDilateBrick(nullptr, thin.get(), horizontal ? 5 : 3, horizontal ? 3 : 5));
+    PixPtr grown =
+        OrThrow(pixDilateBrick(nullptr, thin.get(), horizontal ? 5 : 3, horizontal ? 3 : 5));
     out = OrThrow(pixSubtract(nullptr, out.get(), grown.get()));
   }
   return out;
@@ -169,7 +176,8 @@ std::vector<Box> Components(Pix* binary) {
   return out;
 }
 
-// Pictures, stamps, black borders: what is solid over several letters in both directions once small gaps are closed.
+// Pictures, stamps, black borders: what is solid over several letters in both directions once small
+// gaps are closed.
 std::vector<Box> Pictures(Pix* binary, double unit) {
   const int gap = std::max(2, static_cast<int>(unit * 0.3));
   PixPtr closed = OrThrow(pixCloseSafeBrick(nullptr, binary, gap, gap));
@@ -236,14 +244,14 @@ Result<LinePage> Find(const Image& page, const LineFinderOptions& options) {
   if (unit <= 0) return out;
   std::vector<Chain> chains = lines::ChainComponents(letters, unit, options);
   if (static_cast<int>(chains.size()) > options.max_lines) {
-    return Error{ErrorCode::kResourceExhausted,
-                 fmt::format("the page has {} text lines, more than the limit of {}; it may be noise",
-                             chains.size(), options.max_lines)};
+    return Error{
+        ErrorCode::kResourceExhausted,
+        fmt::format("the page has {} text lines, more than the limit of {}; it may be noise",
+                    chains.size(), options.max_lines)};
   }
   chains = lines::OrderChains(std::move(chains));
   for (const Chain& chain : chains) {
-    TextLine line =
-        lines::CutLine(chain, chains, out.image.width_px, out.image.height_px, options);
+    TextLine line = lines::CutLine(chain, chains, out.image.width_px, out.image.height_px, options);
     line.index = static_cast<int>(out.lines.size());
     out.lines.push_back(std::move(line));
   }
@@ -253,7 +261,8 @@ Result<LinePage> Find(const Image& page, const LineFinderOptions& options) {
 }  // namespace
 
 Result<LinePage> FindTextLines(const Image& page, const LineFinderOptions& options) {
-  if (page.empty()) return Error{ErrorCode::kInvalidArgument, "the page image is empty (no pixels)"};
+  if (page.empty())
+    return Error{ErrorCode::kInvalidArgument, "the page image is empty (no pixels)"};
   try {
     return Find(page, options);
   } catch (const std::bad_alloc&) {

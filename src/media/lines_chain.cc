@@ -8,20 +8,23 @@
 namespace glmocr::lines {
 namespace {
 
-// What a chain may do, as multiples of letter heights or of the font size. A letter is 0.5 (x) to 0.95 (brackets) of the
-// font size high, a space about 0.3 wide, justified ones up to 1; columns are rarely closer than 1.5.
-constexpr double kLeastOverlap = 0.4;    // of the lower letter, vertically
+// What a chain may do, as multiples of letter heights or of the font size. A letter is 0.5 (x) to
+// 0.95 (brackets) of the font size high, a space about 0.3 wide, justified ones up to 1; columns
+// are rarely closer than 1.5.
+constexpr double kLeastOverlap = 0.4;  // of the lower letter, vertically
 constexpr double kMostHeightRatio = 2.6;
-constexpr double kMostGap = 1.7;         // of the higher letter's height, horizontally
-constexpr double kSmall = 0.45;          // below this part of the typical height: punctuation, dots, accents
-constexpr double kSpeck = 0.1;           // of the typical height: dirt
-constexpr double kReachUp = 1.0;         // of the font size: a line's accents above its baseline, its commas below
+constexpr double kMostGap = 1.7;  // of the higher letter's height, horizontally
+constexpr double kSmall =
+    0.45;                       // below this part of the typical height: punctuation, dots, accents
+constexpr double kSpeck = 0.1;  // of the typical height: dirt
+constexpr double kReachUp =
+    1.0;  // of the font size: a line's accents above its baseline, its commas below
 constexpr double kReachDown = 0.3;
-constexpr double kHuge = 6;              // of the typical height: no letter
+constexpr double kHuge = 6;  // of the typical height: no letter
 
 double Percentile(std::vector<double>& v, double p) {
-  const auto at = static_cast<size_t>(std::min<double>(p * static_cast<double>(v.size()),
-                                                       static_cast<double>(v.size() - 1)));
+  const auto at = static_cast<size_t>(
+      std::min<double>(p * static_cast<double>(v.size()), static_cast<double>(v.size() - 1)));
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(at), v.end());
   return v[at];
 }
@@ -48,7 +51,8 @@ class Sets {
   std::vector<int> parent_;
 };
 
-// Boxes in horizontal bands of one unit each, so that neighbours are found without looking at the whole page.
+// Boxes in horizontal bands of one unit each, so that neighbours are found without looking at the
+// whole page.
 class Bands {
  public:
   Bands(const std::vector<Box>& boxes, double unit) : unit_(std::max(1.0, unit)) {
@@ -88,7 +92,8 @@ std::vector<Chain> JoinNeighbours(const std::vector<Box>& letters, double unit) 
       auto at = std::upper_bound(band.begin(), band.end(), static_cast<int>(i));
       for (; at != band.end(); ++at) {
         const Box& b = letters[*at];
-        if (b.x - a.right() > kMostGap * kMostHeightRatio * a.height || b.x - a.right() >= nearest) break;
+        if (b.x - a.right() > kMostGap * kMostHeightRatio * a.height || b.x - a.right() >= nearest)
+          break;
         if (!Fit(a, b)) continue;
         nearest = std::max(0, b.x - a.right());
         best = *at;
@@ -109,17 +114,19 @@ std::vector<Chain> JoinNeighbours(const std::vector<Box>& letters, double unit) 
   return chains;
 }
 
-// Dots, accents, quotes, dashes: to the chain in whose band they lie, the nearest first. Chains grow on the way, so that
-// a row of dots is followed to its end.
+// Dots, accents, quotes, dashes: to the chain in whose band they lie, the nearest first. Chains
+// grow on the way, so that a row of dots is followed to its end.
 void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains) {
   std::sort(small.begin(), small.end(), [](const Box& a, const Box& b) { return a.x < b.x; });
   // Chains by the bands of height `unit` that they reach, so that a mark looks at a few only.
   std::vector<std::vector<int>> bands;
   for (size_t i = 0; i < chains.size(); ++i) {
     const double top = std::max(0.0, chains[i].baseline - kReachUp * chains[i].font);
-    const auto last = static_cast<size_t>((chains[i].baseline + kReachDown * chains[i].font) / unit);
+    const auto last =
+        static_cast<size_t>((chains[i].baseline + kReachDown * chains[i].font) / unit);
     if (bands.size() <= last) bands.resize(last + 1);
-    for (auto k = static_cast<size_t>(top / unit); k <= last; ++k) bands[k].push_back(static_cast<int>(i));
+    for (auto k = static_cast<size_t>(top / unit); k <= last; ++k)
+      bands[k].push_back(static_cast<int>(i));
   }
   for (const Box& s : small) {
     const double cy = s.y + s.height / 2.0;
@@ -131,7 +138,8 @@ void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains
       Chain& c = chains[i];
       if (cy < c.baseline - kReachUp * c.font || cy > c.baseline + kReachDown * c.font) continue;
       if (s.height > 1.3 * c.font) continue;
-      // A full stop is a tenth of the font size wide and high, a dash thinner but longer. Less is dirt.
+      // A full stop is a tenth of the font size wide and high, a dash thinner but longer. Less is
+      // dirt.
       if (std::min(s.width, s.height) < 0.06 * c.font ||
           std::max(s.width, s.height) < 0.1 * c.font) {
         continue;
@@ -151,7 +159,8 @@ void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains
   }
 }
 
-// Parts of one line that chaining left apart: same baseline and size, close together or one over the other.
+// Parts of one line that chaining left apart: same baseline and size, close together or one over
+// the other.
 void MergeChains(std::vector<Chain>& chains) {
   for (bool changed = true; changed;) {
     changed = false;
@@ -165,8 +174,8 @@ void MergeChains(std::vector<Chain>& chains) {
         if (b.box.x - a.box.right() > 1.2 * font) break;
         const int low = std::min(a.box.height, b.box.height);
         const bool level = std::fabs(a.baseline - b.baseline) < 0.2 * small && font < 1.6 * small;
-        const bool covered = VerticalOverlap(a.box, b.box) > 0.7 * low &&
-                             HorizontalGap(a.box, b.box) < 0.3 * small;
+        const bool covered =
+            VerticalOverlap(a.box, b.box) > 0.7 * low && HorizontalGap(a.box, b.box) < 0.3 * small;
         if (!level && !covered) continue;
         a.parts.insert(a.parts.end(), b.parts.begin(), b.parts.end());
         Measure(a);
@@ -194,7 +203,8 @@ double TypicalHeight(const std::vector<Box>& components, const LineFinderOptions
     }
   }
   if (heights.empty()) return 0;
-  // Dots and dirt are many and low, pictures few and high: the middle of what is not far below the upper quarter.
+  // Dots and dirt are many and low, pictures few and high: the middle of what is not far below the
+  // upper quarter.
   const double upper = Percentile(heights, 0.75);
   std::erase_if(heights, [&](double h) { return h < 0.35 * upper; });
   return Percentile(heights, 0.5);
@@ -214,7 +224,8 @@ void Measure(Chain& chain) {
   for (const Box& p : chain.parts) {
     if (p.height >= 0.5 * upper) bottoms.push_back(p.bottom());
   }
-  // Descenders hang below the baseline, nothing of letter size ends above it: a little under the median.
+  // Descenders hang below the baseline, nothing of letter size ends above it: a little under the
+  // median.
   chain.baseline = Percentile(bottoms, 0.4);
   for (const Box& p : chain.parts) {
     if (p.height >= 0.5 * upper) tops.push_back(chain.baseline - p.y);
@@ -236,7 +247,8 @@ void Measure(Chain& chain) {
 void SettleFonts(std::vector<Chain>& chains) {
   for (Chain& c : chains) {
     if (c.two_heights) continue;
-    // The letters are all x-high (font = 1.42 * as capitals) or all tall; a neighbour in size tells.
+    // The letters are all x-high (font = 1.42 * as capitals) or all tall; a neighbour in size
+    // tells.
     const double as_capitals = c.cap / 0.72, as_small = c.cap / 0.51;
     const Chain* near = nullptr;
     double nearest = 1e30;
@@ -252,8 +264,8 @@ void SettleFonts(std::vector<Chain>& chains) {
     }
     c.font = as_capitals;
     if (near == nullptr) continue;
-    const bool small = std::fabs(std::log(as_small / near->font)) <
-                       std::fabs(std::log(as_capitals / near->font));
+    const bool small =
+        std::fabs(std::log(as_small / near->font)) < std::fabs(std::log(as_capitals / near->font));
     if (small) {
       c.font = as_small;
       c.cap = 0.72 * as_small;
@@ -274,13 +286,15 @@ std::vector<Chain> ChainComponents(const std::vector<Box>& components, double un
   std::sort(letters.begin(), letters.end(), [](const Box& a, const Box& b) { return a.x < b.x; });
   std::vector<Chain> chains = JoinNeighbours(letters, unit);
   for (Chain& c : chains) Measure(c);
-  // A lone mark is a line (a page number) only when it is as high as letters are; else it may be a comma.
+  // A lone mark is a line (a page number) only when it is as high as letters are; else it may be a
+  // comma.
   std::erase_if(chains, [&](const Chain& c) {
     const bool lone = c.parts.size() == 1 && c.box.height < 0.7 * unit;
     if (lone) small.push_back(c.parts.front());
     return lone;
   });
-  if (static_cast<int64_t>(chains.size()) > int64_t{4} * options.max_lines) return chains;  // noise; refused by the caller
+  if (static_cast<int64_t>(chains.size()) > int64_t{4} * options.max_lines)
+    return chains;  // noise; refused by the caller
   AttachSmall(std::move(small), unit, chains);
   for (Chain& c : chains) Measure(c);
   MergeChains(chains);

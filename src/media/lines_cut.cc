@@ -8,10 +8,11 @@ namespace glmocr::lines {
 namespace {
 
 // Multiples of the font size.
-constexpr double kAscent = 0.80, kDescent = 0.22;          // the band that the model was trained on
-constexpr double kMostAscent = 1.05, kMostDescent = 0.40;  // ink beyond this belongs to someone else
-constexpr double kWordGap = 0.17;    // letters of a word are closer, words are not
-constexpr double kCellGap = 1.6;     // always cut here: no text has such spaces
+constexpr double kAscent = 0.80, kDescent = 0.22;  // the band that the model was trained on
+constexpr double kMostAscent = 1.05,
+                 kMostDescent = 0.40;  // ink beyond this belongs to someone else
+constexpr double kWordGap = 0.17;      // letters of a word are closer, words are not
+constexpr double kCellGap = 1.6;       // always cut here: no text has such spaces
 
 struct Span {
   int begin, end;  // x
@@ -35,8 +36,10 @@ struct Run {
   PieceStart start;
 };
 
-// Where to cut [begin, end) so that the first piece is at most `most_px` wide: at the widest gap near the wanted width.
-size_t CutAt(const std::vector<Span>& spans, size_t begin, size_t end, double most_px, double font) {
+// Where to cut [begin, end) so that the first piece is at most `most_px` wide: at the widest gap
+// near the wanted width.
+size_t CutAt(const std::vector<Span>& spans, size_t begin, size_t end, double most_px,
+             double font) {
   const double width = spans[end - 1].end - spans[begin].begin;
   const double n = std::ceil(width / most_px);
   const double wanted = width / n;
@@ -46,9 +49,11 @@ size_t CutAt(const std::vector<Span>& spans, size_t begin, size_t end, double mo
     const double left = spans[i - 1].end - spans[begin].begin;
     if (left > most_px) break;
     const double gap = (spans[i].begin - spans[i - 1].end) / font;
-    // A real word gap beats a better place; among word gaps the place decides, then the gap's width.
+    // A real word gap beats a better place; among word gaps the place decides, then the gap's
+    // width.
     const double score = std::min(gap, 0.5) + (gap >= kWordGap ? 2.0 : 0.0) +
-                         (gap >= 1.5 * kWordGap ? 0.5 : 0.0) - 1.5 * std::fabs(left - wanted) / wanted;
+                         (gap >= 1.5 * kWordGap ? 0.5 : 0.0) -
+                         1.5 * std::fabs(left - wanted) / wanted;
     if (score > best_score) {
       best_score = score;
       best = i;
@@ -84,7 +89,8 @@ struct Band {
 };
 
 // Padding that would show a neighbouring line's ink ends where that ink does.
-void ClampToNeighbours(const Chain& chain, const std::vector<Chain>& all, const Box& box, Box* crop) {
+void ClampToNeighbours(const Chain& chain, const std::vector<Chain>& all, const Box& box,
+                       Box* crop) {
   int top = crop->y, bottom = crop->bottom();
   for (const Chain& other : all) {
     if (&other == &chain || other.box.bottom() <= top || other.box.y >= bottom) continue;
@@ -110,7 +116,8 @@ TextLine CutLine(const Chain& chain, const std::vector<Chain>& all, int page_wid
             static_cast<int>(std::ceil(chain.baseline + kDescent * chain.font))};
   for (const Box& p : chain.parts) {
     if (p.y >= chain.baseline - kMostAscent * chain.font) band.top = std::min(band.top, p.y);
-    if (p.bottom() <= chain.baseline + kMostDescent * chain.font) band.bottom = std::max(band.bottom, p.bottom());
+    if (p.bottom() <= chain.baseline + kMostDescent * chain.font)
+      band.bottom = std::max(band.bottom, p.bottom());
   }
   band.top = std::clamp(band.top, 0, page_height - 1);
   band.bottom = std::clamp(band.bottom, band.top + 1, page_height);
@@ -127,10 +134,13 @@ TextLine CutLine(const Chain& chain, const std::vector<Chain>& all, int page_wid
     const int x0 = std::clamp(spans[run.begin].begin, 0, page_width - 1);
     const int x1 = std::clamp(spans[run.end - 1].end, x0 + 1, page_width);
     piece.box = {x0, band.top, x1 - x0, height};
-    // The neighbours of a cut keep their letters: padding ends in the middle of the gap where the gap is small.
+    // The neighbours of a cut keep their letters: padding ends in the middle of the gap where the
+    // gap is small.
     int left = pad_x, right = pad_x;
-    if (run.begin > 0) left = std::min(left, std::max(1, spans[run.begin].begin - spans[run.begin - 1].end - 1));
-    if (run.end < spans.size()) right = std::min(right, std::max(1, spans[run.end].begin - spans[run.end - 1].end - 1));
+    if (run.begin > 0)
+      left = std::min(left, std::max(1, spans[run.begin].begin - spans[run.begin - 1].end - 1));
+    if (run.end < spans.size())
+      right = std::min(right, std::max(1, spans[run.end].begin - spans[run.end - 1].end - 1));
     piece.crop = {x0 - left, band.top - pad_y, x1 - x0 + left + right, height + 2 * pad_y};
     ClampToNeighbours(chain, all, piece.box, &piece.crop);
     piece.start = run.start;

@@ -34,14 +34,16 @@ double AlignedShare(const Group& a, const Group& b) {
   return static_cast<double>(n) / static_cast<double>(b.size());
 }
 
-// How much of a column's width its lines take on average: near 1 for running text, low for cells of a table.
+// How much of a column's width its lines take on average: near 1 for running text, low for cells of
+// a table.
 double Fill(const Group& group) {
   double sum = 0;
   for (const Chain& c : group) sum += c.box.width;
   return sum / (static_cast<double>(group.size()) * Width(group));
 }
 
-// Two sides of white space are columns when both are wide and several lines long, and no rows of a table.
+// Two sides of white space are columns when both are wide and several lines long, and no rows of a
+// table.
 bool AreColumns(const Group& left, const Group& right, double font) {
   if (left.size() < 2 || right.size() < 2) return false;
   if (std::min(Width(left), Width(right)) < 5 * font) return false;
@@ -74,8 +76,8 @@ bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = n
   return false;
 }
 
-// Parts of the group with much white space between them across its full width, wider than that between columns: a footer
-// or a title belongs to no column even where it would fit into one.
+// Parts of the group with much white space between them across its full width, wider than that
+// between columns: a footer or a title belongs to no column even where it would fit into one.
 std::vector<Group> SplitBlocks(const Group& group, int column_gap) {
   const double least = std::max(1.6 * MedianFont(group), 1.2 * column_gap);
   Group sorted = group;
@@ -100,9 +102,10 @@ std::vector<Group> Rows(Group group) {
     const bool level = !rows.empty() && std::fabs(rows.back().front().baseline - c.baseline) <
                                             0.3 * std::min(rows.back().front().font, c.font);
     // Chains over each other are two lines, however close their baselines.
-    const bool free = level && std::none_of(rows.back().begin(), rows.back().end(), [&](const Chain& o) {
-                        return o.box.x < c.box.right() && c.box.x < o.box.right();
-                      });
+    const bool free =
+        level && std::none_of(rows.back().begin(), rows.back().end(), [&](const Chain& o) {
+          return o.box.x < c.box.right() && c.box.x < o.box.right();
+        });
     if (!free) rows.emplace_back();
     rows.back().push_back(std::move(c));
   }
@@ -130,7 +133,8 @@ Chain Merge(Group row) {
   return all;
 }
 
-// A run of rows that reads top to bottom; new numbers where the font changes would split paragraphs, so one block.
+// A run of rows that reads top to bottom; new numbers where the font changes would split
+// paragraphs, so one block.
 void EmitRows(const std::vector<Group>& rows, int* column, std::vector<Chain>* out) {
   if (rows.empty()) return;
   for (const Group& row : rows) {
@@ -146,15 +150,16 @@ Group Flatten(const std::vector<Group>& rows, size_t begin, size_t end) {
   return out;
 }
 
-// The end of the longest run of rows from `begin` on that splits into columns, 0 when none does. Long pages are tried in
-// larger steps first.
+// The end of the longest run of rows from `begin` on that splits into columns, 0 when none does.
+// Long pages are tried in larger steps first.
 size_t LongestSplit(const std::vector<Group>& rows, size_t begin) {
   constexpr int kMostMisses = 8;  // a short row or two decide nothing
   Group left, right;
   size_t best = 0, last = rows.size();
   for (size_t step = 1 + (rows.size() - begin) / 64;; step = 1) {
     int misses = 0;
-    for (size_t end = std::max(best + 1, begin + 2); end <= last && misses < kMostMisses; end += step) {
+    for (size_t end = std::max(best + 1, begin + 2); end <= last && misses < kMostMisses;
+         end += step) {
       if (SplitColumns(Flatten(rows, begin, end), &left, &right)) {
         best = end;
         misses = 0;
@@ -181,8 +186,8 @@ void Order(const Group& group, int* column, std::vector<Chain>* out) {
     Order(right, column, out);
     return;
   }
-  // Something crosses the columns (a heading, a footer), or there are none. The longest run of rows that splits is taken
-  // first for every start; rows before it are plain.
+  // Something crosses the columns (a heading, a footer), or there are none. The longest run of rows
+  // that splits is taken first for every start; rows before it are plain.
   const std::vector<Group> rows = Rows(group);
   size_t plain_begin = 0;
   for (size_t begin = 0; begin < rows.size();) {

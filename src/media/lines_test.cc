@@ -30,8 +30,8 @@ nlohmann::json Expected(const std::string& file) {
   return {};
 }
 
-// Every expected line is found once, in order, and holds its ink: the found box covers the ink within `slack` pixels and
-// its baseline, seen on the input page, lies within the ink's lower half.
+// Every expected line is found once, in order, and holds its ink: the found box covers the ink
+// within `slack` pixels and its baseline, seen on the input page, lies within the ink's lower half.
 void CheckPage(const std::string& file, double slack) {
   SCOPED_TRACE(file);
   const Image image = LoadPage(file);
@@ -46,7 +46,8 @@ void CheckPage(const std::string& file, double slack) {
     const auto& b = expected["lines"][i]["box"];
     const double x0 = b[0], y0 = b[1], x1 = x0 + b[2].get<double>(), y1 = y0 + b[3].get<double>();
     EXPECT_EQ(line.index, static_cast<int>(i));
-    // Expected boxes are on the straight page; LinePage::image is that page again, maybe larger around.
+    // Expected boxes are on the straight page; LinePage::image is that page again, maybe larger
+    // around.
     const double dx = (page->image.width_px - image.width_px) / 2.0;
     const double dy = (page->image.height_px - image.height_px) / 2.0;
     EXPECT_NEAR(line.box.x - dx, x0, slack);
@@ -78,7 +79,8 @@ TEST(Lines, TwoColumnsUnderOneTitle) { CheckPage("two_columns.png", 3); }
 TEST(Lines, LightOnDark) { CheckPage("inverted.png", 3); }
 TEST(Lines, NoiseAndShadow) { CheckPage("noisy.png", 4); }
 TEST(Lines, RulesPictureAndTable) { CheckPage("ruled_picture.png", 3); }
-// 2 degrees over half a page's width of 450 pixels leave 0.01 degree * 450 px < 1 px; turning back and forth adds two.
+// 2 degrees over half a page's width of 450 pixels leave 0.01 degree * 450 px < 1 px; turning back
+// and forth adds two.
 TEST(Lines, TurnedByTwoDegrees) { CheckPage("skewed.png", 5); }
 
 TEST(Lines, SkewIsReportedAndUndone) {
@@ -97,12 +99,12 @@ TEST(Lines, ColumnsAreNumbered) {
   auto page = FindTextLines(LoadPage("two_columns.png"));
   ASSERT_TRUE(page.ok());
   ASSERT_EQ(page->lines.size(), 37u);
-  EXPECT_EQ(page->lines[0].column, 0);    // title
-  EXPECT_EQ(page->lines[1].column, 1);    // left
+  EXPECT_EQ(page->lines[0].column, 0);  // title
+  EXPECT_EQ(page->lines[1].column, 1);  // left
   EXPECT_EQ(page->lines[17].column, 1);
-  EXPECT_EQ(page->lines[18].column, 2);   // right
+  EXPECT_EQ(page->lines[18].column, 2);  // right
   EXPECT_EQ(page->lines[35].column, 2);
-  EXPECT_EQ(page->lines[36].column, 3);   // page number
+  EXPECT_EQ(page->lines[36].column, 3);  // page number
 }
 
 TEST(Lines, PagesWithoutText) {

@@ -11,7 +11,8 @@
 namespace glmocr {
 namespace {
 
-// For every output position the input positions that it draws on: [first, first + n_taps) with `weights`.
+// For every output position the input positions that it draws on: [first, first + n_taps) with
+// `weights`.
 struct Taps {
   int max_taps = 0;
   std::vector<int> first, n_taps;  // [out_size]
@@ -27,7 +28,8 @@ double Cubic(double x) {
   return 0.0;
 }
 
-// Ref: Pillow precompute_coeffs and normalize_coeffs_8bpc; the order of operations decides the last bit.
+// Ref: Pillow precompute_coeffs and normalize_coeffs_8bpc; the order of operations decides the last
+// bit.
 Taps MakeTaps(int in_size, int out_size) {
   const double scale = static_cast<double>(in_size) / out_size;
   const double filter_scale = std::max(scale, 1.0);
@@ -72,14 +74,16 @@ void ForRows(ThreadPool* pool, int n, int grain, Fn fn) {
 
 // Rows [y0, y0 + n_rows) of `in` to width out_width: [n_rows, out_width, 3].
 //
-// Neighbouring output pixels draw on different inputs, so pixels make poor SIMD lanes. Rows make good ones: a block of
-// kResizeLanes rows is transposed to [width, 3, lanes], each tap is one scalar times 3*lanes contiguous bytes.
+// Neighbouring output pixels draw on different inputs, so pixels make poor SIMD lanes. Rows make
+// good ones: a block of kResizeLanes rows is transposed to [width, 3, lanes], each tap is one
+// scalar times 3*lanes contiguous bytes.
 Image Horizontal(const Image& in, int y0, int n_rows, int out_width, ThreadPool* pool) {
   const Taps taps = MakeTaps(in.width_px, out_width);
   Image out(out_width, n_rows);
   const int n_blocks = (n_rows + kResizeLanes - 1) / kResizeLanes;
   ForRows(pool, n_blocks, 1, [&](int64_t begin, int64_t end) {
-    std::vector<uint8_t> block(in.row_bytes() * kResizeLanes), result(out.row_bytes() * kResizeLanes);
+    std::vector<uint8_t> block(in.row_bytes() * kResizeLanes),
+        result(out.row_bytes() * kResizeLanes);
     for (int64_t b = begin; b < end; ++b) {
       const int first = static_cast<int>(b) * kResizeLanes;
       const int n = std::min(kResizeLanes, n_rows - first);
@@ -113,9 +117,10 @@ Image Vertical(const Image& in, int y_offset, const Taps& taps, int out_height, 
   return out;
 }
 
-// Each pass rounds to u8, so the order of the passes shows. Up to version 12 Pillow went horizontally first; version 13
-// takes the vertical pass first when it removes more than twice as many rows as the other removes columns (measured on
-// 6,000 random sizes without exception, docs/media.md). Ordinary page sizes go horizontally first in both.
+// Each pass rounds to u8, so the order of the passes shows. Up to version 12 Pillow went
+// horizontally first; version 13 takes the vertical pass first when it removes more than twice as
+// many rows as the other removes columns (measured on 6,000 random sizes without exception,
+// docs/media.md). Ordinary page sizes go horizontally first in both.
 bool VerticalFirst(const Image& in, int width_px, int height_px) {
   const int64_t rows_less = int64_t{in.height_px} - height_px;
   return rows_less > 0 && rows_less > 2 * (int64_t{in.width_px} - width_px);

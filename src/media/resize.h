@@ -1,10 +1,10 @@
 // Bicubic resizing, bit for bit Pillow's Image.resize(size, Image.BICUBIC) on RGB8.
 //
-// Why exact: OCR models drift when the picture differs from the one their processor makes (spec 14, P3). The arithmetic
-// is Pillow's 8-bit fixed point (Ref: Pillow src/libImaging/Resample.c): cubic a = -0.5, support 2*max(scale, 1),
-// coefficients computed in double and rounded to 22 fractional bits, two passes with rounding to u8 after each, in
-// Pillow 13's order.
-// Integer sums are exact in any order, so every SIMD target and every thread count gives the same bytes.
+// Why exact: OCR models drift when the picture differs from the one their processor makes (spec 14,
+// P3). The arithmetic is Pillow's 8-bit fixed point (Ref: Pillow src/libImaging/Resample.c): cubic
+// a = -0.5, support 2*max(scale, 1), coefficients computed in double and rounded to 22 fractional
+// bits, two passes with rounding to u8 after each, in Pillow 13's order. Integer sums are exact in
+// any order, so every SIMD target and every thread count gives the same bytes.
 #pragma once
 
 #include "base/thread_pool.h"
@@ -12,8 +12,8 @@
 
 namespace glmocr {
 
-// `image` scaled to width_px x height_px (both >= 1; the image not empty). A pass over a dimension that keeps its size is
-// skipped, as Pillow does. `pool` may be null: one thread.
+// `image` scaled to width_px x height_px (both >= 1; the image not empty). A pass over a dimension
+// that keeps its size is skipped, as Pillow does. `pool` may be null: one thread.
 Image ResizeBicubic(const Image& image, int width_px, int height_px, ThreadPool* pool = nullptr);
 
 // The pixels of `box`, which must lie inside the image.

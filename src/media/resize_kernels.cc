@@ -48,7 +48,8 @@ HWY_INLINE void Span(const uint8_t* in, size_t stride, size_t n, int n_taps, con
                      uint8_t* out) {
   const size_t lanes = hn::Lanes(D32());
   size_t j = 0;
-  for (; j + 6 * lanes <= n; j += 6 * lanes) Accumulate<6>(in + j, stride, n_taps, weights, out + j);
+  for (; j + 6 * lanes <= n; j += 6 * lanes)
+    Accumulate<6>(in + j, stride, n_taps, weights, out + j);
   for (; j + lanes <= n; j += lanes) Accumulate<1>(in + j, stride, n_taps, weights, out + j);
   for (; j < n; ++j) out[j] = AccumulateOne(in + j, stride, n_taps, weights);
 }

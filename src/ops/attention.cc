@@ -4,7 +4,8 @@
 
 namespace glmocr {
 
-void SegmentAttention(const Context& ctx, ConstMatrix qkv, int64_t n_heads, std::span<const int64_t> segment_ends, MutMatrix out) {
+void SegmentAttention(const Context& ctx, ConstMatrix qkv, int64_t n_heads,
+                      std::span<const int64_t> segment_ends, MutMatrix out) {
   const int64_t width = out.cols;
   GLM_CHECK(qkv.cols == 3 * width && qkv.rows == out.rows && width % n_heads == 0);
   GLM_CHECK(!segment_ends.empty() && segment_ends.back() == qkv.rows);
@@ -21,9 +22,11 @@ void SegmentAttention(const Context& ctx, ConstMatrix qkv, int64_t n_heads, std:
                                  *ctx.pool);
 }
 
-void CausalAttention(const Context& ctx, const CausalAttentionInputs& in, std::span<const SequenceRows> sequences,
-                     const KvLayerView& cache, MutMatrix out) {
-  GLM_CHECK(in.q.rows == in.k.rows && in.q.rows == in.v.rows && in.q.rows == out.rows && in.q.cols == out.cols);
+void CausalAttention(const Context& ctx, const CausalAttentionInputs& in,
+                     std::span<const SequenceRows> sequences, const KvLayerView& cache,
+                     MutMatrix out) {
+  GLM_CHECK(in.q.rows == in.k.rows && in.q.rows == in.v.rows && in.q.rows == out.rows &&
+            in.q.cols == out.cols);
   GLM_CHECK(in.k.cols == cache.n_kv_heads * cache.head_dim && in.v.cols == in.k.cols);
   GLM_CHECK(in.q.cols % in.k.cols == 0);
   for (const SequenceRows& s : sequences) {

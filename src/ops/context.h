@@ -1,4 +1,5 @@
-// What every op needs besides its operands: the kernels to run on, the threads, and how dot products are computed. Passed first, by reference.
+// What every op needs besides its operands: the kernels to run on, the threads, and how dot
+// products are computed. Passed first, by reference.
 #pragma once
 
 #include "base/thread_pool.h"

@@ -8,13 +8,16 @@
 namespace glmocr {
 
 // out = x * rsqrt(mean(x^2) + eps) * weight. x, out [m, n], weight [n]; out may be x.
-void RmsNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight, float eps, MutMatrix out);
+void RmsNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight, float eps,
+             MutMatrix out);
 
-// residual += x * rsqrt(mean(x^2) + eps) * weight: the second norm of a sandwich layer. residual, x [m, n].
-void AddRmsNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight, float eps, MutMatrix residual);
+// residual += x * rsqrt(mean(x^2) + eps) * weight: the second norm of a sandwich layer. residual, x
+// [m, n].
+void AddRmsNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight, float eps,
+                MutMatrix residual);
 
 // out = gelu_erf((x - mean) * rsqrt(var + eps) * weight + bias). x, out [m, n]; out may be x.
-void LayerNormGelu(const Context& ctx, ConstMatrix x, std::span<const float> weight, std::span<const float> bias, float eps,
-                   MutMatrix out);
+void LayerNormGelu(const Context& ctx, ConstMatrix x, std::span<const float> weight,
+                   std::span<const float> bias, float eps, MutMatrix out);
 
 }  // namespace glmocr

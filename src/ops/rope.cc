@@ -26,8 +26,9 @@ RopeTable VisionRopeTable(std::span<const std::array<int32_t, 2>> hw, int64_t he
   for (int64_t r = 0; r < m; ++r) {
     for (int64_t axis = 0; axis < 2; ++axis) {
       for (int64_t j = 0; j < per_axis; ++j) {
-        const float angle = static_cast<float>(hw[static_cast<size_t>(r)][static_cast<size_t>(axis)]) *
-                            inverse[static_cast<size_t>(j)];
+        const float angle =
+            static_cast<float>(hw[static_cast<size_t>(r)][static_cast<size_t>(axis)]) *
+            inverse[static_cast<size_t>(j)];
         table.cos.row(r)[axis * per_axis + j] = std::cos(angle);
         table.sin.row(r)[axis * per_axis + j] = std::sin(angle);
       }
@@ -36,8 +37,8 @@ RopeTable VisionRopeTable(std::span<const std::array<int32_t, 2>> hw, int64_t he
   return table;
 }
 
-void MRopeTable(std::span<const std::array<int32_t, 3>> positions, std::span<const int64_t, 3> sections, float theta,
-                RopeTable* table) {
+void MRopeTable(std::span<const std::array<int32_t, 3>> positions,
+                std::span<const int64_t, 3> sections, float theta, RopeTable* table) {
   const int64_t n = sections[0] + sections[1] + sections[2];
   const std::vector<float> inverse = InverseFrequencies(theta, 2 * n, n);
   const auto m = static_cast<int64_t>(positions.size());
@@ -46,17 +47,18 @@ void MRopeTable(std::span<const std::array<int32_t, 3>> positions, std::span<con
   for (int64_t r = 0; r < m; ++r) {
     for (int64_t k = 0; k < n; ++k) {
       const size_t axis = k < sections[0] ? 0 : k < sections[0] + sections[1] ? 1 : 2;
-      const float angle =
-          static_cast<float>(positions[static_cast<size_t>(r)][axis]) * inverse[static_cast<size_t>(k)];
+      const float angle = static_cast<float>(positions[static_cast<size_t>(r)][axis]) *
+                          inverse[static_cast<size_t>(k)];
       table->cos.row(r)[k] = std::cos(angle);
       table->sin.row(r)[k] = std::sin(angle);
     }
   }
 }
 
-void VisionRope(const Context& ctx, MutMatrix x, std::span<const float> norm_weight, float eps, const RopeTable& table,
-                int64_t head_dim) {
-  GLM_CHECK(x.cols % head_dim == 0 && table.cos.rows() == x.rows && table.cos.cols() * 2 == head_dim);
+void VisionRope(const Context& ctx, MutMatrix x, std::span<const float> norm_weight, float eps,
+                const RopeTable& table, int64_t head_dim) {
+  GLM_CHECK(x.cols % head_dim == 0 && table.cos.rows() == x.rows &&
+            table.cos.cols() * 2 == head_dim);
   GLM_CHECK(norm_weight.empty() || static_cast<int64_t>(norm_weight.size()) == head_dim);
   ctx.kernels->vision_rope({.x = x,
                             .head_dim = head_dim,
@@ -68,8 +70,10 @@ void VisionRope(const Context& ctx, MutMatrix x, std::span<const float> norm_wei
 }
 
 void TextRope(const Context& ctx, MutMatrix x, const RopeTable& table, int64_t head_dim) {
-  GLM_CHECK(x.cols % head_dim == 0 && table.cos.rows() == x.rows && table.cos.cols() * 2 <= head_dim);
-  ctx.kernels->text_rope({.x = x, .head_dim = head_dim, .cos = table.cos, .sin = table.sin}, *ctx.pool);
+  GLM_CHECK(x.cols % head_dim == 0 && table.cos.rows() == x.rows &&
+            table.cos.cols() * 2 <= head_dim);
+  ctx.kernels->text_rope({.x = x, .head_dim = head_dim, .cos = table.cos, .sin = table.sin},
+                         *ctx.pool);
 }
 
 }  // namespace glmocr

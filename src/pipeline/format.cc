@@ -25,8 +25,9 @@ std::string JoinRegions(const ReadPage& page, EscapeFn escape) {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// A line of plain text that must not become a heading, list, quote, rule or code block. Inside the line only characters that pair up
-// into markup matter; ordered-list markers are escaped after their digits, as CommonMark says.
+// A line of plain text that must not become a heading, list, quote, rule or code block. Inside the
+// line only characters that pair up into markup matter; ordered-list markers are escaped after
+// their digits, as CommonMark says.
 std::string EscapeMarkdownLine(const std::string& line) {
   std::string out;
   size_t i = 0;
@@ -36,8 +37,10 @@ std::string EscapeMarkdownLine(const std::string& line) {
   for (size_t at = 0; at < line.size(); ++at) {
     const char c = line[at];
     const bool first = at == 0;
-    const bool starter = first && (c == '#' || c == '>' || c == '+' || c == '-' || c == '=' || c == '~');
-    const bool anywhere = c == '*' || c == '_' || c == '`' || c == '\\' || c == '<' || c == '[' || c == '|';
+    const bool starter =
+        first && (c == '#' || c == '>' || c == '+' || c == '-' || c == '=' || c == '~');
+    const bool anywhere =
+        c == '*' || c == '_' || c == '`' || c == '\\' || c == '<' || c == '[' || c == '|';
     if (starter || anywhere || (ordered && at == i)) out += '\\';
     out += c;
   }
@@ -51,7 +54,8 @@ std::string PageToText(const ReadPage& page) {
 }
 
 std::string PageToMarkdown(const ReadPage& page) {
-  // A whole-page answer is Markdown already (the model writes it); a single printed line is plain text.
+  // A whole-page answer is Markdown already (the model writes it); a single printed line is plain
+  // text.
   return JoinRegions(page, [](const std::string& text) {
     return text.find('\n') == std::string::npos ? EscapeMarkdownLine(text) : text;
   });
@@ -80,20 +84,25 @@ std::string PageToJson(const ReadPage& page) {
     region["finish_reason"] = FinishReasonName(r.finish);
     if (r.error) region["error"] = r.error->message;
     Json tokens = Json::array();
-    for (const ReadToken& t : r.tokens) tokens.push_back({{"text", t.text}, {"p", Rounded(t.probability)}});
+    for (const ReadToken& t : r.tokens)
+      tokens.push_back({{"text", t.text}, {"p", Rounded(t.probability)}});
     region["tokens"] = std::move(tokens);
     regions.push_back(std::move(region));
   }
   out["regions"] = std::move(regions);
-  // A token may end inside a character; such bytes become U+FFFD here and are whole again in "text".
+  // A token may end inside a character; such bytes become U+FFFD here and are whole again in
+  // "text".
   return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string FormatPage(const ReadPage& page, OutputFormat format) {
   switch (format) {
-    case OutputFormat::kText: return PageToText(page);
-    case OutputFormat::kMarkdown: return PageToMarkdown(page);
-    case OutputFormat::kJson: return PageToJson(page);
+    case OutputFormat::kText:
+      return PageToText(page);
+    case OutputFormat::kMarkdown:
+      return PageToMarkdown(page);
+    case OutputFormat::kJson:
+      return PageToJson(page);
   }
   return {};
 }

@@ -1,4 +1,5 @@
-// What reading a page yields: regions in reading order, each with its text and how sure the model was of it.
+// What reading a page yields: regions in reading order, each with its text and how sure the model
+// was of it.
 #pragma once
 
 #include <cstdint>
@@ -15,43 +16,46 @@ namespace glmocr {
 // One generated token of a region.
 struct ReadToken {
   int32_t id = 0;
-  std::string text;        // its bytes; several tokens may share a character
-  float probability = 0;   // the model's, of this token, under the unmodified distribution
+  std::string text;       // its bytes; several tokens may share a character
+  float probability = 0;  // the model's, of this token, under the unmodified distribution
 };
 
-
 struct ReadRegion {
-  Box box_px;               // in the page's pixels (after EXIF orientation; of the straightened page when skew_degrees != 0)
+  Box box_px;  // in the page's pixels (after EXIF orientation; of the straightened page when
+               // skew_degrees != 0)
   std::string label = "text";
-  int column = 0;           // 0-based, left to right
+  int column = 0;              // 0-based, left to right
   bool new_paragraph = false;  // a blank line goes before it
   std::string text;
   std::vector<ReadToken> tokens;
-  float confidence = 0;     // geometric mean of the token probabilities, 0..1
+  float confidence = 0;                       // geometric mean of the token probabilities, 0..1
   FinishReason finish = FinishReason::kStop;  // the worst of its pieces
   std::optional<Error> error;
-  Usage usage;              // of all its pieces
+  Usage usage;  // of all its pieces
 };
 
 struct ReadPage {
-  std::string source;       // path or "-"
-  int page = 1;             // 1-based
+  std::string source;  // path or "-"
+  int page = 1;        // 1-based
   int n_pages = 1;
   int width_px = 0, height_px = 0;
   double skew_degrees = 0;
   std::vector<ReadRegion> regions;  // reading order
-  double prepare_s = 0;      // finding the regions and preparing their pixels
-  double first_token_s = 0;  // from the page's arrival to the first token of any region; 0 without tokens
-  double seconds = 0;        // from the page's arrival to the end of its last region
+  double prepare_s = 0;             // finding the regions and preparing their pixels
+  double first_token_s =
+      0;               // from the page's arrival to the first token of any region; 0 without tokens
+  double seconds = 0;  // from the page's arrival to the end of its last region
 };
 
 enum class OutputFormat { kText, kMarkdown, kJson };
 
-// The page as text: regions on lines of their own, blank lines between paragraphs, ends with one newline (empty for an empty page).
+// The page as text: regions on lines of their own, blank lines between paragraphs, ends with one
+// newline (empty for an empty page).
 std::string PageToText(const ReadPage& page);
 // The same with Markdown's specials escaped where they would change the text's meaning.
 std::string PageToMarkdown(const ReadPage& page);
-// One JSON object on one line (JSON Lines when pages follow each other), schema "glm-ocr.page/1"; docs/json.md describes it.
+// One JSON object on one line (JSON Lines when pages follow each other), schema "glm-ocr.page/1";
+// docs/json.md describes it.
 std::string PageToJson(const ReadPage& page);
 
 std::string FormatPage(const ReadPage& page, OutputFormat format);

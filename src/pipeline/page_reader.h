@@ -32,9 +32,9 @@ struct PageReaderOptions {
   Layout layout = Layout::kAuto;
   std::string instruction = "Text Recognition:";
   GenerationOptions generation;
-  // The text of page.regions[region] as it grows: whole characters, in order within a region, regions
-  // in text_order. In sum it is the region's final text, except that a region that ended with
-  // kLoop loses its repetition afterwards. Of the page only sizes and boxes are known yet.
+  // The text of page.regions[region] as it grows: whole characters, in order within a region,
+  // regions in text_order. In sum it is the region's final text, except that a region that ended
+  // with kLoop loses its repetition afterwards. Of the page only sizes and boxes are known yet.
   std::function<void(const ReadPage& page, size_t region, std::string_view text)> on_text;
   TextOrder text_order = TextOrder::kAsRead;
   // page.regions[region] is complete.

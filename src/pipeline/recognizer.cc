@@ -17,7 +17,8 @@ struct Reading {
 
 }  // namespace
 
-Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path& model_dir, const RecognizerOptions& options) {
+Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path& model_dir,
+                                                     const RecognizerOptions& options) {
   GLM_ASSIGN(auto runner, GlmOcrRunner::Load(model_dir, options.runner));
   GLM_ASSIGN(GlmOcrProcessor processor, GlmOcrProcessor::Load(model_dir, runner->model().config()));
   std::unique_ptr<Recognizer> recognizer(new Recognizer(std::move(runner), std::move(processor)));
@@ -45,7 +46,8 @@ bool Recognizer::reads_lines() const {
 }
 
 Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string_view instruction,
-                                     const GenerationOptions& generation, Done done, OnText on_text) {
+                                     const GenerationOptions& generation, Done done,
+                                     OnText on_text) {
   GLM_ASSIGN(ProcessedPrompt prompt, processor_.Process(std::move(images), instruction));
   Request request;
   request.prompt_ids = std::move(prompt.ids);
@@ -81,7 +83,8 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
       r.finish = FinishReason::kError;
       r.error = Error{ErrorCode::kResourceExhausted, "out of memory"};
     }
-    // A runaway answer keeps what stands before the repetition (one copy of the repeated part included).
+    // A runaway answer keeps what stands before the repetition (one copy of the repeated part
+    // included).
     const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
     if (outcome.reason == FinishReason::kLoop && repeated < reading->text_ends.size()) {
       r.tokens.resize(r.tokens.size() - repeated);

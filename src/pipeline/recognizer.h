@@ -1,7 +1,9 @@
-// A loaded model that reads crops: processor (pictures -> prompts) and engine (prompts -> tokens) behind one Submit.
+// A loaded model that reads crops: processor (pictures -> prompts) and engine (prompts -> tokens)
+// behind one Submit.
 //
-// Submit may be called from any thread while the engine runs on its own; crops of one page, and pages of one job, share every
-// step of the engine, so that the weights are read from memory once for all of them.
+// Submit may be called from any thread while the engine runs on its own; crops of one page, and
+// pages of one job, share every step of the engine, so that the weights are read from memory once
+// for all of them.
 #pragma once
 
 #include <filesystem>
@@ -19,13 +21,13 @@ namespace glmocr {
 
 struct RecognizerOptions {
   RunnerOptions runner;
-  int64_t max_batch = 16;       // crops decoded together
-  SpeculatorOptions drafts;     // speculative decoding, when the model has a draft layer
+  int64_t max_batch = 16;    // crops decoded together
+  SpeculatorOptions drafts;  // speculative decoding, when the model has a draft layer
 };
 
 // How the answer is generated, whatever the crop.
 struct GenerationOptions {
-  SamplingParams sampling;      // greedy by default
+  SamplingParams sampling;  // greedy by default
   int64_t max_new_tokens = 8192;
   std::vector<std::string> stop_strings;
 };
@@ -33,24 +35,26 @@ struct GenerationOptions {
 struct CropReading {
   std::string text;
   std::vector<ReadToken> tokens;
-  double log_probability = 0;   // sum over tokens
+  double log_probability = 0;  // sum over tokens
   FinishReason finish = FinishReason::kStop;
-  std::optional<Error> error;   // with FinishReason::kError
+  std::optional<Error> error;  // with FinishReason::kError
   Usage usage;
   RequestTiming timing;
 };
 
 class Recognizer {
  public:
-  static Result<std::unique_ptr<Recognizer>> Load(const std::filesystem::path& model_dir, const RecognizerOptions& options);
+  static Result<std::unique_ptr<Recognizer>> Load(const std::filesystem::path& model_dir,
+                                                  const RecognizerOptions& options);
   ~Recognizer();  // cancels what is still running
 
-  // Queues one prompt of pictures and an instruction. `done` is called once, on the engine's thread; `on_text` (may be empty) with each piece of
-  // text as it appears, whole characters only. An error means that nothing was queued.
+  // Queues one prompt of pictures and an instruction. `done` is called once, on the engine's
+  // thread; `on_text` (may be empty) with each piece of text as it appears, whole characters only.
+  // An error means that nothing was queued.
   using Done = std::function<void(CropReading)>;
   using OnText = std::function<void(std::string_view)>;
-  Result<RequestId> Submit(std::vector<ImageInput> images, std::string_view instruction, const GenerationOptions& generation, Done done,
-                           OnText on_text = {});
+  Result<RequestId> Submit(std::vector<ImageInput> images, std::string_view instruction,
+                           const GenerationOptions& generation, Done done, OnText on_text = {});
   void Cancel(RequestId id) { engine_->Cancel(id); }
   // Ends everything that is queued or running; their `done` reports kCancelled.
   void CancelAll();
@@ -59,7 +63,8 @@ class Recognizer {
   const GlmOcrRunner& runner() const { return *runner_; }
   EngineStats stats() const { return engine_->stats(); }
   const std::shared_ptr<InFlight>& in_flight() const { return in_flight_; }
-  // Whether pictures are best given line by line: the model cannot see a quarter of a 100-dpi page at once.
+  // Whether pictures are best given line by line: the model cannot see a quarter of a 100-dpi page
+  // at once.
   bool reads_lines() const;
 
  private:

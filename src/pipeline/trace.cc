@@ -17,7 +17,8 @@ class Recorder final : public TensorObserver {
   void OnTensor(std::string_view name, ConstMatrix value) override {
     TraceTensor tensor{std::string(name), {value.rows, value.cols}, {}, {}};
     tensor.f32.reserve(static_cast<size_t>(value.rows * value.cols));
-    for (int64_t r = 0; r < value.rows; ++r) tensor.f32.insert(tensor.f32.end(), value.row(r), value.row(r) + value.cols);
+    for (int64_t r = 0; r < value.rows; ++r)
+      tensor.f32.insert(tensor.f32.end(), value.row(r), value.row(r) + value.cols);
     tensors.push_back(std::move(tensor));
   }
   void Add(std::string name, Shape shape, std::vector<int64_t> values) {
@@ -29,14 +30,18 @@ class Recorder final : public TensorObserver {
 // Stops recording however the function is left.
 class Observing {
  public:
-  Observing(GlmOcrRunner& runner, TensorObserver* observer) : runner_(runner) { runner_.set_observer(observer); }
+  Observing(GlmOcrRunner& runner, TensorObserver* observer) : runner_(runner) {
+    runner_.set_observer(observer);
+  }
   ~Observing() { runner_.set_observer(nullptr); }
 
  private:
   GlmOcrRunner& runner_;
 };
 
-int32_t Argmax(const float* row, int64_t n) { return static_cast<int32_t>(std::max_element(row, row + n) - row); }
+int32_t Argmax(const float* row, int64_t n) {
+  return static_cast<int32_t>(std::max_element(row, row + n) - row);
+}
 
 RopePosition DecodePosition(int64_t index, int32_t rope_delta) {
   const auto p = static_cast<int32_t>(index) + rope_delta;
@@ -56,8 +61,10 @@ std::vector<EmbeddingRows> ImageRows(const Prompt& prompt, int64_t shift) {
   std::vector<EmbeddingRows> rows;
   for (size_t i = 0; i < prompt.embeddings.size(); ++i) {
     const ImageInput& image = prompt.input.images[i];
-    const int64_t skipped = std::max<int64_t>(0, shift - image.first_token);  // rows before the first one
-    rows.push_back({image.first_token - shift + skipped, image.n_tokens - skipped, prompt.embeddings[i], skipped});
+    const int64_t skipped =
+        std::max<int64_t>(0, shift - image.first_token);  // rows before the first one
+    rows.push_back({image.first_token - shift + skipped, image.n_tokens - skipped,
+                    prompt.embeddings[i], skipped});
   }
   return rows;
 }
@@ -81,10 +88,12 @@ void RecordInputs(const Prompt& prompt, Recorder* out) {
   const int64_t width = prompt.input.images[0].patches->cols();
   pixels.shape = {static_cast<int64_t>(pixels.f32.size()) / width, width};
   out->tensors.push_back(std::move(pixels));
-  out->Add("image_grid_thw", {static_cast<int64_t>(prompt.input.images.size()), 3}, std::move(grids));
+  out->Add("image_grid_thw", {static_cast<int64_t>(prompt.input.images.size()), 3},
+           std::move(grids));
 }
 
-// The draft layer over slots 0 .. n - 2 of the prompt (spec: the hidden state of p with the token at p + 1).
+// The draft layer over slots 0 .. n - 2 of the prompt (spec: the hidden state of p with the token
+// at p + 1).
 Status RecordDraftLayer(GlmOcrRunner& runner, const Prompt& prompt, Recorder* out) {
   const int64_t n = prompt.n();
   if (!runner.info().has_draft_layer || n < 2) return OkStatus();
@@ -97,7 +106,8 @@ Status RecordDraftLayer(GlmOcrRunner& runner, const Prompt& prompt, Recorder* ou
   const TraceTensor& hidden = out->tensors.back();
   GLM_CHECK(hidden.name == "mtp.hidden");
   Matrix logits(n - 1, runner.info().vocab_size);
-  Linear(runner.context(), ConstMatrix(hidden.f32.data(), n - 1, hidden.shape[1]), runner.model().mtp_head(), logits);
+  Linear(runner.context(), ConstMatrix(hidden.f32.data(), n - 1, hidden.shape[1]),
+         runner.model().mtp_head(), logits);
   out->OnTensor("mtp.logits", logits);
   return OkStatus();
 }
@@ -108,9 +118,12 @@ Status RecordDrafts(GlmOcrRunner& runner, const Prompt& prompt, int32_t next, Re
   DraftBatch batch;
   batch.tokens = {next};
   batch.positions = {prompt.positions.positions.back()};
-  batch.sequences = {{.rows = {0, 1, n - 1, prompt.blocks}, .hidden_begin = n - 1, .n_drafts = prompt.input.n_drafts}};
+  batch.sequences = {{.rows = {0, 1, n - 1, prompt.blocks},
+                      .hidden_begin = n - 1,
+                      .n_drafts = prompt.input.n_drafts}};
   GLM_ASSIGN(DraftOutput drafts, runner.Draft(batch));
-  out->Add("mtp.drafts", {prompt.input.n_drafts}, {drafts.drafts[0].begin(), drafts.drafts[0].end()});
+  out->Add("mtp.drafts", {prompt.input.n_drafts},
+           {drafts.drafts[0].begin(), drafts.drafts[0].end()});
   return OkStatus();
 }
 
@@ -123,15 +136,18 @@ Result<std::vector<TraceTensor>> Trace(GlmOcrRunner& runner, const TraceInput& i
   if (n == 0) return Error{ErrorCode::kInvalidArgument, "the prompt is empty"};
   const int64_t n_blocks = (n + input.max_new_tokens + input.n_drafts + kKvBlock) / kKvBlock;
   if (n_blocks > info.n_blocks) {
-    return Error{ErrorCode::kResourceExhausted,
-                 fmt::format("the prompt has {} tokens, more than the cache holds (raise the cache size)", n)};
+    return Error{
+        ErrorCode::kResourceExhausted,
+        fmt::format("the prompt has {} tokens, more than the cache holds (raise the cache size)",
+                    n)};
   }
   prompt.blocks.resize(static_cast<size_t>(n_blocks));
   std::iota(prompt.blocks.begin(), prompt.blocks.end(), 0);
   std::vector<std::array<int32_t, 3>> grids;
   for (const ImageInput& image : input.images) grids.push_back(image.grid);
   const auto merge = static_cast<int32_t>(runner.model().config().vision.spatial_merge_size);
-  GLM_ASSIGN(prompt.positions, ComputePromptPositions(input.input_ids, info.image_token_id, grids, merge));
+  GLM_ASSIGN(prompt.positions,
+             ComputePromptPositions(input.input_ids, info.image_token_id, grids, merge));
 
   Recorder recorder;
   RecordInputs(prompt, &recorder);
@@ -156,7 +172,8 @@ Result<std::vector<TraceTensor>> Trace(GlmOcrRunner& runner, const TraceInput& i
     GLM_RETURN_IF_ERROR(RecordDraftLayer(runner, prompt, &recorder));
   }
   if (!generated.empty()) {
-    GLM_RETURN_IF_ERROR(RecordDrafts(runner, prompt, static_cast<int32_t>(generated[0]), &recorder));
+    GLM_RETURN_IF_ERROR(
+        RecordDrafts(runner, prompt, static_cast<int32_t>(generated[0]), &recorder));
   }
   while (static_cast<int64_t>(generated.size()) < input.max_new_tokens) {
     const int64_t at = n + static_cast<int64_t>(generated.size()) - 1;

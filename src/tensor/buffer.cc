@@ -9,8 +9,8 @@
 
 namespace glmocr {
 namespace {
-// From this size on memory comes straight from the kernel, aligned to and advised for 2 MiB pages: a decode step walks all weights
-// once, and 4 KiB pages would cost a TLB miss every 64 lines.
+// From this size on memory comes straight from the kernel, aligned to and advised for 2 MiB pages:
+// a decode step walks all weights once, and 4 KiB pages would cost a TLB miss every 64 lines.
 constexpr size_t kMapBytes = size_t{4} << 20;
 constexpr size_t kHugeBytes = size_t{2} << 20;
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
@@ -25,12 +25,14 @@ bool Buffer::TryAllocate(size_t size_bytes) {
     return data_ != nullptr;
   }
   const size_t mapped = RoundUp(size_bytes, kHugeBytes);
-  void* at = ::mmap(nullptr, mapped + kHugeBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* at = ::mmap(nullptr, mapped + kHugeBytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return false;
   const auto begin = reinterpret_cast<uintptr_t>(at);
   const uintptr_t aligned = RoundUp(begin, kHugeBytes);
   if (aligned > begin) ::munmap(at, aligned - begin);
-  if (aligned < begin + kHugeBytes) ::munmap(reinterpret_cast<void*>(aligned + mapped), begin + kHugeBytes - aligned);
+  if (aligned < begin + kHugeBytes)
+    ::munmap(reinterpret_cast<void*>(aligned + mapped), begin + kHugeBytes - aligned);
   data_ = reinterpret_cast<std::byte*>(aligned);
   ::madvise(data_, mapped, MADV_HUGEPAGE);
   return true;
@@ -41,15 +43,17 @@ Result<Buffer> Buffer::Allocate(size_t size_bytes, std::string_view what) {
   if (!buffer.TryAllocate(size_bytes)) {
     buffer.size_bytes_ = 0;
     return Error{ErrorCode::kResourceExhausted,
-                 fmt::format("out of memory: {} needs {} MiB (use a smaller model, image or context, or free memory)", what,
-                             (size_bytes >> 20) + 1)};
+                 fmt::format("out of memory: {} needs {} MiB (use a smaller model, image or "
+                             "context, or free memory)",
+                             what, (size_bytes >> 20) + 1)};
   }
   return buffer;
 }
 
 Result<Buffer> Buffer::AllocateZeroed(size_t size_bytes, std::string_view what) {
   GLM_ASSIGN(Buffer buffer, Allocate(size_bytes, what));
-  if (size_bytes > 0 && size_bytes < kMapBytes) std::memset(buffer.data_, 0, size_bytes);  // fresh mappings are zero already
+  if (size_bytes > 0 && size_bytes < kMapBytes)
+    std::memset(buffer.data_, 0, size_bytes);  // fresh mappings are zero already
   return buffer;
 }
 
@@ -58,7 +62,8 @@ Buffer::Buffer(size_t size_bytes) {
 }
 
 Buffer::Buffer(Buffer&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(data_, other.data_);
@@ -68,8 +73,10 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 
 Buffer::~Buffer() {
   if (data_ == nullptr) return;
-  if (size_bytes_ < kMapBytes) std::free(data_);
-  else ::munmap(data_, RoundUp(size_bytes_, kHugeBytes));
+  if (size_bytes_ < kMapBytes)
+    std::free(data_);
+  else
+    ::munmap(data_, RoundUp(size_bytes_, kHugeBytes));
 }
 
 void Matrix::Resize(int64_t rows, int64_t cols) {
@@ -94,10 +101,13 @@ void CopyAsFloat(const TensorView& tensor, int64_t begin, int64_t count, float* 
   const auto i0 = static_cast<size_t>(begin);
   const auto n = static_cast<size_t>(count);
   switch (tensor.dtype) {
-    case DType::kF32: std::memcpy(out, tensor.data + i0 * 4, n * 4); return;
+    case DType::kF32:
+      std::memcpy(out, tensor.data + i0 * 4, n * 4);
+      return;
     case DType::kBF16:
     case DType::kF16: {
-      // Checkpoints guarantee no alignment beyond their own padding: elements are copied out before use.
+      // Checkpoints guarantee no alignment beyond their own padding: elements are copied out before
+      // use.
       for (size_t i = 0; i < n; ++i) {
         uint16_t bits;
         std::memcpy(&bits, tensor.data + (i0 + i) * 2, 2);
@@ -105,7 +115,8 @@ void CopyAsFloat(const TensorView& tensor, int64_t begin, int64_t count, float* 
       }
       return;
     }
-    default: GLM_CHECK(false);
+    default:
+      GLM_CHECK(false);
   }
 }
 

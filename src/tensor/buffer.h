@@ -1,5 +1,5 @@
-// Owned memory and views of it. Buffer owns bytes (64-byte aligned, huge pages where large); Matrix owns a float matrix;
-// MatrixView and TensorView never own. Row-major throughout.
+// Owned memory and views of it. Buffer owns bytes (64-byte aligned, huge pages where large); Matrix
+// owns a float matrix; MatrixView and TensorView never own. Row-major throughout.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@
 
 namespace glmocr {
 
-// Uninitialised memory. Allocation of sizes that a user's input decides goes through Allocate, which can fail.
+// Uninitialised memory. Allocation of sizes that a user's input decides goes through Allocate,
+// which can fail.
 class Buffer {
  public:
   Buffer() = default;
@@ -21,7 +22,8 @@ class Buffer {
   static Result<Buffer> Allocate(size_t size_bytes, std::string_view what);
   // The same, all bytes zero; large ones cost no time or resident memory until they are touched.
   static Result<Buffer> AllocateZeroed(size_t size_bytes, std::string_view what);
-  // Scratch memory of a computation; throws std::bad_alloc, which the engine makes the error of the request.
+  // Scratch memory of a computation; throws std::bad_alloc, which the engine makes the error of the
+  // request.
   explicit Buffer(size_t size_bytes);
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
@@ -30,8 +32,14 @@ class Buffer {
   std::byte* data() { return data_; }
   const std::byte* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }
-  template <typename T> T* as() { return reinterpret_cast<T*>(data_); }
-  template <typename T> const T* as() const { return reinterpret_cast<const T*>(data_); }
+  template <typename T>
+  T* as() {
+    return reinterpret_cast<T*>(data_);
+  }
+  template <typename T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(data_);
+  }
 
  private:
   bool TryAllocate(size_t size_bytes);
@@ -48,20 +56,26 @@ struct MatrixView {
   int64_t stride = 0;
 
   MatrixView() = default;
-  MatrixView(T* data_in, int64_t rows_in, int64_t cols_in) : MatrixView(data_in, rows_in, cols_in, cols_in) {}
+  MatrixView(T* data_in, int64_t rows_in, int64_t cols_in)
+      : MatrixView(data_in, rows_in, cols_in, cols_in) {}
   MatrixView(T* data_in, int64_t rows_in, int64_t cols_in, int64_t stride_in)
       : data(data_in), rows(rows_in), cols(cols_in), stride(stride_in) {}
   // A mutable view reads as a const one.
-  operator MatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols, stride}; }
+  operator MatrixView<const T>() const requires(!std::is_const_v<T>) {
+    return {data, rows, cols, stride};
+  }
 
   T* row(int64_t r) const { return data + r * stride; }
   MatrixView Rows(int64_t begin, int64_t count) const { return {row(begin), count, cols, stride}; }
-  MatrixView Cols(int64_t begin, int64_t count) const { return {data + begin, rows, count, stride}; }
+  MatrixView Cols(int64_t begin, int64_t count) const {
+    return {data + begin, rows, count, stride};
+  }
 };
 using ConstMatrix = MatrixView<const float>;
 using MutMatrix = MatrixView<float>;
 
-// An owned float matrix that keeps its memory when it is resized, so that a step allocates nothing once warm.
+// An owned float matrix that keeps its memory when it is resized, so that a step allocates nothing
+// once warm.
 class Matrix {
  public:
   Matrix() = default;

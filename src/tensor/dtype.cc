@@ -51,7 +51,8 @@ float F16ToF32(uint16_t x) {
   const int exponent = (x >> 10) & 0x1f;
   const int mantissa = x & 0x3ff;
   const uint32_t sign = static_cast<uint32_t>(x & 0x8000) << 16;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (static_cast<uint32_t>(mantissa) << 13));
+  if (exponent == 31)
+    return std::bit_cast<float>(sign | 0x7f800000u | (static_cast<uint32_t>(mantissa) << 13));
   if (exponent == 0) {
     const float magnitude = std::ldexp(static_cast<float>(mantissa), -24);
     return sign ? -magnitude : magnitude;
@@ -66,7 +67,7 @@ uint16_t F32ToF16(float x) {
   const float magnitude = std::fabs(x);
   if (std::isnan(x)) return sign | 0x7e00u;
   if (magnitude >= 65520.0f) return sign | 0x7c00u;  // rounds to infinity
-  if (magnitude < 6.103515625e-05f) {                // subnormal: units of 2^-24, nearbyint rounds ties to even
+  if (magnitude < 6.103515625e-05f) {  // subnormal: units of 2^-24, nearbyint rounds ties to even
     return sign | static_cast<uint16_t>(std::nearbyint(std::ldexp(magnitude, 24)));
   }
   const uint32_t m = bits & 0x7fffffffu;

@@ -14,10 +14,13 @@ struct RowSource {
   int64_t row = 0;
 };
 
-int64_t RowLength(const TensorView& t) { return t.shape[0] == 0 ? 0 : t.shape.count() / t.shape[0]; }
+int64_t RowLength(const TensorView& t) {
+  return t.shape[0] == 0 ? 0 : t.shape.count() / t.shape[0];
+}
 
-// Packing is a transposition of 32-bit words: four words of each of a panel's 16 rows become 16 neighbouring words of four steps. A word is
-// a float or two consecutive bf16. `Source` makes words of a row's elements, `Sink` stores 4 columns of one word step.
+// Packing is a transposition of 32-bit words: four words of each of a panel's 16 rows become 16
+// neighbouring words of four steps. A word is a float or two consecutive bf16. `Source` makes words
+// of a row's elements, `Sink` stores 4 columns of one word step.
 struct FloatRow {
   static constexpr int64_t kElementBytes = 4, kInputs = 4;  // inputs of four words
   static U4 Words(const std::byte* row) { return LoadU4(row); }
@@ -55,10 +58,12 @@ inline void PackBlock(const std::byte* const (&rows)[kPanel], int64_t offset, ui
 }
 
 template <class Source, class Sink>
-void PackWords(const std::byte* const (&rows)[kPanel], int64_t k, int64_t panel_words, uint32_t* out) {
+void PackWords(const std::byte* const (&rows)[kPanel], int64_t k, int64_t panel_words,
+               uint32_t* out) {
   constexpr int64_t kBlockWords = 4 * Sink::kWords * kPanel;
   int64_t i = 0;
-  for (; i + Source::kInputs <= k; i += Source::kInputs, out += kBlockWords, panel_words -= kBlockWords) {
+  for (; i + Source::kInputs <= k;
+       i += Source::kInputs, out += kBlockWords, panel_words -= kBlockWords) {
     PackBlock<Source, Sink>(rows, i * Source::kElementBytes, out);
   }
   if (i == k) return;
@@ -67,19 +72,22 @@ void PackWords(const std::byte* const (&rows)[kPanel], int64_t k, int64_t panel_
   const std::byte* tails[kPanel];
   uint32_t block[kBlockWords];
   for (int64_t r = 0; r < kPanel; ++r) {
-    std::memcpy(padded[r], rows[r] + i * Source::kElementBytes, static_cast<size_t>((k - i) * Source::kElementBytes));
+    std::memcpy(padded[r], rows[r] + i * Source::kElementBytes,
+                static_cast<size_t>((k - i) * Source::kElementBytes));
     tails[r] = padded[r];
   }
   PackBlock<Source, Sink>(tails, 0, block);
   std::memcpy(out, block, static_cast<size_t>(panel_words) * 4);
 }
 
-// Memory of one thread while it packs: a row of zeros, and 16 rows of floats for the types that are converted first.
+// Memory of one thread while it packs: a row of zeros, and 16 rows of floats for the types that are
+// converted first.
 struct PackScratch {
   std::vector<float> zeros, rows;
 };
 
-void PackPanel(const RowSource* sources, int64_t k, WeightLayout layout, int64_t panel_words, uint32_t* out, PackScratch* scratch) {
+void PackPanel(const RowSource* sources, int64_t k, WeightLayout layout, int64_t panel_words,
+               uint32_t* out, PackScratch* scratch) {
   const std::byte* rows[kPanel];
   DType dtype = DType::kF32;
   for (int64_t c = 0; c < kPanel; ++c) {
@@ -87,7 +95,8 @@ void PackPanel(const RowSource* sources, int64_t k, WeightLayout layout, int64_t
   }
   // Rows of unlike tensors in one panel, and F16, go through floats.
   bool direct = dtype == DType::kF32 || dtype == DType::kBF16;
-  for (int64_t c = 0; c < kPanel; ++c) direct &= sources[c].tensor == nullptr || sources[c].tensor->dtype == dtype;
+  for (int64_t c = 0; c < kPanel; ++c)
+    direct &= sources[c].tensor == nullptr || sources[c].tensor->dtype == dtype;
   scratch->zeros.resize(static_cast<size_t>(k));
   if (!direct) scratch->rows.resize(static_cast<size_t>(k * kPanel));
   for (int64_t c = 0; c < kPanel; ++c) {
@@ -103,15 +112,20 @@ void PackPanel(const RowSource* sources, int64_t k, WeightLayout layout, int64_t
   }
   const bool pairs = direct && dtype == DType::kBF16;
   if (layout == WeightLayout::kBF16Pairs16) {
-    if (pairs) PackWords<PairRow, WordSink>(rows, k, panel_words, out);
-    else PackWords<FloatRowToPairs, WordSink>(rows, k, panel_words, out);
+    if (pairs)
+      PackWords<PairRow, WordSink>(rows, k, panel_words, out);
+    else
+      PackWords<FloatRowToPairs, WordSink>(rows, k, panel_words, out);
   } else {
-    if (pairs) PackWords<PairRow, WideningSink>(rows, k, panel_words, out);
-    else PackWords<FloatRow, WordSink>(rows, k, panel_words, out);
+    if (pairs)
+      PackWords<PairRow, WideningSink>(rows, k, panel_words, out);
+    else
+      PackWords<FloatRow, WordSink>(rows, k, panel_words, out);
   }
 }
 
-Result<PackedMatrix> PackRows(const std::vector<RowSource>& rows, int64_t k, WeightLayout layout, ThreadPool& pool) {
+Result<PackedMatrix> PackRows(const std::vector<RowSource>& rows, int64_t k, WeightLayout layout,
+                              ThreadPool& pool) {
   GLM_CHECK(rows.size() % kPanel == 0);
   PackedMatrix packed;
   packed.layout = layout;
@@ -120,12 +134,15 @@ Result<PackedMatrix> PackRows(const std::vector<RowSource>& rows, int64_t k, Wei
   packed.n_panels = static_cast<int64_t>(rows.size()) / kPanel;
   const size_t element = layout == WeightLayout::kF32Panel16 ? 4 : 2;
   const size_t panel_bytes = static_cast<size_t>(packed.panel_elements()) * element;
-  GLM_ASSIGN(packed.buffer, Buffer::Allocate(panel_bytes * static_cast<size_t>(packed.n_panels), "packed weights"));
+  GLM_ASSIGN(packed.buffer, Buffer::Allocate(panel_bytes * static_cast<size_t>(packed.n_panels),
+                                             "packed weights"));
   pool.For(packed.n_panels, 4, [&](int64_t begin, int64_t end, int) {
     PackScratch scratch;
     for (int64_t p = begin; p < end; ++p) {
-      auto* out = reinterpret_cast<uint32_t*>(packed.buffer.data() + static_cast<size_t>(p) * panel_bytes);
-      PackPanel(&rows[static_cast<size_t>(p * kPanel)], k, layout, static_cast<int64_t>(panel_bytes / 4), out, &scratch);
+      auto* out =
+          reinterpret_cast<uint32_t*>(packed.buffer.data() + static_cast<size_t>(p) * panel_bytes);
+      PackPanel(&rows[static_cast<size_t>(p * kPanel)], k, layout,
+                static_cast<int64_t>(panel_bytes / 4), out, &scratch);
     }
   });
   return packed;
@@ -158,7 +175,8 @@ Result<PackedMatrix> PackMatrix(const TensorView& weight, WeightLayout layout, T
   return PackStacked({&weight, 1}, layout, pool);
 }
 
-Result<PackedMatrix> PackStacked(std::span<const TensorView> parts, WeightLayout layout, ThreadPool& pool) {
+Result<PackedMatrix> PackStacked(std::span<const TensorView> parts, WeightLayout layout,
+                                 ThreadPool& pool) {
   std::vector<RowSource> rows;
   for (const TensorView& part : parts) {
     GLM_CHECK(RowLength(part) == RowLength(parts[0]));
@@ -171,7 +189,8 @@ Result<PackedMatrix> PackStacked(std::span<const TensorView> parts, WeightLayout
   return packed;
 }
 
-Result<PackedMatrix> PackSwiGlu(const TensorView& gate, const TensorView& up, WeightLayout layout, ThreadPool& pool) {
+Result<PackedMatrix> PackSwiGlu(const TensorView& gate, const TensorView& up, WeightLayout layout,
+                                ThreadPool& pool) {
   GLM_CHECK(gate.shape == up.shape);
   std::vector<RowSource> gate_rows, up_rows, rows;
   AppendRows(gate, &gate_rows);

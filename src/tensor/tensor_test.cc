@@ -13,10 +13,14 @@ TEST(DType, HalfPrecisionRoundTripsEveryValue) {
   for (uint32_t bits = 0; bits < 65536; ++bits) {
     const auto x = static_cast<uint16_t>(bits);
     const float f = F16ToF32(x), b = BF16ToF32(x);
-    if (!std::isnan(f)) EXPECT_EQ(F32ToF16(f), x);
-    else EXPECT_TRUE(std::isnan(F16ToF32(F32ToF16(f))));
-    if (!std::isnan(b)) EXPECT_EQ(F32ToBF16(b), x);
-    else EXPECT_TRUE(std::isnan(BF16ToF32(F32ToBF16(b))));
+    if (!std::isnan(f))
+      EXPECT_EQ(F32ToF16(f), x);
+    else
+      EXPECT_TRUE(std::isnan(F16ToF32(F32ToF16(f))));
+    if (!std::isnan(b))
+      EXPECT_EQ(F32ToBF16(b), x);
+    else
+      EXPECT_TRUE(std::isnan(BF16ToF32(F32ToBF16(b))));
   }
 }
 
@@ -60,7 +64,9 @@ class Packing : public testing::TestWithParam<std::tuple<WeightLayout, int64_t, 
 TEST_P(Packing, KeepsEveryElementAndZeroesThePadding) {
   const auto [layout, n, k] = GetParam();
   std::vector<bf16> values(static_cast<size_t>(n * k)), other(values.size());
-  for (size_t i = 0; i < values.size(); ++i) values[i] = F32ToBF16(static_cast<float>(i) - 7), other[i] = F32ToBF16(static_cast<float>(i) * 3);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = F32ToBF16(static_cast<float>(i) - 7),
+    other[i] = F32ToBF16(static_cast<float>(i) * 3);
   const TensorView a{reinterpret_cast<const std::byte*>(values.data()), DType::kBF16, {n, k}};
   const TensorView b{reinterpret_cast<const std::byte*>(other.data()), DType::kBF16, {n, k}};
   ThreadPool pool(2);
@@ -85,9 +91,10 @@ TEST_P(Packing, KeepsEveryElementAndZeroesThePadding) {
   for (int64_t i = k; i < plain.k_padded; ++i) ASSERT_EQ(plain.At(0, i), 0.0f);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Packing,
-                         testing::Combine(testing::Values(WeightLayout::kF32Panel16, WeightLayout::kBF16Pairs16),
-                                          testing::Values(1, 15, 16, 17, 48, 70), testing::Values(1, 2, 7, 32, 65)));
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Packing,
+    testing::Combine(testing::Values(WeightLayout::kF32Panel16, WeightLayout::kBF16Pairs16),
+                     testing::Values(1, 15, 16, 17, 48, 70), testing::Values(1, 2, 7, 32, 65)));
 
 }  // namespace
 }  // namespace glmocr

@@ -327,9 +327,10 @@ TEST(ChatTemplates, AreKnownByContent) {
   EXPECT_EQ(IdentifyChatTemplate(*jinja + "\r\n \n"), ChatTemplate::kStarter);
   EXPECT_EQ(IdentifyChatTemplate(*jinja + "x"), std::nullopt);
   // Never run, so whatever else stands there can only be unknown.
-  for (const std::string& other : {std::string(), std::string("\0", 1), *jinja + std::string("\0", 1),
-                                   std::string("\0", 1) + *jinja, std::string("\xff\xfe"),
-                                   std::string(1'000'000, '{'), std::string(1'000'000, ' ')}) {
+  for (const std::string& other :
+       {std::string(), std::string("\0", 1), *jinja + std::string("\0", 1),
+        std::string("\0", 1) + *jinja, std::string("\xff\xfe"), std::string(1'000'000, '{'),
+        std::string(1'000'000, ' ')}) {
     EXPECT_EQ(IdentifyChatTemplate(other), std::nullopt);
   }
 }

@@ -104,8 +104,9 @@ double ThreadSeconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Work must grow with the length of the text, not with its square: quadratic merging would need 10^12 pair visits for a megabyte of one letter.
-// 64 times the text may take 64 times the time (quadratic: 4096 times); the bound is 8 times away from both, so that it holds on slow machines,
+// Work must grow with the length of the text, not with its square: quadratic merging would need
+// 10^12 pair visits for a megabyte of one letter. 64 times the text may take 64 times the time
+// (quadratic: 4096 times); the bound is 8 times away from both, so that it holds on slow machines,
 // with caches of any size and under sanitizers as well.
 TEST_F(TokenizerTest, HostileTextIsHarmless) {
   for (const std::string& unit :

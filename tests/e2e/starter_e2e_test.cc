@@ -1,4 +1,5 @@
-// The starter model through our own engine: character error rates on committed lines and pages, with and without drafts.
+// The starter model through our own engine: character error rates on committed lines and pages,
+// with and without drafts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,8 +23,10 @@ std::u32string Characters(const std::string& text) {
   std::u32string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if ((byte & 0xC0) == 0x80 && !out.empty()) out.back() = out.back() << 6 | (byte & 0x3F);
-    else out += byte;
+    if ((byte & 0xC0) == 0x80 && !out.empty())
+      out.back() = out.back() << 6 | (byte & 0x3F);
+    else
+      out += byte;
   }
   return out;
 }
@@ -34,7 +37,8 @@ size_t EditDistance(const std::u32string& a, const std::u32string& b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     size_t diagonal = std::exchange(row[0], i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t next = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1] ? 1 : 0)});
+      const size_t next =
+          std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1] ? 1 : 0)});
       diagonal = std::exchange(row[j], next);
     }
   }
@@ -46,8 +50,10 @@ std::string Plain(const std::string& text) {
   std::string out;
   for (const char c : text) {
     const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\f';
-    if (!space) out += c;
-    else if (!out.empty() && out.back() != ' ') out += ' ';
+    if (!space)
+      out += c;
+    else if (!out.empty() && out.back() != ' ')
+      out += ' ';
   }
   while (!out.empty() && out.back() == ' ') out.pop_back();
   return out;
@@ -82,7 +88,8 @@ struct LineSet {
 
 LineSet LoadLines(const std::string& name) {
   const fs::path folder = kRoot / "tests/golden/lines";
-  const auto json = nlohmann::json::parse(ReadFile(folder / (name + ".json"), size_t{1} << 24).value());
+  const auto json =
+      nlohmann::json::parse(ReadFile(folder / (name + ".json"), size_t{1} << 24).value());
   const Image strip = ReadPicture(folder / (name + ".png"));
   LineSet set;
   const int height = json.at("line_px");
@@ -110,21 +117,24 @@ double ErrorRate(const std::vector<std::string>& got, const std::vector<std::str
 
 class StarterLines : public testing::TestWithParam<const char*> {};
 
-// The PyTorch reference's readings of the same lines are committed beside them. bf16 and fp32 arithmetic decide a few near ties
-// differently, either way: half a percentage point is ten times what was seen, and a broken stage costs far more.
+// The PyTorch reference's readings of the same lines are committed beside them. bf16 and fp32
+// arithmetic decide a few near ties differently, either way: half a percentage point is ten times
+// what was seen, and a broken stage costs far more.
 TEST_P(StarterLines, ErrorRateIsTheReferences) {
   const LineSet set = LoadLines(GetParam());
   ASSERT_GT(set.images.size(), 100u);
   const std::vector<std::string> plain = ReadAll(set.images, DraftMode::kOff);
   const double ours = ErrorRate(plain, set.texts);
   const double reference = ErrorRate(set.reference, set.texts);
-  std::printf("[ CER      ] %-18s %zu lines: %.2f %% (PyTorch reference: %.2f %%)\n", GetParam(), set.images.size(), 100 * ours,
-              100 * reference);
+  std::printf("[ CER      ] %-18s %zu lines: %.2f %% (PyTorch reference: %.2f %%)\n", GetParam(),
+              set.images.size(), 100 * ours, 100 * reference);
   EXPECT_LE(ours, reference + 0.005);
-  EXPECT_EQ(ReadAll(set.images, DraftMode::kFixed), plain) << "greedy text must not depend on drafts";
+  EXPECT_EQ(ReadAll(set.images, DraftMode::kFixed), plain)
+      << "greedy text must not depend on drafts";
 }
 
-INSTANTIATE_TEST_SUITE_P(Sets, StarterLines, testing::Values("document_clean", "held_out_clean", "held_out_degraded"),
+INSTANTIATE_TEST_SUITE_P(Sets, StarterLines,
+                         testing::Values("document_clean", "held_out_clean", "held_out_degraded"),
                          [](const auto& info) { return std::string(info.param); });
 
 class StarterPages : public testing::TestWithParam<const char*> {};
@@ -133,11 +143,15 @@ TEST_P(StarterPages, ReadsThePage) {
   auto recognizer = LoadStarter(DraftMode::kAuto);
   std::string text;
   PageReader reader(*recognizer, {}, [&](const ReadPage& page) { text = PageToText(page); });
-  ASSERT_TRUE(reader.Add(ReadPicture(kRoot / "samples" / (std::string(GetParam()) + ".png")), {"page"}, [] { return true; }).ok());
+  ASSERT_TRUE(reader
+                  .Add(ReadPicture(kRoot / "samples" / (std::string(GetParam()) + ".png")),
+                       {"page"}, [] { return true; })
+                  .ok());
   ASSERT_TRUE(reader.Finish([] { return true; }));
-  const std::u32string truth =
-      Characters(Plain(ReadFile(kRoot / "samples" / (std::string(GetParam()) + ".txt"), 1 << 20).value()));
-  const double rate = static_cast<double>(EditDistance(Characters(Plain(text)), truth)) / static_cast<double>(truth.size());
+  const std::u32string truth = Characters(
+      Plain(ReadFile(kRoot / "samples" / (std::string(GetParam()) + ".txt"), 1 << 20).value()));
+  const double rate = static_cast<double>(EditDistance(Characters(Plain(text)), truth)) /
+                      static_cast<double>(truth.size());
   std::printf("[ CER      ] %-18s page: %.2f %%\n", GetParam(), 100 * rate);
   EXPECT_LE(rate, 0.10) << text;
 }
@@ -149,15 +163,18 @@ INSTANTIATE_TEST_SUITE_P(Samples, StarterPages, testing::Values("page", "article
 TEST(SpecRows, N1_StarterDraftsAreAccepted) {
   auto recognizer = LoadStarter(DraftMode::kFixed);
   PageReader reader(*recognizer, {}, [](const ReadPage&) {});
-  ASSERT_TRUE(reader.Add(ReadPicture(kRoot / "samples/page.png"), {"page"}, [] { return true; }).ok());
+  ASSERT_TRUE(
+      reader.Add(ReadPicture(kRoot / "samples/page.png"), {"page"}, [] { return true; }).ok());
   ASSERT_TRUE(reader.Finish([] { return true; }));
   const EngineStats stats = recognizer->stats();
-  const double tokens_per_step = 1 + static_cast<double>(stats.accepted_tokens) / static_cast<double>(stats.verify_steps);
+  const double tokens_per_step =
+      1 + static_cast<double>(stats.accepted_tokens) / static_cast<double>(stats.verify_steps);
   const auto stand = [&](size_t depth) {  // of the drafts whose predecessors stood
-    return static_cast<double>(stats.accepted_at[depth]) / static_cast<double>(stats.drafted_at[depth]);
+    return static_cast<double>(stats.accepted_at[depth]) /
+           static_cast<double>(stats.drafted_at[depth]);
   };
-  std::printf("[ drafts   ] page: %.2f tokens per step; depths 1, 2, 3 stand: %.2f %.2f %.2f\n", tokens_per_step, stand(0), stand(1),
-              stand(2));
+  std::printf("[ drafts   ] page: %.2f tokens per step; depths 1, 2, 3 stand: %.2f %.2f %.2f\n",
+              tokens_per_step, stand(0), stand(1), stand(2));
   EXPECT_GT(tokens_per_step, 1.5);
 }
 

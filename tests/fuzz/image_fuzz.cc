@@ -1,5 +1,7 @@
-// Arbitrary bytes through the image decoders, with limits small enough for speed. Seeds: tests/fuzz/corpus/image.
-//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined (see CMake option GLMOCR_FUZZ); run with -rss_limit_mb=2048.
+// Arbitrary bytes through the image decoders, with limits small enough for speed. Seeds:
+// tests/fuzz/corpus/image.
+//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined (see CMake option GLMOCR_FUZZ);
+//   run with -rss_limit_mb=2048.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,9 +9,11 @@
 
 #include "media/decode.h"
 
-// libheif 1.15 forgets a picture or two of its AV1 and HEVC decoders when a file breaks off within them: tens of bytes, in
-// code that is not ours. Everything else that leaks is a finding.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libdav1d\nleak:libde265\nleak:libaom\n"; }
+// libheif 1.15 forgets a picture or two of its AV1 and HEVC decoders when a file breaks off within
+// them: tens of bytes, in code that is not ours. Everything else that leaks is a finding.
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libdav1d\nleak:libde265\nleak:libaom\n";
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;

@@ -1,5 +1,6 @@
-// AMX tile instructions as loops, for tests on machines without them: the semantics of Intel's SDM for TILELOADD, TILESTORED, TILEZERO and
-// TDPBF16PS with all tiles 16 rows x 64 bytes. Include after <immintrin.h> and with GLM_AMX_EMULATED defined, in one file of one thread.
+// AMX tile instructions as loops, for tests on machines without them: the semantics of Intel's SDM
+// for TILELOADD, TILESTORED, TILEZERO and TDPBF16PS with all tiles 16 rows x 64 bytes. Include
+// after <immintrin.h> and with GLM_AMX_EMULATED defined, in one file of one thread.
 #pragma once
 
 #include <math.h>
@@ -12,10 +13,12 @@ uint32_t emulated_tiles[8][16][16];
 bool emulated_configured = false;
 
 inline void EmulatedLoad(int tile, const void* from, int64_t stride) {
-  for (int r = 0; r < 16; ++r) __builtin_memcpy(emulated_tiles[tile][r], static_cast<const char*>(from) + r * stride, 64);
+  for (int r = 0; r < 16; ++r)
+    __builtin_memcpy(emulated_tiles[tile][r], static_cast<const char*>(from) + r * stride, 64);
 }
 inline void EmulatedStore(int tile, void* to, int64_t stride) {
-  for (int r = 0; r < 16; ++r) __builtin_memcpy(static_cast<char*>(to) + r * stride, emulated_tiles[tile][r], 64);
+  for (int r = 0; r < 16; ++r)
+    __builtin_memcpy(static_cast<char*>(to) + r * stride, emulated_tiles[tile][r], 64);
 }
 inline float EmulatedFloat(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 inline void EmulatedDot(int c, int a, int b) {

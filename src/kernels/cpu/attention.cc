@@ -1,8 +1,9 @@
-// Attention's driver: cuts the work into (head, some query rows) items that threads take as they become free, and walks the keys
-// of an item 64 at a time. Baseline code; the arithmetic is behind AttentionTarget.
+// Attention's driver: cuts the work into (head, some query rows) items that threads take as they
+// become free, and walks the keys of an item 64 at a time. Baseline code; the arithmetic is behind
+// AttentionTarget.
 //
-// Vision packs keys and values into blocks of the cache's layout first, a few heads at a time, and then both attentions are the
-// same walk: no score matrix ever exists beyond one tile's 12 x 64.
+// Vision packs keys and values into blocks of the cache's layout first, a few heads at a time, and
+// then both attentions are the same walk: no score matrix ever exists beyond one tile's 12 x 64.
 #include "kernels/cpu/attention.h"
 
 #include <algorithm>
@@ -17,9 +18,11 @@ namespace {
 
 static_assert(kTileKeys == kKeyBlock && kTileBlocks * kKvBlock == kKeyBlock && kPanel == kKvBlock);
 
-// Query rows of one item: what is read of the keys and values serves all of them; four tiles of the tallest micro-kernel.
+// Query rows of one item: what is read of the keys and values serves all of them; four tiles of the
+// tallest micro-kernel.
 constexpr int64_t kItemRows = 4 * kMaxTileRows;
-// Packed keys and values of the heads in flight (vision): within an L3 cache, and small against a page's activations.
+// Packed keys and values of the heads in flight (vision): within an L3 cache, and small against a
+// page's activations.
 constexpr int64_t kPackedBytes = int64_t{8} << 20;
 
 int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -29,11 +32,12 @@ const AttentionPath& PathOf(const AttentionTarget& target, Compute compute, DTyp
   return blocks == DType::kBF16 ? target.f32_over_bf16 : target.f32_over_f32;
 }
 
-// One thread's working memory for an item: query, running state, and rounded copies of blocks where the cache holds fp32 and the
-// products want bf16.
+// One thread's working memory for an item: query, running state, and rounded copies of blocks where
+// the cache holds fp32 and the products want bf16.
 class Scratch {
  public:
-  Scratch(std::byte* memory, int64_t head_dim) : head_dim_(head_dim), width_(RoundUp(head_dim, kPanel)) {
+  Scratch(std::byte* memory, int64_t head_dim)
+      : head_dim_(head_dim), width_(RoundUp(head_dim, kPanel)) {
     scores_ = Take<float>(memory, kScoreFloats);
     q_ = Take<std::byte>(memory, kItemRows * width_ * 4);
     out_ = Take<float>(memory, kItemRows * width_);
@@ -44,7 +48,10 @@ class Scratch {
   }
   static int64_t Bytes(int64_t head_dim) {
     const int64_t width = RoundUp(head_dim, kPanel);
-    return RoundUp(kScoreFloats * 4 + kItemRows * (8 * width + 4 * kPanel + 8) + 4 * kKeyBlock * width, 64) + 7 * 64;
+    return RoundUp(
+               kScoreFloats * 4 + kItemRows * (8 * width + 4 * kPanel + 8) + 4 * kKeyBlock * width,
+               64) +
+           7 * 64;
   }
 
   // Starts an item of `rows` rows with nothing seen.
@@ -54,8 +61,15 @@ class Scratch {
     std::fill_n(max_, rows, -std::numeric_limits<float>::infinity());
     std::fill_n(sum_, rows * kPanel, 0.0f);
     std::fill_n(out_, rows * width_, 0.0f);
-    return {.q = q_, .rows = rows, .depth = head_dim_, .value_panels = width_ / kPanel, .visible = visible_,
-            .max = max_, .sum = sum_, .out = out_, .scores = scores_};
+    return {.q = q_,
+            .rows = rows,
+            .depth = head_dim_,
+            .value_panels = width_ / kPanel,
+            .visible = visible_,
+            .max = max_,
+            .sum = sum_,
+            .out = out_,
+            .scores = scores_};
   }
   // Query row r goes here. Rows are head_dim elements of the path's type apart.
   std::byte* query(int64_t r, int64_t element_bytes) { return q_ + r * head_dim_ * element_bytes; }
@@ -83,7 +97,9 @@ class Scratch {
 class ScratchSet {
  public:
   ScratchSet(int n_threads, int64_t head_dim)
-      : head_dim_(head_dim), each_(Scratch::Bytes(head_dim)), buffer_(static_cast<size_t>(n_threads * each_)) {}
+      : head_dim_(head_dim),
+        each_(Scratch::Bytes(head_dim)),
+        buffer_(static_cast<size_t>(n_threads * each_)) {}
   Scratch of(int thread) { return {buffer_.data() + thread * each_, head_dim_}; }
 
  private:
@@ -99,7 +115,9 @@ int64_t QueryBytes(const AttentionTarget& target, Compute compute) {
 
 // ---- vision ----
 
-struct QueryRange { int64_t begin, end, segment_begin, segment_end, first_block; };
+struct QueryRange {
+  int64_t begin, end, segment_begin, segment_end, first_block;
+};
 
 // Packed keys and values of some heads: per head, per block of 16 tokens, keys then values.
 struct PackedHeads {
@@ -114,8 +132,9 @@ struct PackedHeads {
   std::byte* values(int64_t head, int64_t block) const { return keys(head, block) + key_bytes; }
 };
 
-void PackBlock(const SegmentAttentionArgs& args, const AttentionTarget& target, int64_t row, int64_t n_tokens, int64_t column,
-               float* scratch, std::byte* keys, std::byte* values) {
+void PackBlock(const SegmentAttentionArgs& args, const AttentionTarget& target, int64_t row,
+               int64_t n_tokens, int64_t column, float* scratch, std::byte* keys,
+               std::byte* values) {
   const int64_t d = args.head_dim;
   const bool round = args.compute == Compute::kBF16;
   float* to = round ? scratch : reinterpret_cast<float*>(keys);
@@ -126,19 +145,22 @@ void PackBlock(const SegmentAttentionArgs& args, const AttentionTarget& target, 
   if (round) target.round_block(to, RoundUp(d, kPanel) / 2, reinterpret_cast<bf16*>(values));
 }
 
-void AttendSegmentRows(const SegmentAttentionArgs& args, const AttentionTarget& target, const PackedHeads& packed,
-                       const QueryRange& range, int64_t head, int64_t packed_head, Scratch& scratch) {
+void AttendSegmentRows(const SegmentAttentionArgs& args, const AttentionTarget& target,
+                       const PackedHeads& packed, const QueryRange& range, int64_t head,
+                       int64_t packed_head, Scratch& scratch) {
   const int64_t d = args.head_dim, rows = range.end - range.begin, column = head * d;
   const AttentionPath& path = PathOf(target, args.compute, DType::kF32);
   const int64_t query_bytes = QueryBytes(target, args.compute);
   AttentionTile tile = scratch.Begin(rows);
   for (int64_t r = 0; r < rows; ++r) {
-    path.load_query(args.q.row(range.begin + r) + column, d, args.scale, scratch.query(r, query_bytes));
+    path.load_query(args.q.row(range.begin + r) + column, d, args.scale,
+                    scratch.query(r, query_bytes));
   }
   const int64_t total = range.segment_end - range.segment_begin;
   for (int64_t key = 0; key < total; key += kKeyBlock) {
     tile.n_keys = std::min(kKeyBlock, total - key);
-    if (key == 0 || tile.n_keys < kKeyBlock) std::fill_n(scratch.visible(), rows, static_cast<int32_t>(tile.n_keys));
+    if (key == 0 || tile.n_keys < kKeyBlock)
+      std::fill_n(scratch.visible(), rows, static_cast<int32_t>(tile.n_keys));
     for (int64_t b = 0; b * kKvBlock < tile.n_keys; ++b) {
       const int64_t block = range.first_block + key / kKvBlock + b;
       tile.keys[b] = packed.keys(packed_head, block);
@@ -146,19 +168,29 @@ void AttendSegmentRows(const SegmentAttentionArgs& args, const AttentionTarget& 
     }
     path.attend(tile);
   }
-  for (int64_t r = 0; r < rows; ++r) target.finish(scratch.out(r), scratch.sum(r), d, args.out.row(range.begin + r) + column);
+  for (int64_t r = 0; r < rows; ++r)
+    target.finish(scratch.out(r), scratch.sum(r), d, args.out.row(range.begin + r) + column);
 }
 
 // ---- text ----
 
-// Rows [begin, end) of one sequence's n_rows * group query rows; row r is query head r % group of token r / group.
-struct PagedRange { int64_t sequence, begin, end; };
+// Rows [begin, end) of one sequence's n_rows * group query rows; row r is query head r % group of
+// token r / group.
+struct PagedRange {
+  int64_t sequence, begin, end;
+};
 
 class PagedItem {
  public:
-  PagedItem(const PagedAttentionArgs& args, const AttentionTarget& target, const PagedRange& range, int64_t kv_head)
-      : args_(args), target_(target), sequence_(args.sequences[static_cast<size_t>(range.sequence)]), range_(range),
-        kv_head_(kv_head), d_(args.cache.head_dim), group_(args.n_heads / args.cache.n_kv_heads),
+  PagedItem(const PagedAttentionArgs& args, const AttentionTarget& target, const PagedRange& range,
+            int64_t kv_head)
+      : args_(args),
+        target_(target),
+        sequence_(args.sequences[static_cast<size_t>(range.sequence)]),
+        range_(range),
+        kv_head_(kv_head),
+        d_(args.cache.head_dim),
+        group_(args.n_heads / args.cache.n_kv_heads),
         round_blocks_(args.compute == Compute::kBF16 && args.cache.dtype == DType::kF32) {}
 
   void Run(Scratch& scratch) {
@@ -167,15 +199,18 @@ class PagedItem {
     const int64_t query_bytes = QueryBytes(target_, args_.compute);
     AttentionTile tile = scratch.Begin(rows);
     for (int64_t r = 0; r < rows; ++r) {
-      path.load_query(args_.q.row(TokenRow(r)) + Column(r), d_, args_.scale, scratch.query(r, query_bytes));
+      path.load_query(args_.q.row(TokenRow(r)) + Column(r), d_, args_.scale,
+                      scratch.query(r, query_bytes));
     }
     const int64_t total = KeysOf(rows - 1);
     for (int64_t key = 0; key < total; key += kKeyBlock) {
       tile.n_keys = std::min(kKeyBlock, total - key);
       for (int64_t r = 0; r < rows; ++r) {
-        scratch.visible()[r] = static_cast<int32_t>(std::clamp<int64_t>(KeysOf(r) - key, 0, tile.n_keys));
+        scratch.visible()[r] =
+            static_cast<int32_t>(std::clamp<int64_t>(KeysOf(r) - key, 0, tile.n_keys));
       }
-      for (int64_t b = 0; b * kKvBlock < tile.n_keys; ++b) SetBlock(tile, scratch, key / kKvBlock, b);
+      for (int64_t b = 0; b * kKvBlock < tile.n_keys; ++b)
+        SetBlock(tile, scratch, key / kKvBlock, b);
       path.attend(tile);
     }
     for (int64_t r = 0; r < rows; ++r) {
@@ -216,7 +251,8 @@ void CheckCache(const KvLayerView& cache, std::span<const SequenceRows> sequence
   GLM_CHECK(cache.dtype == DType::kF32 || cache.dtype == DType::kBF16);
   GLM_CHECK(cache.n_kv_heads > 0 && cache.head_dim > 0 && cache.head_dim % kPanel == 0);
   for (const SequenceRows& sequence : sequences) {
-    GLM_CHECK(sequence.row_begin >= 0 && sequence.n_rows >= 0 && sequence.row_begin + sequence.n_rows <= rows);
+    GLM_CHECK(sequence.row_begin >= 0 && sequence.n_rows >= 0 &&
+              sequence.row_begin + sequence.n_rows <= rows);
     const int64_t blocks = RoundUp(sequence.start + sequence.n_rows, kKvBlock) / kKvBlock;
     GLM_CHECK(sequence.start >= 0 && blocks <= static_cast<int64_t>(sequence.block_table.size()));
     for (int64_t b = 0; b < blocks; ++b) {
@@ -227,8 +263,8 @@ void CheckCache(const KvLayerView& cache, std::span<const SequenceRows> sequence
 }
 
 // Tokens [token, token + count) of one cache block, of one kv head.
-void WriteSlots(const float* k, int64_t k_stride, const float* v, int64_t v_stride, int64_t slot, int64_t count,
-                const KvLayerView& cache, std::byte* keys, std::byte* values) {
+void WriteSlots(const float* k, int64_t k_stride, const float* v, int64_t v_stride, int64_t slot,
+                int64_t count, const KvLayerView& cache, std::byte* keys, std::byte* values) {
   const int64_t d = cache.head_dim;
   for (int64_t t = 0; t < count; ++t, k += k_stride, v += v_stride, ++slot) {
     if (cache.dtype == DType::kF32) {
@@ -240,36 +276,47 @@ void WriteSlots(const float* k, int64_t k_stride, const float* v, int64_t v_stri
       bf16* key = reinterpret_cast<bf16*>(keys) + slot * 2;
       bf16* value = reinterpret_cast<bf16*>(values) + slot / 2 * kPanel * 2 + slot % 2;
       for (int64_t i = 0; i < d; ++i) key[i / 2 * kKvBlock * 2 + i % 2] = F32ToBF16(k[i]);
-      for (int64_t i = 0; i < d; ++i) value[i / kPanel * kPanel * kKvBlock + i % kPanel * 2] = F32ToBF16(v[i]);
+      for (int64_t i = 0; i < d; ++i)
+        value[i / kPanel * kPanel * kKvBlock + i % kPanel * 2] = F32ToBF16(v[i]);
     }
   }
 }
 
-struct WriteRun { int64_t row, block, slot, count; };  // `count` rows from `row` go to one cache block from `slot`
+struct WriteRun {
+  int64_t row, block, slot, count;
+};  // `count` rows from `row` go to one cache block from `slot`
 
-void WriteBlock(const KvWriteArgs& args, const AttentionTarget& target, const WriteRun& run, int64_t head, float* scratch) {
+void WriteBlock(const KvWriteArgs& args, const AttentionTarget& target, const WriteRun& run,
+                int64_t head, float* scratch) {
   const KvLayerView& cache = args.cache;
   const int64_t d = cache.head_dim;
   const float* k = args.k.row(run.row) + head * d;
   const float* v = args.v.row(run.row) + head * d;
   std::byte* keys = cache.keys(run.block, head);
   std::byte* values = cache.values(run.block, head);
-  if (run.count < kKvBlock) return WriteSlots(k, args.k.stride, v, args.v.stride, run.slot, run.count, cache, keys, values);
+  if (run.count < kKvBlock)
+    return WriteSlots(k, args.k.stride, v, args.v.stride, run.slot, run.count, cache, keys, values);
   const bool round = cache.dtype == DType::kBF16;
   target.pack_keys(k, args.k.stride, kKvBlock, d, round ? scratch : reinterpret_cast<float*>(keys));
   if (round) target.round_block(scratch, d / 2, reinterpret_cast<bf16*>(keys));
-  target.pack_values(v, args.v.stride, kKvBlock, d, round ? scratch : reinterpret_cast<float*>(values));
+  target.pack_values(v, args.v.stride, kKvBlock, d,
+                     round ? scratch : reinterpret_cast<float*>(values));
   if (round) target.round_block(scratch, d / 2, reinterpret_cast<bf16*>(values));
 }
 
 }  // namespace
 
-void SegmentAttention(const SegmentAttentionArgs& args, const AttentionTarget& target, ThreadPool& pool) {
+void SegmentAttention(const SegmentAttentionArgs& args, const AttentionTarget& target,
+                      ThreadPool& pool) {
   const int64_t d = args.head_dim, m = args.q.rows;
-  GLM_CHECK(d > 0 && d % 2 == 0 && args.q.cols == args.n_heads * d && args.k.cols == args.q.cols && args.v.cols == args.q.cols);
-  GLM_CHECK(args.k.rows == m && args.v.rows == m && args.out.rows == m && args.out.cols == args.q.cols);
+  GLM_CHECK(d > 0 && d % 2 == 0 && args.q.cols == args.n_heads * d && args.k.cols == args.q.cols &&
+            args.v.cols == args.q.cols);
+  GLM_CHECK(args.k.rows == m && args.v.rows == m && args.out.rows == m &&
+            args.out.cols == args.q.cols);
   GLM_CHECK((args.segment_ends.empty() ? 0 : args.segment_ends.back()) == m);
-  struct TokenBlock { int64_t row, count; };
+  struct TokenBlock {
+    int64_t row, count;
+  };
   std::vector<TokenBlock> blocks;
   std::vector<QueryRange> ranges;
   int64_t begin = 0;
@@ -279,13 +326,16 @@ void SegmentAttention(const SegmentAttentionArgs& args, const AttentionTarget& t
     for (int64_t row = begin; row < end; row += kItemRows) {
       ranges.push_back({row, std::min(row + kItemRows, end), begin, end, first_block});
     }
-    for (int64_t row = begin; row < end; row += kKvBlock) blocks.push_back({row, std::min(kKvBlock, end - row)});
+    for (int64_t row = begin; row < end; row += kKvBlock)
+      blocks.push_back({row, std::min(kKvBlock, end - row)});
     begin = end;
   }
   if (m == 0) return;
 
-  const int64_t element = args.compute == Compute::kBF16 ? 2 : 4, n_blocks = static_cast<int64_t>(blocks.size());
-  PackedHeads packed = {nullptr, n_blocks, d * kKvBlock * element, RoundUp(d, kPanel) * kKvBlock * element};
+  const int64_t element = args.compute == Compute::kBF16 ? 2 : 4,
+                n_blocks = static_cast<int64_t>(blocks.size());
+  PackedHeads packed = {nullptr, n_blocks, d * kKvBlock * element,
+                        RoundUp(d, kPanel) * kKvBlock * element};
   const int64_t head_bytes = n_blocks * (packed.key_bytes + packed.value_bytes);
   const int64_t together = std::clamp<int64_t>(kPackedBytes / head_bytes, 1, args.n_heads);
   Buffer buffer(static_cast<size_t>(together * head_bytes));
@@ -300,15 +350,16 @@ void SegmentAttention(const SegmentAttentionArgs& args, const AttentionTarget& t
         const int64_t head = item / n_blocks, block = item % n_blocks;
         const TokenBlock& tokens = blocks[static_cast<size_t>(block)];
         // The query rows' output is not in use yet: 48 rows are more than a block's 16.
-        PackBlock(args, target, tokens.row, tokens.count, (first + head) * d, scratch.out(0), packed.keys(head, block),
-                  packed.values(head, block));
+        PackBlock(args, target, tokens.row, tokens.count, (first + head) * d, scratch.out(0),
+                  packed.keys(head, block), packed.values(head, block));
       }
     });
     pool.For(n_heads * n_ranges, 1, [&](int64_t item, int64_t item_end, int thread) {
       Scratch scratch = scratch_set.of(thread);
       for (; item < item_end; ++item) {
         const int64_t head = item / n_ranges;
-        AttendSegmentRows(args, target, packed, ranges[static_cast<size_t>(item % n_ranges)], first + head, head, scratch);
+        AttendSegmentRows(args, target, packed, ranges[static_cast<size_t>(item % n_ranges)],
+                          first + head, head, scratch);
       }
     });
   }
@@ -317,13 +368,15 @@ void SegmentAttention(const SegmentAttentionArgs& args, const AttentionTarget& t
 void KvWrite(const KvWriteArgs& args, const AttentionTarget& target, ThreadPool& pool) {
   const KvLayerView& cache = args.cache;
   CheckCache(cache, args.sequences, args.k.rows);
-  GLM_CHECK(args.v.rows == args.k.rows && args.k.cols == cache.n_kv_heads * cache.head_dim && args.v.cols == args.k.cols);
+  GLM_CHECK(args.v.rows == args.k.rows && args.k.cols == cache.n_kv_heads * cache.head_dim &&
+            args.v.cols == args.k.cols);
   std::vector<WriteRun> runs;
   for (const SequenceRows& sequence : args.sequences) {
     for (int64_t r = 0; r < sequence.n_rows;) {
       const int64_t token = sequence.start + r, slot = token % kKvBlock;
       const int64_t count = std::min(kKvBlock - slot, sequence.n_rows - r);
-      runs.push_back({sequence.row_begin + r, sequence.block_table[static_cast<size_t>(token / kKvBlock)], slot, count});
+      runs.push_back({sequence.row_begin + r,
+                      sequence.block_table[static_cast<size_t>(token / kKvBlock)], slot, count});
       r += count;
     }
   }
@@ -334,12 +387,14 @@ void KvWrite(const KvWriteArgs& args, const AttentionTarget& target, ThreadPool&
   pool.For(n, grain, [&](int64_t item, int64_t item_end, int thread) {
     Scratch scratch = scratch_set.of(thread);
     for (; item < item_end; ++item) {
-      WriteBlock(args, target, runs[static_cast<size_t>(item / cache.n_kv_heads)], item % cache.n_kv_heads, scratch.out(0));
+      WriteBlock(args, target, runs[static_cast<size_t>(item / cache.n_kv_heads)],
+                 item % cache.n_kv_heads, scratch.out(0));
     }
   });
 }
 
-void PagedAttention(const PagedAttentionArgs& args, const AttentionTarget& target, ThreadPool& pool) {
+void PagedAttention(const PagedAttentionArgs& args, const AttentionTarget& target,
+                    ThreadPool& pool) {
   const KvLayerView& cache = args.cache;
   CheckCache(cache, args.sequences, args.q.rows);
   GLM_CHECK(args.n_heads % cache.n_kv_heads == 0 && args.q.cols == args.n_heads * cache.head_dim);
@@ -359,7 +414,8 @@ void PagedAttention(const PagedAttentionArgs& args, const AttentionTarget& targe
   pool.For(n_ranges * cache.n_kv_heads, 1, [&](int64_t item, int64_t item_end, int thread) {
     Scratch scratch = scratch_set.of(thread);
     for (; item < item_end; ++item) {
-      PagedItem(args, target, ranges[static_cast<size_t>(item % n_ranges)], item / n_ranges).Run(scratch);
+      PagedItem(args, target, ranges[static_cast<size_t>(item % n_ranges)], item / n_ranges)
+          .Run(scratch);
     }
   });
 }

@@ -22,24 +22,31 @@ constexpr KernelTable MakeTable(const char* name, bool native_bf16) {
       .native_bf16 = native_bf16,
       .gemm = kGemm,
       .rms_norm = [](const RmsNormArgs& args, ThreadPool& pool) { RmsNorm(args, kNormRope, pool); },
-      .layer_norm = [](const LayerNormArgs& args, ThreadPool& pool) { LayerNorm(args, kNormRope, pool); },
-      .vision_rope = [](const VisionRopeArgs& args, ThreadPool& pool) { VisionRope(args, kNormRope, pool); },
-      .text_rope = [](const TextRopeArgs& args, ThreadPool& pool) { TextRope(args, kNormRope, pool); },
-      .segment_attention = [](const SegmentAttentionArgs& args, ThreadPool& pool) { SegmentAttention(args, kAttention, pool); },
-      .kv_write = [](const KvWriteArgs& args, ThreadPool& pool) { KvWrite(args, kAttention, pool); },
-      .paged_attention = [](const PagedAttentionArgs& args, ThreadPool& pool) { PagedAttention(args, kAttention, pool); },
-      .row_stats = [](ConstMatrix logits, std::span<RowStats> out, ThreadPool& pool) {
-        RowStatsOf(logits, out, kNormRope, pool);
-      },
+      .layer_norm = [](const LayerNormArgs& args,
+                       ThreadPool& pool) { LayerNorm(args, kNormRope, pool); },
+      .vision_rope = [](const VisionRopeArgs& args,
+                        ThreadPool& pool) { VisionRope(args, kNormRope, pool); },
+      .text_rope = [](const TextRopeArgs& args,
+                      ThreadPool& pool) { TextRope(args, kNormRope, pool); },
+      .segment_attention = [](const SegmentAttentionArgs& args,
+                              ThreadPool& pool) { SegmentAttention(args, kAttention, pool); },
+      .kv_write = [](const KvWriteArgs& args,
+                     ThreadPool& pool) { KvWrite(args, kAttention, pool); },
+      .paged_attention = [](const PagedAttentionArgs& args,
+                            ThreadPool& pool) { PagedAttention(args, kAttention, pool); },
+      .row_stats = [](ConstMatrix logits, std::span<RowStats> out,
+                      ThreadPool& pool) { RowStatsOf(logits, out, kNormRope, pool); },
   };
 }
 
 #if defined(__x86_64__)
 constexpr KernelTable kAvx2 = MakeTable<GemmAvx2, kAvx2NormRope, kAvx2Attention>("avx2", false);
-constexpr KernelTable kAvx512 = MakeTable<GemmAvx512, kAvx512NormRope, kAvx512Attention>("avx512", false);
-constexpr KernelTable kAvx512Bf16 = 
+constexpr KernelTable kAvx512 =
+    MakeTable<GemmAvx512, kAvx512NormRope, kAvx512Attention>("avx512", false);
+constexpr KernelTable kAvx512Bf16 =
     MakeTable<GemmAvx512Bf16, kAvx512NormRope, kAvx512Bf16Attention>("avx512_bf16", true);
-constexpr KernelTable kAmxBf16 = MakeTable<GemmAmxBf16, kAvx512NormRope, kAvx512Bf16Attention>("amx_bf16", true);
+constexpr KernelTable kAmxBf16 =
+    MakeTable<GemmAmxBf16, kAvx512NormRope, kAvx512Bf16Attention>("amx_bf16", true);
 constexpr std::array<const KernelTable*, 4> kTables = {&kAmxBf16, &kAvx512Bf16, &kAvx512, &kAvx2};
 
 // The compiler's run-time library checks XCR0 for AVX and AVX-512 as well as cpuid.
@@ -50,17 +57,20 @@ bool HasAvx512() {
 }
 bool HasAvx512Bf16() { return HasAvx512() && __builtin_cpu_supports("avx512bf16"); }
 
-// AMX: cpuid leaf 7 (EDX bit 24 AMX-TILE, bit 22 AMX-BF16), tile state enabled in XCR0 (bits 17, 18), and Linux's permission for
-// this process to use it (8 KiB of register state per thread are granted on request; kernel documentation, x86/xstate).
+// AMX: cpuid leaf 7 (EDX bit 24 AMX-TILE, bit 22 AMX-BF16), tile state enabled in XCR0 (bits 17,
+// 18), and Linux's permission for this process to use it (8 KiB of register state per thread are
+// granted on request; kernel documentation, x86/xstate).
 bool HasAmxBf16() {
   if (!HasAvx512Bf16()) return false;  // attention's products
   unsigned a, b, c, d;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d >> 24 & d >> 22 & 1u) == 0) return false;
-  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c >> 27 & 1u) == 0) return false;  // OSXSAVE: XGETBV exists
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c >> 27 & 1u) == 0)
+    return false;  // OSXSAVE: XGETBV exists
   unsigned low, high;
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   if ((low >> 17 & 3u) != 3u) return false;
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  constexpr int kRequestPermission = 0x1023,
+                kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 

@@ -1,15 +1,18 @@
-// Matrix product of bf16 pairs for AMX-BF16 (Intel, Sapphire Rapids on): TDPBF16PS multiplies a tile of 16 rows x 16 pairs with a tile
-// of 16 pairs x 16 columns into 16 x 16 fp32 sums. A weight tile is 1 KiB of a kBF16Pairs16 panel as it lies in memory.
+// Matrix product of bf16 pairs for AMX-BF16 (Intel, Sapphire Rapids on): TDPBF16PS multiplies a
+// tile of 16 rows x 16 pairs with a tile of 16 pairs x 16 columns into 16 x 16 fp32 sums. A weight
+// tile is 1 KiB of a kBF16Pairs16 panel as it lies in memory.
 //
-// Register tile: 2 x 2 of the 8 tile registers hold sums (32 rows x 2 panels), two hold x, two weights: four products per four loads.
-// x is packed as [k / 32][16-row halves][16 rows][16 pairs], rows and k padded with zeros; the last weights of a k that is no multiple
-// of 32 are copied to a zero-padded tile, since changing the tile configuration would lose the sums.
+// Register tile: 2 x 2 of the 8 tile registers hold sums (32 rows x 2 panels), two hold x, two
+// weights: four products per four loads. x is packed as [k / 32][16-row halves][16 rows][16 pairs],
+// rows and k padded with zeros; the last weights of a k that is no multiple of 32 are copied to a
+// zero-padded tile, since changing the tile configuration would lose the sums.
 //
-// Defining GLM_AMX_EMULATED replaces the tile instructions by loops, so that a machine without AMX can test everything else here.
-#include "kernels/cpu/simd_avx512.h"
-#include "kernels/cpu/simd_math_inl.h"
+// Defining GLM_AMX_EMULATED replaces the tile instructions by loops, so that a machine without AMX
+// can test everything else here.
 #include "kernels/cpu/gemm_inl.h"
 #include "kernels/cpu/peaks_inl.h"
+#include "kernels/cpu/simd_avx512.h"
+#include "kernels/cpu/simd_math_inl.h"
 #if defined(GLM_AMX_EMULATED)
 #include "kernels/cpu/amx_emulation.h"
 #endif
@@ -25,11 +28,14 @@ constexpr int kAmxRows = 2 * kTileRows;
 
 int Halves(int rows) { return rows > kTileRows ? 2 : 1; }
 
-int64_t AmxWords(int rows, int64_t k) { return (k + kTileInputs - 1) / kTileInputs * Halves(rows) * (kTileBytes / 4); }
+int64_t AmxWords(int rows, int64_t k) {
+  return (k + kTileInputs - 1) / kTileInputs * Halves(rows) * (kTileBytes / 4);
+}
 
 void AmxPack(const float* x, int64_t stride, int rows, int64_t k, uint32_t* out) {
   const int halves = Halves(rows);
-  const int64_t tile_words = kTileBytes / 4, step_words = halves * tile_words, row_words = kRowBytes / 4;
+  const int64_t tile_words = kTileBytes / 4, step_words = halves * tile_words,
+                row_words = kRowBytes / 4;
   const int64_t steps = (k + kTileInputs - 1) / kTileInputs;
   for (int r = 0; r < halves * kTileRows; ++r) {
     uint32_t* to = out + r / kTileRows * tile_words + r % kTileRows * row_words;
@@ -47,7 +53,8 @@ void AmxPack(const float* x, int64_t stride, int rows, int64_t k, uint32_t* out)
   }
 }
 
-// Sums: tiles 0..3 (half x panel), x: 4, 5, weights: 6, 7. Tile numbers are immediates, hence the templates.
+// Sums: tiles 0..3 (half x panel), x: 4, 5, weights: 6, 7. Tile numbers are immediates, hence the
+// templates.
 template <int kHalves, int kPanels>
 GLM_SIMD void TileStep(const uint32_t* a, const char* b0, const char* b1) {
   _tile_loadd(4, a, kRowBytes);
@@ -87,7 +94,8 @@ void AmxTile(const TileArgs& t) {
   const char* b0 = static_cast<const char*>(t.b) + t.k_begin / 2 * kRowBytes;
   const char* b1 = kPanels == 2 ? b0 + t.b_panel_bytes : b0;
   const int64_t inputs = t.k_end - t.k_begin;
-  for (int64_t s = 0; s < inputs / kTileInputs; ++s, a += step_words, b0 += kTileBytes, b1 += kTileBytes) {
+  for (int64_t s = 0; s < inputs / kTileInputs;
+       ++s, a += step_words, b0 += kTileBytes, b1 += kTileBytes) {
     TileStep<kHalves, kPanels>(a, b0, b1);
   }
   if (const int64_t pairs = (inputs % kTileInputs + 1) / 2; pairs != 0) {
@@ -148,7 +156,8 @@ double DotAmx(int64_t iterations) {
 #define kAmxBf16Peak kAmxEmulatedPeak
 #endif
 
-constexpr GemmPath kAmxBf16Gemm = {kAmxRows, AmxWords, AmxPack, AmxPanels, PickAmxTile, Finish, EnterAmx, LeaveAmx};
+constexpr GemmPath kAmxBf16Gemm = {kAmxRows,    AmxWords, AmxPack,  AmxPanels,
+                                   PickAmxTile, Finish,   EnterAmx, LeaveAmx};
 constexpr double (*kAmxBf16Peak)(int64_t) = DotAmx;
 
 }  // namespace glmocr::cpu

@@ -1,8 +1,9 @@
-// Matrix product of bf16 pairs for AVX512_BF16: VDPBF16PS adds both products of a pair to each lane's sum. Same tile as gemm_avx512.cc.
-#include "kernels/cpu/simd_avx512.h"
-#include "kernels/cpu/simd_math_inl.h"
+// Matrix product of bf16 pairs for AVX512_BF16: VDPBF16PS adds both products of a pair to each
+// lane's sum. Same tile as gemm_avx512.cc.
 #include "kernels/cpu/gemm_inl.h"
 #include "kernels/cpu/peaks_inl.h"
+#include "kernels/cpu/simd_avx512.h"
+#include "kernels/cpu/simd_math_inl.h"
 
 namespace glmocr::cpu {
 namespace {
@@ -15,10 +16,13 @@ struct DotPairs {
   }
 };
 
-// VCVTNE2PS2BF16 rounds eight floats to four words at once; it takes denormals as zero, as VDPBF16PS does.
+// VCVTNE2PS2BF16 rounds eight floats to four words at once; it takes denormals as zero, as
+// VDPBF16PS does.
 struct ConvertedPairs {
   static constexpr int kInputs = 2;
-  GLM_SIMD U4 Words(const float* x) { return (U4)_mm_cvtne2ps_pbh(_mm_loadu_ps(x + 4), _mm_loadu_ps(x)); }
+  GLM_SIMD U4 Words(const float* x) {
+    return (U4)_mm_cvtne2ps_pbh(_mm_loadu_ps(x + 4), _mm_loadu_ps(x));
+  }
 };
 
 static double DotBf16(int64_t iterations) {

@@ -1,8 +1,10 @@
-// The inner loops of the matrix product over the vector wrapper; include simd_<target>.h and simd_math_inl.h first. A target's file instantiates
-// MakePath for each way of forming products and its own tile height.
+// The inner loops of the matrix product over the vector wrapper; include simd_<target>.h and
+// simd_math_inl.h first. A target's file instantiates MakePath for each way of forming products and
+// its own tile height.
 //
-// Register tile: kRows x kPanels panels of sums stay in registers for a whole range of k; one step broadcasts kRows words of the packed x
-// against kPanels x 16 weights. Each lane is one FMA chain in increasing k.
+// Register tile: kRows x kPanels panels of sums stay in registers for a whole range of k; one step
+// broadcasts kRows words of the packed x against kPanels x 16 weights. Each lane is one FMA chain
+// in increasing k.
 #pragma once
 
 #include "kernels/cpu/gemm_path.h"
@@ -22,7 +24,8 @@ constexpr int kRegs = kColumns / kLanes;  // registers of one panel row
 // Words between neighbouring k of a packed micro-panel: rows are packed in fours.
 constexpr int PackedStride(int rows) { return rows == 1 ? 1 : (rows + 3) / 4 * 4; }
 
-// ---- Ways to multiply. One step reads 64 bytes of a panel: kWords words of each row of x, each holding kInputs inputs.
+// ---- Ways to multiply. One step reads 64 bytes of a panel: kWords words of each row of x, each
+// holding kInputs inputs.
 
 struct OverF32 {  // float weights
   static constexpr int kWords = 1, kInputs = 1;
@@ -41,12 +44,14 @@ struct OverPairs : OverF32 {  // bf16 pairs widened to the floats of k and k + 1
 };
 
 template <class P, int kWord, int kRows, int kPanels>
-GLM_SIMD void Step(const uint32_t* a, const char* b, int64_t b_panel_bytes, F (&sum)[kRows][kPanels * kRegs]) {
+GLM_SIMD void Step(const uint32_t* a, const char* b, int64_t b_panel_bytes,
+                   F (&sum)[kRows][kPanels * kRegs]) {
   F w[kPanels * kRegs];
   GLM_UNROLL
   for (int p = 0; p < kPanels; ++p) {
     GLM_UNROLL
-    for (int j = 0; j < kRegs; ++j) w[p * kRegs + j] = P::Weight(b + p * b_panel_bytes + j * kLanes * 4, kWord);
+    for (int j = 0; j < kRegs; ++j)
+      w[p * kRegs + j] = P::Weight(b + p * b_panel_bytes + j * kLanes * 4, kWord);
   }
   GLM_UNROLL
   for (int r = 0; r < kRows; ++r) {
@@ -65,13 +70,16 @@ static void Tile(const TileArgs& t) {
   for (int r = 0; r < kRows; ++r) {
     GLM_UNROLL
     for (int j = 0; j < kPanels * kRegs; ++j) {
-      sum[r][j] = t.k_begin == 0 ? Zero() : Load(t.c + ((j / kRegs) * kMaxRows + r) * kColumns + j % kRegs * kLanes);
+      sum[r][j] = t.k_begin == 0
+                      ? Zero()
+                      : Load(t.c + ((j / kRegs) * kMaxRows + r) * kColumns + j % kRegs * kLanes);
     }
   }
   const uint32_t* a = t.a + t.k_begin / P::kInputs * PackedStride(kRows);
   const char* b = static_cast<const char*>(t.b) + t.k_begin / kStepInputs * 64;
   const int64_t inputs = t.k_end - t.k_begin;
-  // x's and the weights' padding of an odd k is zero in both, so a path whose words hold pairs may read it; a float path may not (NaN * 0).
+  // x's and the weights' padding of an odd k is zero in both, so a path whose words hold pairs may
+  // read it; a float path may not (NaN * 0).
   const int64_t steps = (inputs + P::kInputs - 1) / kStepInputs;
   for (int64_t s = 0; s < steps; ++s, a += kStepWords, b += 64) {
     Step<P, 0, kRows, kPanels>(a, b, t.b_panel_bytes, sum);
@@ -87,7 +95,8 @@ static void Tile(const TileArgs& t) {
   }
 }
 
-// ---- Packing of x: 4 x 4 blocks of words are transposed in 128-bit registers, whatever the target.
+// ---- Packing of x: 4 x 4 blocks of words are transposed in 128-bit registers, whatever the
+// target.
 
 struct FloatWords {  // words are floats
   static constexpr int kInputs = 1;
@@ -102,7 +111,8 @@ struct PairWords {  // words are two bf16, the earlier input in the lower half
   GLM_SIMD U4 Words(const float* x) { return RoundToPairs(LoadU4(x), LoadU4(x + 4)); }
 };
 
-// Up to four words of each of four rows: the rows' floats at x[0..3], `valid` of them (the rest count as zero).
+// Up to four words of each of four rows: the rows' floats at x[0..3], `valid` of them (the rest
+// count as zero).
 template <class W>
 GLM_SIMD void PartialWords(const float* const (&x)[4], int64_t valid, U4 (&v)[4]) {
   for (int r = 0; r < 4; ++r) {
@@ -156,7 +166,8 @@ static int64_t PackedWords(int rows, int64_t k) {
 // ---- The end of a row: bias, activation, residual over one panel of 16 columns.
 
 template <FinishActivation kActivation>
-GLM_SIMD void FinishRow(const FinishArgs& f, const float* c, const float* c_up, const float* residual, float* y) {
+GLM_SIMD void FinishRow(const FinishArgs& f, const float* c, const float* c_up,
+                        const float* residual, float* y) {
   GLM_UNROLL
   for (int j = 0; j < kColumns; j += kLanes) {
     F v = Load(c + j);
@@ -174,7 +185,8 @@ GLM_SIMD void FinishRow(const FinishArgs& f, const float* c, const float* c_up, 
 
 template <FinishActivation kActivation>
 static void FinishRows(FinishArgs f) {
-  // The last panel may be narrower than its registers: its vectors go through padded copies, so that the arithmetic is the same.
+  // The last panel may be narrower than its registers: its vectors go through padded copies, so
+  // that the arithmetic is the same.
   const bool partial = f.columns < kColumns;
   float bias[kColumns] = {}, bias_up[kColumns] = {}, residual[kColumns] = {}, y[kColumns];
   if (partial && f.bias != nullptr) {
@@ -202,15 +214,19 @@ static void FinishRows(FinishArgs f) {
 
 static void Finish(const FinishArgs& f) {
   switch (f.activation) {
-    case FinishActivation::kNone: return FinishRows<FinishActivation::kNone>(f);
-    case FinishActivation::kGeluErf: return FinishRows<FinishActivation::kGeluErf>(f);
-    case FinishActivation::kSwiGlu: return FinishRows<FinishActivation::kSwiGlu>(f);
+    case FinishActivation::kNone:
+      return FinishRows<FinishActivation::kNone>(f);
+    case FinishActivation::kGeluErf:
+      return FinishRows<FinishActivation::kGeluErf>(f);
+    case FinishActivation::kSwiGlu:
+      return FinishRows<FinishActivation::kSwiGlu>(f);
   }
 }
 
 // ---- Putting a path together.
 
-// Panels of one tile: as many as fit `kSums` registers of sums, so that short tiles have enough independent chains too.
+// Panels of one tile: as many as fit `kSums` registers of sums, so that short tiles have enough
+// independent chains too.
 template <int kSums>
 static constexpr int PanelsFor(int rows) {
   const int fit = kSums / (rows * kRegs);
@@ -240,14 +256,18 @@ static TileFn PickTile(int rows, int panels) {
 // P multiplies, W packs; at most kMaxRows rows and kSums registers of sums.
 template <class P, class W, int kMaxRows, int kSums>
 static constexpr GemmPath MakePath() {
-  return {kMaxRows, PackedWords<W>, Pack<W>, PanelsFor<kSums>, PickTile<P, kMaxRows, kSums>, Finish, nullptr, nullptr};
+  return {kMaxRows, PackedWords<W>, Pack<W>, PanelsFor<kSums>, PickTile<P, kMaxRows, kSums>,
+          Finish,   nullptr,        nullptr};
 }
 
-// The paths that every target has. bf16 without bf16 instructions: round both factors, multiply as floats.
+// The paths that every target has. bf16 without bf16 instructions: round both factors, multiply as
+// floats.
 template <int kMaxRows, int kSums>
 static constexpr GemmPaths MakeFloatPaths() {
-  return {MakePath<OverF32, FloatWords, kMaxRows, kSums>(), MakePath<OverPairs, FloatWords, kMaxRows, kSums>(),
-          MakePath<OverRoundedF32, RoundedWords, kMaxRows, kSums>(), MakePath<OverPairs, RoundedWords, kMaxRows, kSums>()};
+  return {MakePath<OverF32, FloatWords, kMaxRows, kSums>(),
+          MakePath<OverPairs, FloatWords, kMaxRows, kSums>(),
+          MakePath<OverRoundedF32, RoundedWords, kMaxRows, kSums>(),
+          MakePath<OverPairs, RoundedWords, kMaxRows, kSums>()};
 }
 
 }  // namespace

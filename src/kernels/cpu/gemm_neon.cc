@@ -1,8 +1,9 @@
-// Matrix product for Armv8 Advanced SIMD. 6 rows x 1 panel (4 registers): 24 sums + 4 weights + 1 broadcast of 32 registers.
-#include "kernels/cpu/simd_neon.h"
-#include "kernels/cpu/simd_math_inl.h"
+// Matrix product for Armv8 Advanced SIMD. 6 rows x 1 panel (4 registers): 24 sums + 4 weights + 1
+// broadcast of 32 registers.
 #include "kernels/cpu/gemm_inl.h"
 #include "kernels/cpu/peaks_inl.h"
+#include "kernels/cpu/simd_math_inl.h"
+#include "kernels/cpu/simd_neon.h"
 
 namespace glmocr::cpu {
 

@@ -1,43 +1,48 @@
-// The border between the matrix product's driver (gemm.cc, baseline code: threads, blocking, memory) and its inner loops (gemm_<target>.cc):
-// plain structs and function pointers.
+// The border between the matrix product's driver (gemm.cc, baseline code: threads, blocking,
+// memory) and its inner loops (gemm_<target>.cc): plain structs and function pointers.
 //
-// A `GemmPath` is one way of forming dot products, e.g. "fp32 FMA over bf16 weights in AVX2". The driver cuts the rows of x into
-// micro-panels of at most max_rows rows, has them packed so that one step of the inner loop reads neighbouring words, and calls tile() for
-// (micro-panel) x (some panels of the weights) x (a range of k). Sums go to a small buffer that the next range of k resumes from: every
-// output is one chain in increasing k, whatever the blocking. finish() turns sums into y.
+// A `GemmPath` is one way of forming dot products, e.g. "fp32 FMA over bf16 weights in AVX2". The
+// driver cuts the rows of x into micro-panels of at most max_rows rows, has them packed so that one
+// step of the inner loop reads neighbouring words, and calls tile() for (micro-panel) x (some
+// panels of the weights) x (a range of k). Sums go to a small buffer that the next range of k
+// resumes from: every output is one chain in increasing k, whatever the blocking. finish() turns
+// sums into y.
 #pragma once
 
 #include <stdint.h>
 
 namespace glmocr::cpu {
 
-inline constexpr int kColumns = 16;   // columns of one weight panel; kPanel of tensor/packed_matrix.h
+inline constexpr int kColumns =
+    16;  // columns of one weight panel; kPanel of tensor/packed_matrix.h
 inline constexpr int kMaxPanels = 4;  // panels one tile call may cover
 
 struct TileArgs {
-  const uint32_t* a;       // packed micro-panel, from k = 0
-  const void* b;           // first weight panel, from k = 0
-  int64_t b_panel_bytes;   // distance to the next panel
-  int64_t k_begin;         // a multiple of kKStep; 0: sums start at zero
+  const uint32_t* a;      // packed micro-panel, from k = 0
+  const void* b;          // first weight panel, from k = 0
+  int64_t b_panel_bytes;  // distance to the next panel
+  int64_t k_begin;        // a multiple of kKStep; 0: sums start at zero
   int64_t k_end;
-  float* c;                // sums, [panels][max_rows][kColumns]
+  float* c;  // sums, [panels][max_rows][kColumns]
 };
-inline constexpr int64_t kKStep = 32;  // an AMX tile's depth; every range of k but the last is a multiple
+inline constexpr int64_t kKStep =
+    32;  // an AMX tile's depth; every range of k but the last is a multiple
 
 enum class FinishActivation { kNone, kGeluErf, kSwiGlu };
 
-// y = residual + activation(c + bias) for one panel of result columns. Null pointers: no bias, no residual.
+// y = residual + activation(c + bias) for one panel of result columns. Null pointers: no bias, no
+// residual.
 struct FinishArgs {
-  const float* c;           // sums [rows][kColumns]; kSwiGlu: the gate's
-  const float* c_up;        // kSwiGlu: sums of up
-  const float* bias;        // [columns]
-  const float* bias_up;     // [columns], kSwiGlu
-  const float* residual;    // [rows, columns]
+  const float* c;         // sums [rows][kColumns]; kSwiGlu: the gate's
+  const float* c_up;      // kSwiGlu: sums of up
+  const float* bias;      // [columns]
+  const float* bias_up;   // [columns], kSwiGlu
+  const float* residual;  // [rows, columns]
   int64_t residual_stride;
   float* y;
   int64_t y_stride;
   int rows;
-  int columns;              // 1..kColumns
+  int columns;  // 1..kColumns
   FinishActivation activation;
 };
 
@@ -47,10 +52,10 @@ struct GemmPath {
   int max_rows;                                  // rows of the tallest tile
   int64_t (*packed_words)(int rows, int64_t k);  // 32-bit words of a packed micro-panel
   void (*pack)(const float* x, int64_t stride, int rows, int64_t k, uint32_t* out);
-  int (*panels)(int rows);                       // panels per tile for this number of rows, <= kMaxPanels
-  TileFn (*tile)(int rows, int panels);          // 1 <= panels <= panels(rows)
+  int (*panels)(int rows);               // panels per tile for this number of rows, <= kMaxPanels
+  TileFn (*tile)(int rows, int panels);  // 1 <= panels <= panels(rows)
   void (*finish)(const FinishArgs&);
-  void (*enter)();                               // thread state before the first tile and after the last, or null
+  void (*enter)();  // thread state before the first tile and after the last, or null
   void (*leave)();
 };
 
@@ -64,17 +69,17 @@ struct GemmPaths {
 
 // Measuring loops of the same instructions (kernels/peaks.h).
 struct PeakLoops {
-  double (*fma_f32)(int64_t iterations);   // floating-point operations done
-  double (*fma_bf16)(int64_t iterations);  // null: no native bf16 product
+  double (*fma_f32)(int64_t iterations);            // floating-point operations done
+  double (*fma_bf16)(int64_t iterations);           // null: no native bf16 product
   float (*read)(const float* data, int64_t count);  // streams count floats; count a multiple of 128
 };
 
 #if defined(__x86_64__)
 extern const GemmPaths kAvx2Gemm;
 extern const GemmPaths kAvx512Gemm;
-extern const GemmPath kAvx512Bf16Gemm;  // bf16_over_bf16
-extern const GemmPath kAmxBf16Gemm;     // bf16_over_bf16
-extern const GemmPath kAmxEmulatedGemm; // the same over emulated tiles, linked by tests only
+extern const GemmPath kAvx512Bf16Gemm;   // bf16_over_bf16
+extern const GemmPath kAmxBf16Gemm;      // bf16_over_bf16
+extern const GemmPath kAmxEmulatedGemm;  // the same over emulated tiles, linked by tests only
 extern const PeakLoops kAvx2Peaks;
 extern const PeakLoops kAvx512Peaks;
 extern double (*const kAvx512Bf16Peak)(int64_t);

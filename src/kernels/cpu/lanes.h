@@ -1,10 +1,11 @@
 // Sixteen floats as one value, for the per-instruction-set files of this folder.
 //
-// Why sixteen on every target: the panels of weights, keys and values are 16 wide, and sums that always run in 16 lanes have
-// one order on every instruction set. (Highway's vectors are as wide as the target's registers, so the order would change
-// with the target.) On AVX-512 Lanes is one register, on AVX2 two, on NEON four.
-// How: a file compiled with one instruction set's flags defines GLM_LANES_AVX2, GLM_LANES_AVX512 or GLM_LANES_NEON, then
-// includes this. Everything is in an unnamed namespace and inlined: the linker must never merge two targets' copies.
+// Why sixteen on every target: the panels of weights, keys and values are 16 wide, and sums that
+// always run in 16 lanes have one order on every instruction set. (Highway's vectors are as wide as
+// the target's registers, so the order would change with the target.) On AVX-512 Lanes is one
+// register, on AVX2 two, on NEON four. How: a file compiled with one instruction set's flags
+// defines GLM_LANES_AVX2, GLM_LANES_AVX512 or GLM_LANES_NEON, then includes this. Everything is in
+// an unnamed namespace and inlined: the linker must never merge two targets' copies.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +41,14 @@ namespace {
 constexpr int64_t kLanes = 16;
 
 // Lanes < n hold p[0..n), the others 0; nothing beyond p[n) is read. And the matching store.
-GLM_INLINE Lanes LoadUpTo(const float* p, int64_t n) { return n >= kLanes ? Load(p) : LoadFirst(p, n); }
+GLM_INLINE Lanes LoadUpTo(const float* p, int64_t n) {
+  return n >= kLanes ? Load(p) : LoadFirst(p, n);
+}
 GLM_INLINE void StoreUpTo(float* p, int64_t n, Lanes x) {
-  if (n >= kLanes) Store(p, x);
-  else StoreFirst(p, n, x);
+  if (n >= kLanes)
+    Store(p, x);
+  else
+    StoreFirst(p, n, x);
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
-// Lanes on AVX2 and FMA: two registers. Included by lanes.h only; lanes_avx512.h describes the functions.
+// Lanes on AVX2 and FMA: two registers. Included by lanes.h only; lanes_avx512.h describes the
+// functions.
 #pragma once
 
 namespace glmocr::cpu::lanes {
 namespace {
 
-struct Lanes { __m256 a, b; };
+struct Lanes {
+  __m256 a, b;
+};
 
 // Lanes i with i < n of eight, as all-ones words.
 GLM_INLINE __m256i FirstMask8(int64_t n) {
@@ -26,17 +29,28 @@ GLM_INLINE void StoreFirst(float* p, int64_t n, Lanes x) {
   _mm256_maskstore_ps(p + 8, FirstMask8(n - 8), x.b);
 }
 
-GLM_INLINE Lanes Add(Lanes x, Lanes y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
-GLM_INLINE Lanes Sub(Lanes x, Lanes y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
-GLM_INLINE Lanes Mul(Lanes x, Lanes y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
-GLM_INLINE Lanes Fma(Lanes x, Lanes y, Lanes z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
-GLM_INLINE Lanes Max(Lanes x, Lanes y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+GLM_INLINE Lanes Add(Lanes x, Lanes y) {
+  return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)};
+}
+GLM_INLINE Lanes Sub(Lanes x, Lanes y) {
+  return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)};
+}
+GLM_INLINE Lanes Mul(Lanes x, Lanes y) {
+  return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)};
+}
+GLM_INLINE Lanes Fma(Lanes x, Lanes y, Lanes z) {
+  return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+}
+GLM_INLINE Lanes Max(Lanes x, Lanes y) {
+  return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)};
+}
 GLM_INLINE Lanes Round(Lanes x) {
   constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(x.a, kMode), _mm256_round_ps(x.b, kMode)};
 }
 GLM_INLINE __m256 PowerOfTwo8(__m256 n) {
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
 }
 GLM_INLINE Lanes TimesPowerOfTwo(Lanes x, Lanes n) {
   return {_mm256_mul_ps(x.a, PowerOfTwo8(n.a)), _mm256_mul_ps(x.b, PowerOfTwo8(n.b))};
@@ -46,7 +60,8 @@ GLM_INLINE Lanes ZeroWhereBelow(Lanes y, Lanes x, Lanes bound) {
           _mm256_and_ps(y.b, _mm256_cmp_ps(x.b, bound.b, _CMP_NLT_UQ))};
 }
 GLM_INLINE bool AnyEqual(Lanes x, Lanes y) {
-  return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ))) != 0;
+  return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ),
+                                         _mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ))) != 0;
 }
 GLM_INLINE Lanes KeepFirst(Lanes x, int64_t n, Lanes rest) {
   return {_mm256_blendv_ps(rest.a, x.a, _mm256_castsi256_ps(FirstMask8(n))),
@@ -66,7 +81,9 @@ GLM_INLINE float Greatest(Lanes x) {
   return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
-GLM_INLINE __m256i LoadWords(const bf16* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+GLM_INLINE __m256i LoadWords(const bf16* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
 GLM_INLINE Lanes FirstOfPairs(const bf16* p) {
   return {_mm256_castsi256_ps(_mm256_slli_epi32(LoadWords(p), 16)),
           _mm256_castsi256_ps(_mm256_slli_epi32(LoadWords(p + 16), 16))};
@@ -81,15 +98,19 @@ GLM_INLINE __m256 RoundBF16x8(__m256 x) {
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
   const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
   const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
-  const __m256i chosen = _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
-  return _mm256_castsi256_ps(_mm256_and_si256(chosen, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
+  const __m256i chosen =
+      _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+  return _mm256_castsi256_ps(
+      _mm256_and_si256(chosen, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
 }
 GLM_INLINE Lanes RoundBF16(Lanes x) { return {RoundBF16x8(x.a), RoundBF16x8(x.b)}; }
 GLM_INLINE void StorePairs(bf16* p, Lanes x, Lanes y) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm256_or_si256(_mm256_srli_epi32(_mm256_castps_si256(x.a), 16), _mm256_castps_si256(y.a)));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 16),
-                      _mm256_or_si256(_mm256_srli_epi32(_mm256_castps_si256(x.b), 16), _mm256_castps_si256(y.b)));
+  _mm256_storeu_si256(
+      reinterpret_cast<__m256i*>(p),
+      _mm256_or_si256(_mm256_srli_epi32(_mm256_castps_si256(x.a), 16), _mm256_castps_si256(y.a)));
+  _mm256_storeu_si256(
+      reinterpret_cast<__m256i*>(p + 16),
+      _mm256_or_si256(_mm256_srli_epi32(_mm256_castps_si256(x.b), 16), _mm256_castps_si256(y.b)));
 }
 GLM_INLINE void StoreBF16(bf16* p, Lanes x) {
   const __m256i packed = _mm256_packus_epi32(_mm256_srli_epi32(_mm256_castps_si256(x.a), 16),
@@ -97,7 +118,9 @@ GLM_INLINE void StoreBF16(bf16* p, Lanes x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xd8));
 }
 
-GLM_INLINE Lanes SwapPairs(Lanes x) { return {_mm256_permute_ps(x.a, 0xb1), _mm256_permute_ps(x.b, 0xb1)}; }
+GLM_INLINE Lanes SwapPairs(Lanes x) {
+  return {_mm256_permute_ps(x.a, 0xb1), _mm256_permute_ps(x.b, 0xb1)};
+}
 GLM_INLINE Lanes LoadDoubled(const float* p) {
   const __m256 eight = _mm256_loadu_ps(p);
   return {_mm256_permutevar8x32_ps(eight, _mm256_set_epi32(3, 3, 2, 2, 1, 1, 0, 0)),

@@ -1,6 +1,7 @@
 // exp and gelu of Lanes. Included like lanes.h.
 //
-// Exp is softmax's: arguments never positive, exactly 0 where masked, which saves the range handling of simd_math_inl.h's.
+// Exp is softmax's: arguments never positive, exactly 0 where masked, which saves the range
+// handling of simd_math_inl.h's.
 #pragma once
 
 #include "kernels/cpu/lanes.h"
@@ -17,7 +18,8 @@
 namespace glmocr::cpu::lanes {
 namespace {
 
-// 2^r for |r| <= 1/2, within 1 ulp, exactly 1 at 0: minimax coefficients from tools/kernels/fit_exp2.py (error 2e-9 before rounding).
+// 2^r for |r| <= 1/2, within 1 ulp, exactly 1 at 0: minimax coefficients from
+// tools/kernels/fit_exp2.py (error 2e-9 before rounding).
 GLM_INLINE Lanes Exp2Fraction(Lanes r) {
   Lanes q = Splat(0.00015353362f);
   q = Fma(q, r, Splat(0.00133988739f));
@@ -28,7 +30,8 @@ GLM_INLINE Lanes Exp2Fraction(Lanes r) {
   return Fma(q, r, Splat(1.0f));
 }
 
-// e^x for x <= 0 (up to 88), within 2 ulp; exactly 0 for x < -87.3 (-inf included), where e^x nears the subnormals; NaN stays NaN.
+// e^x for x <= 0 (up to 88), within 2 ulp; exactly 0 for x < -87.3 (-inf included), where e^x nears
+// the subnormals; NaN stays NaN.
 GLM_INLINE Lanes Exp(Lanes x) {
   const Lanes bound = Splat(-87.3f);
   const Lanes clamped = Max(bound, x);

@@ -1,16 +1,19 @@
-// Lanes on Armv8 Advanced SIMD: four registers. Included by lanes.h only; lanes_avx512.h describes the functions.
+// Lanes on Armv8 Advanced SIMD: four registers. Included by lanes.h only; lanes_avx512.h describes
+// the functions.
 #pragma once
 
 namespace glmocr::cpu::lanes {
 namespace {
 
-struct Lanes { float32x4_t q[4]; };
+struct Lanes {
+  float32x4_t q[4];
+};
 
-#define GLM_EACH(expression)       \
-  Lanes y;                         \
-  for (int i = 0; i < 4; ++i) {    \
-    y.q[i] = (expression);         \
-  }                                \
+#define GLM_EACH(expression)    \
+  Lanes y;                      \
+  for (int i = 0; i < 4; ++i) { \
+    y.q[i] = (expression);      \
+  }                             \
   return y
 
 GLM_INLINE Lanes Splat(float x) { GLM_EACH(vdupq_n_f32(x)); }
@@ -34,11 +37,13 @@ GLM_INLINE Lanes Sub(Lanes a, Lanes b) { GLM_EACH(vsubq_f32(a.q[i], b.q[i])); }
 GLM_INLINE Lanes Mul(Lanes a, Lanes b) { GLM_EACH(vmulq_f32(a.q[i], b.q[i])); }
 GLM_INLINE Lanes Fma(Lanes a, Lanes b, Lanes c) { GLM_EACH(vfmaq_f32(c.q[i], a.q[i], b.q[i])); }
 // vmaxq would return NaN where either is; the x86 rule is b.
-GLM_INLINE Lanes Max(Lanes a, Lanes b) { GLM_EACH(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i])); }
+GLM_INLINE Lanes Max(Lanes a, Lanes b) {
+  GLM_EACH(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]));
+}
 GLM_INLINE Lanes Round(Lanes x) { GLM_EACH(vrndnq_f32(x.q[i])); }
 GLM_INLINE Lanes TimesPowerOfTwo(Lanes x, Lanes n) {
-  GLM_EACH(vmulq_f32(x.q[i], vreinterpretq_f32_s32(
-                                 vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.q[i]), vdupq_n_s32(127)), 23))));
+  GLM_EACH(vmulq_f32(x.q[i], vreinterpretq_f32_s32(vshlq_n_s32(
+                                 vaddq_s32(vcvtnq_s32_f32(n.q[i]), vdupq_n_s32(127)), 23))));
 }
 GLM_INLINE Lanes ZeroWhereBelow(Lanes y0, Lanes x, Lanes bound) {
   GLM_EACH(vbslq_f32(vcltq_f32(x.q[i], bound.q[i]), vdupq_n_f32(0), y0.q[i]));
@@ -51,7 +56,8 @@ GLM_INLINE bool AnyEqual(Lanes a, Lanes b) {
 GLM_INLINE Lanes KeepFirst(Lanes x, int64_t n, Lanes rest) {
   const int32_t first[4] = {0, 1, 2, 3};
   const int32x4_t count = vdupq_n_s32(static_cast<int32_t>(n < 0 ? 0 : n > 16 ? 16 : n));
-  GLM_EACH(vbslq_f32(vcltq_s32(vaddq_s32(vld1q_s32(first), vdupq_n_s32(4 * i)), count), x.q[i], rest.q[i]));
+  GLM_EACH(vbslq_f32(vcltq_s32(vaddq_s32(vld1q_s32(first), vdupq_n_s32(4 * i)), count), x.q[i],
+                     rest.q[i]));
 }
 
 GLM_INLINE float Sum(Lanes x) {
@@ -63,8 +69,12 @@ GLM_INLINE float Greatest(Lanes x) {
   return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.q[0], x.q[2]), vmaxq_f32(x.q[1], x.q[3])));
 }
 
-GLM_INLINE uint32x4_t LoadWords(const bf16* p, int i) { return vreinterpretq_u32_u16(vld1q_u16(p + 8 * i)); }
-GLM_INLINE Lanes FirstOfPairs(const bf16* p) { GLM_EACH(vreinterpretq_f32_u32(vshlq_n_u32(LoadWords(p, i), 16))); }
+GLM_INLINE uint32x4_t LoadWords(const bf16* p, int i) {
+  return vreinterpretq_u32_u16(vld1q_u16(p + 8 * i));
+}
+GLM_INLINE Lanes FirstOfPairs(const bf16* p) {
+  GLM_EACH(vreinterpretq_f32_u32(vshlq_n_u32(LoadWords(p, i), 16)));
+}
 GLM_INLINE Lanes SecondOfPairs(const bf16* p) {
   GLM_EACH(vreinterpretq_f32_u32(vandq_u32(LoadWords(p, i), vdupq_n_u32(0xffff0000u))));
 }
@@ -79,7 +89,8 @@ GLM_INLINE float32x4_t RoundBF16x4(float32x4_t x) {
 GLM_INLINE Lanes RoundBF16(Lanes x) { GLM_EACH(RoundBF16x4(x.q[i])); }
 GLM_INLINE void StorePairs(bf16* p, Lanes a, Lanes b) {
   for (int i = 0; i < 4; ++i) {
-    const uint32x4_t words = vorrq_u32(vshrq_n_u32(vreinterpretq_u32_f32(a.q[i]), 16), vreinterpretq_u32_f32(b.q[i]));
+    const uint32x4_t words =
+        vorrq_u32(vshrq_n_u32(vreinterpretq_u32_f32(a.q[i]), 16), vreinterpretq_u32_f32(b.q[i]));
     vst1q_u16(p + 8 * i, vreinterpretq_u16_u32(words));
   }
 }

@@ -1,6 +1,7 @@
-// Norms, rotations and logit statistics on CPUs: one driver (norm_rope.cc) for every instruction set, and the border to the
-// inner loops (norm_rope_<target>.cc). Bound to a table like attention.h's functions.
-// Sums run in 4 x 16 lanes on every target, row by row: results depend neither on the number of rows nor on threads.
+// Norms, rotations and logit statistics on CPUs: one driver (norm_rope.cc) for every instruction
+// set, and the border to the inner loops (norm_rope_<target>.cc). Bound to a table like
+// attention.h's functions. Sums run in 4 x 16 lanes on every target, row by row: results depend
+// neither on the number of rows nor on threads.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -8,9 +9,9 @@
 namespace glmocr::cpu {
 
 struct LogitScan {
-  float max;         // greatest element that is not NaN; -inf if there is none
-  int64_t argmax;    // lowest index of max; 0 if max is -inf
-  float sum_exp;     // sum of exp(x - max); meaningless if max is infinite
+  float max;       // greatest element that is not NaN; -inf if there is none
+  int64_t argmax;  // lowest index of max; 0 if max is -inf
+  float sum_exp;   // sum of exp(x - max); meaningless if max is infinite
 };
 
 struct NormRopeTarget {
@@ -33,6 +34,7 @@ void RmsNorm(const RmsNormArgs& args, const NormRopeTarget& target, ThreadPool& 
 void LayerNorm(const LayerNormArgs& args, const NormRopeTarget& target, ThreadPool& pool);
 void VisionRope(const VisionRopeArgs& args, const NormRopeTarget& target, ThreadPool& pool);
 void TextRope(const TextRopeArgs& args, const NormRopeTarget& target, ThreadPool& pool);
-void RowStatsOf(ConstMatrix logits, std::span<RowStats> out, const NormRopeTarget& target, ThreadPool& pool);
+void RowStatsOf(ConstMatrix logits, std::span<RowStats> out, const NormRopeTarget& target,
+                ThreadPool& pool);
 
 }  // namespace glmocr::cpu

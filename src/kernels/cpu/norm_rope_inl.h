@@ -1,4 +1,5 @@
-// The inner loops of norms, rotations and logit statistics over Lanes, for one norm_rope_<target>.cc to include (see lanes.h).
+// The inner loops of norms, rotations and logit statistics over Lanes, for one
+// norm_rope_<target>.cc to include (see lanes.h).
 #pragma once
 
 #include <limits>
@@ -12,8 +13,8 @@ namespace {
 
 GLM_INLINE float SquareRoot(float x) { return __builtin_sqrtf(x); }
 
-// Adds term(x[i .. i + 16), number of valid lanes) into four sums in turn; their order is a function of n alone. Lanes beyond n
-// are 0 in x.
+// Adds term(x[i .. i + 16), number of valid lanes) into four sums in turn; their order is a
+// function of n alone. Lanes beyond n are 0 in x.
 template <typename Term>
 GLM_INLINE float SumTerms(const float* x, int64_t n, Term term) {
   Lanes sum[4] = {Splat(0), Splat(0), Splat(0), Splat(0)};
@@ -37,7 +38,8 @@ void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end) {
     const float* x = args.x.data + r * args.x.stride;
     float* out = args.out.data + r * args.out.stride;
     const Lanes scale = Splat(InverseRms(x, n, args.eps));
-    const float* residual = args.residual.data == nullptr ? nullptr : args.residual.data + r * args.residual.stride;
+    const float* residual =
+        args.residual.data == nullptr ? nullptr : args.residual.data + r * args.residual.stride;
     for (int64_t i = 0; i < n; i += kLanes) {
       Lanes y = Mul(Mul(LoadUpTo(x + i, n - i), scale), LoadUpTo(args.weight + i, n - i));
       if (residual != nullptr) y = Add(LoadUpTo(residual + i, n - i), y);
@@ -119,9 +121,11 @@ LogitScan ScanLogits(const float* x, int64_t n) {
   int64_t i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) max[j] = Max(Load(x + i + j * kLanes), max[j]);  // NaN: keeps the second
+    for (int j = 0; j < 4; ++j)
+      max[j] = Max(Load(x + i + j * kLanes), max[j]);  // NaN: keeps the second
   }
-  for (; i < n; i += kLanes) max[0] = Max(KeepFirst(LoadUpTo(x + i, n - i), n - i, Splat(lowest)), max[0]);
+  for (; i < n; i += kLanes)
+    max[0] = Max(KeepFirst(LoadUpTo(x + i, n - i), n - i, Splat(lowest)), max[0]);
   LogitScan scan = {Greatest(Max(Max(max[0], max[1]), Max(max[2], max[3]))), 0, 0};
   if (scan.max == lowest) return scan;
 

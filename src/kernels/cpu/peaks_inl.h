@@ -1,10 +1,12 @@
-// Loops that measure what this processor can do at most: arithmetic in registers alone, and reading memory (kernels/peaks.h).
+// Loops that measure what this processor can do at most: arithmetic in registers alone, and reading
+// memory (kernels/peaks.h).
 #pragma once
 
 namespace glmocr::cpu {
 namespace {
 
-constexpr int kChains = 12;  // independent sums: above latency x units (4 x 2) everywhere, below the 16 registers of AVX2
+constexpr int kChains = 12;  // independent sums: above latency x units (4 x 2) everywhere, below
+                             // the 16 registers of AVX2
 
 [[maybe_unused]] static double FmaF32(int64_t iterations) {
   F sum[kChains];

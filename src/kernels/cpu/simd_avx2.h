@@ -1,5 +1,6 @@
-// Vector wrapper over AVX2 and FMA. All simd_<target>.h define the same names; arithmetic, comparison and shifts use the operators of the
-// compiler's vector types. Include from a gemm_<target>.cc (or the like) only: everything has internal linkage.
+// Vector wrapper over AVX2 and FMA. All simd_<target>.h define the same names; arithmetic,
+// comparison and shifts use the operators of the compiler's vector types. Include from a
+// gemm_<target>.cc (or the like) only: everything has internal linkage.
 #pragma once
 
 #include <immintrin.h>
@@ -22,8 +23,11 @@ GLM_SIMD F Set(float x) { return _mm256_set1_ps(x); }
 GLM_SIMD F SetBits(uint32_t x) { return (F)_mm256_set1_epi32(static_cast<int>(x)); }
 GLM_SIMD F Zero() { return _mm256_setzero_ps(); }
 GLM_SIMD F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }  // a * b + c, one rounding
-// sum += a * b. As assembly because GCC 12, free to choose the operand that receives the result, moves and spills sums in the widening loops.
-GLM_SIMD void FmaInto(F& sum, F a, F b) { asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b)); }
+// sum += a * b. As assembly because GCC 12, free to choose the operand that receives the result,
+// moves and spills sums in the widening loops.
+GLM_SIMD void FmaInto(F& sum, F a, F b) {
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+}
 
 }  // namespace
 }  // namespace glmocr::cpu

@@ -1,5 +1,6 @@
-// exp, silu and erf over the vector wrapper (include a simd_<target>.h first). The same polynomials run for every lane and every target, so a
-// value does not depend on its column or on the batch; against libm they differ by a few ulp (bounds at each function).
+// exp, silu and erf over the vector wrapper (include a simd_<target>.h first). The same polynomials
+// run for every lane and every target, so a value does not depend on its column or on the batch;
+// against libm they differ by a few ulp (bounds at each function).
 #pragma once
 
 namespace glmocr::cpu {
@@ -9,10 +10,11 @@ GLM_SIMD F Select(I mask, F if_set, F if_clear) {
   return (F)(((I)if_set & mask) | ((I)if_clear & ~mask));
 }
 
-// exp(x), relative error < 2^-22. Overflows to infinity and underflows to 0 as exp does; NaN stays NaN.
-// x = n ln 2 + r with |r| <= ln 2 / 2, exp(r) by its Taylor sum to r^7 (remainder < 2^-27), then 2^n in two factors, each in range.
+// exp(x), relative error < 2^-22. Overflows to infinity and underflows to 0 as exp does; NaN stays
+// NaN. x = n ln 2 + r with |r| <= ln 2 / 2, exp(r) by its Taylor sum to r^7 (remainder < 2^-27),
+// then 2^n in two factors, each in range.
 GLM_SIMD F Exp(F x) {
-  x = Select((I)(x > Set(90.0f)), Set(90.0f), x);     // 2^(90/ln 2) is infinity already
+  x = Select((I)(x > Set(90.0f)), Set(90.0f), x);      // 2^(90/ln 2) is infinity already
   x = Select((I)(x < Set(-105.0f)), Set(-105.0f), x);  // below half of the least subnormal
   // Adding 1.5 * 2^23 leaves the nearest integer in the low bits.
   const F shifted = x * Set(1.44269504f) + Set(12582912.0f);
@@ -37,8 +39,8 @@ GLM_SIMD F Exp(F x) {
 // x / (1 + exp(-x))
 GLM_SIMD F Silu(F x) { return x / (Set(1.0f) + Exp(Set(0.0f) - x)); }
 
-// erf(x), absolute error < 5e-7 (8 half-ulps of 1). x P(x^2) / Q(x^2) with the relative error minimised on [0, 3.925] (1.9e-8 before
-// rounding; tools/fit_erf.py); beyond, erf rounds to +-1.
+// erf(x), absolute error < 5e-7 (8 half-ulps of 1). x P(x^2) / Q(x^2) with the relative error
+// minimised on [0, 3.925] (1.9e-8 before rounding; tools/fit_erf.py); beyond, erf rounds to +-1.
 GLM_SIMD F Erf(F x) {
   const F u = x * x;
   F p = Set(2.046016106760362e-06f);

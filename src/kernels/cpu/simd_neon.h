@@ -20,7 +20,7 @@ GLM_SIMD void Store(float* p, F x) { vst1q_f32(p, x); }
 GLM_SIMD F Set(float x) { return vdupq_n_f32(x); }
 GLM_SIMD F SetBits(uint32_t x) { return (F)vdupq_n_u32(x); }
 GLM_SIMD F Zero() { return vdupq_n_f32(0); }
-GLM_SIMD F Fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }  // a * b + c, one rounding
+GLM_SIMD F Fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }             // a * b + c, one rounding
 GLM_SIMD void FmaInto(F& sum, F a, F b) { sum = vfmaq_f32(sum, a, b); }  // sum += a * b
 
 }  // namespace

@@ -6,7 +6,9 @@
 namespace glmocr::reference {
 namespace {
 
-float Round(float x, Compute compute) { return compute == Compute::kBF16 ? BF16ToF32(F32ToBF16(x)) : x; }
+float Round(float x, Compute compute) {
+  return compute == Compute::kBF16 ? BF16ToF32(F32ToBF16(x)) : x;
+}
 float Silu(float x) { return x / (1.0f + std::exp(-x)); }
 float GeluErf(float x) { return 0.5f * x * (1.0f + std::erf(x * 0.70710678118654752f)); }
 
@@ -21,7 +23,8 @@ void Gemm(const GemmArgs& args, ThreadPool& pool) {
       const auto dot = [&](int64_t o) {
         float sum = 0;
         for (int64_t i = 0; i < w.k; ++i) {
-          sum = std::fma(Round(args.x.row(r)[i], args.compute), Round(w.At(o, i), args.compute), sum);
+          sum =
+              std::fma(Round(args.x.row(r)[i], args.compute), Round(w.At(o, i), args.compute), sum);
         }
         return args.bias == nullptr ? sum : sum + args.bias[o];
       };

@@ -88,14 +88,17 @@ void VisionRope(const VisionRopeArgs& args, ThreadPool&) {
         const float scale = InverseRms(head, args.head_dim, args.eps);
         for (int64_t i = 0; i < args.head_dim; ++i) head[i] = head[i] * scale * args.norm_weight[i];
       }
-      for (int64_t i = 0; i < half; ++i) Rotate(head[i], head[i + half], args.cos.row(r)[i], args.sin.row(r)[i]);
+      for (int64_t i = 0; i < half; ++i)
+        Rotate(head[i], head[i + half], args.cos.row(r)[i], args.sin.row(r)[i]);
     }
   }
 }
 
 void TextRope(const TextRopeArgs& args, ThreadPool&) {
-  GLM_CHECK(args.head_dim > 0 && args.x.cols % args.head_dim == 0 && 2 * args.cos.cols <= args.head_dim);
-  GLM_CHECK(args.cos.rows == args.x.rows && args.sin.rows == args.x.rows && args.sin.cols == args.cos.cols);
+  GLM_CHECK(args.head_dim > 0 && args.x.cols % args.head_dim == 0 &&
+            2 * args.cos.cols <= args.head_dim);
+  GLM_CHECK(args.cos.rows == args.x.rows && args.sin.rows == args.x.rows &&
+            args.sin.cols == args.cos.cols);
   for (int64_t r = 0; r < args.x.rows; ++r) {
     for (float* head = args.x.row(r); head < args.x.row(r) + args.x.cols; head += args.head_dim) {
       for (int64_t i = 0; i < args.cos.cols; ++i) {
@@ -107,7 +110,8 @@ void TextRope(const TextRopeArgs& args, ThreadPool&) {
 
 void RowStatsOf(ConstMatrix logits, std::span<RowStats> out, ThreadPool&) {
   GLM_CHECK(static_cast<int64_t>(out.size()) == logits.rows);
-  for (int64_t r = 0; r < logits.rows; ++r) out[static_cast<size_t>(r)] = StatsOf(logits.row(r), logits.cols);
+  for (int64_t r = 0; r < logits.rows; ++r)
+    out[static_cast<size_t>(r)] = StatsOf(logits.row(r), logits.cols);
 }
 
 }  // namespace glmocr::reference

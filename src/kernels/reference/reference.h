@@ -1,4 +1,5 @@
-// The scalar kernels: obvious loops that state what every other table must compute. Slow on purpose; never optimised.
+// The scalar kernels: obvious loops that state what every other table must compute. Slow on
+// purpose; never optimised.
 #pragma once
 
 #include "kernels/kernels.h"

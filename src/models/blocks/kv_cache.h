@@ -1,4 +1,5 @@
-// The paged key/value cache of all layers of one model: n_blocks blocks of 16 tokens per layer, zeroed, touched only when used.
+// The paged key/value cache of all layers of one model: n_blocks blocks of 16 tokens per layer,
+// zeroed, touched only when used.
 #pragma once
 
 #include <vector>

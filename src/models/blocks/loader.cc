@@ -2,12 +2,16 @@
 
 namespace glmocr {
 namespace {
-constexpr size_t kDropBytes = size_t{64} << 20;  // a drop walks the page tables: rare enough not to be noticed, small beside a model
+constexpr size_t kDropBytes =
+    size_t{64}
+    << 20;  // a drop walks the page tables: rare enough not to be noticed, small beside a model
 }  // namespace
 
 WeightLayout Loader::LayoutFor(DType dtype) const {
-  // bf16 pairs hold a bf16 checkpoint exactly and are half the memory to read; fp32 keeps other checkpoints exact in fp32 computation.
-  return compute_ == Compute::kBF16 || dtype == DType::kBF16 ? WeightLayout::kBF16Pairs16 : WeightLayout::kF32Panel16;
+  // bf16 pairs hold a bf16 checkpoint exactly and are half the memory to read; fp32 keeps other
+  // checkpoints exact in fp32 computation.
+  return compute_ == Compute::kBF16 || dtype == DType::kBF16 ? WeightLayout::kBF16Pairs16
+                                                             : WeightLayout::kF32Panel16;
 }
 
 PackedMatrix Loader::Keep(Result<PackedMatrix> packed) {
@@ -26,7 +30,8 @@ PackedMatrix Loader::Keep(Result<PackedMatrix> packed) {
 LinearLayer Loader::Linear(const WeightScope& scope, const Shape& shape, Bias bias) {
   LinearLayer layer;
   const TensorView weight = scope.At("weight", shape);
-  if (weight.data != nullptr) layer.weight = Keep(PackMatrix(weight, LayoutFor(weight.dtype), pool_));
+  if (weight.data != nullptr)
+    layer.weight = Keep(PackMatrix(weight, LayoutFor(weight.dtype), pool_));
   if (bias == Bias::kYes) layer.bias = Vector(scope, "bias", shape[0]);
   return layer;
 }
@@ -38,9 +43,11 @@ LinearLayer Loader::Stacked(std::span<const TensorView> parts) {
   return {.weight = Keep(PackStacked(parts, LayoutFor(parts[0].dtype), pool_)), .bias = {}};
 }
 
-LinearLayer Loader::SwiGlu(const TensorView& gate, const TensorView& up, std::vector<float> gate_then_up_bias) {
+LinearLayer Loader::SwiGlu(const TensorView& gate, const TensorView& up,
+                           std::vector<float> gate_then_up_bias) {
   if (gate.data == nullptr || up.data == nullptr) return {};
-  return {.weight = Keep(PackSwiGlu(gate, up, LayoutFor(gate.dtype), pool_)), .bias = std::move(gate_then_up_bias)};
+  return {.weight = Keep(PackSwiGlu(gate, up, LayoutFor(gate.dtype), pool_)),
+          .bias = std::move(gate_then_up_bias)};
 }
 
 std::vector<float> Loader::Vector(const WeightScope& scope, std::string_view name, int64_t n) {

@@ -1,7 +1,9 @@
-// Turns checkpoint tensors into the forms that modules compute with: packed matrices and float vectors.
+// Turns checkpoint tensors into the forms that modules compute with: packed matrices and float
+// vectors.
 //
-// A module's Load function declares each of its tensors once, with path and shape; problems (missing, mis-shaped) collect in the
-// WeightScope's report, which refuses the model after all modules were declared. Running out of memory collects here.
+// A module's Load function declares each of its tensors once, with path and shape; problems
+// (missing, mis-shaped) collect in the WeightScope's report, which refuses the model after all
+// modules were declared. Running out of memory collects here.
 #pragma once
 
 #include <span>
@@ -26,15 +28,18 @@ enum class Bias { kNo, kYes };
 
 class Loader {
  public:
-  // Packs on `pool`. The pages of `checkpoint` are let go as the packing proceeds, so that a model is never resident twice.
-  Loader(const Checkpoint& checkpoint, ThreadPool& pool, Compute compute) : checkpoint_(checkpoint), pool_(pool), compute_(compute) {}
+  // Packs on `pool`. The pages of `checkpoint` are let go as the packing proceeds, so that a model
+  // is never resident twice.
+  Loader(const Checkpoint& checkpoint, ThreadPool& pool, Compute compute)
+      : checkpoint_(checkpoint), pool_(pool), compute_(compute) {}
 
   // `scope`.weight [shape] (rank > 2 is flattened to [shape[0], rest]) and `scope`.bias [shape[0]].
   LinearLayer Linear(const WeightScope& scope, const Shape& shape, Bias bias);
   // Linear maps of one input stacked: rows of parts[0], parts[1], ... (no biases).
   LinearLayer Stacked(std::span<const TensorView> parts);
   // gate and up interleaved for Activation::kSwiGlu; biases may be empty.
-  LinearLayer SwiGlu(const TensorView& gate, const TensorView& up, std::vector<float> gate_then_up_bias);
+  LinearLayer SwiGlu(const TensorView& gate, const TensorView& up,
+                     std::vector<float> gate_then_up_bias);
   // `scope`.name [n] as floats.
   std::vector<float> Vector(const WeightScope& scope, std::string_view name, int64_t n);
 

@@ -1,4 +1,5 @@
-// A probe for named intermediates: `trace` records them, normal runs pass null. Names are those of the checkpoint's modules.
+// A probe for named intermediates: `trace` records them, normal runs pass null. Names are those of
+// the checkpoint's modules.
 #pragma once
 
 #include <string_view>

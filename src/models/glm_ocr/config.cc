@@ -376,8 +376,9 @@ Result<GlmOcrConfig> GlmOcrConfig::FromFiles(const fs::path& folder) {
   if (fs::exists(generation_path, ignored)) {
     GLM_ASSIGN(generation, ReadFile(generation_path, kMaxConfigBytes));
     if (generation.empty()) {
-      return Error{ErrorCode::kCorrupt, fmt::format("'{}': it is empty; download it again, or remove it",
-                                                    generation_path.string())};
+      return Error{ErrorCode::kCorrupt,
+                   fmt::format("'{}': it is empty; download it again, or remove it",
+                               generation_path.string())};
     }
   }
   return FromJson(text, generation, path.string());
@@ -421,7 +422,8 @@ Result<GlmOcrConfig> GlmOcrConfig::FromJson(std::string_view config_text,
 std::string MissingDraftLayerNote(const GlmOcrConfig& config) {
   return fmt::format(
       "config.json says num_nextn_predict_layers {}, but the weights have no layer {} "
-      "(no eh_proj.weight): text is read without drafts, which is slower; the published checkpoint has the layer",
+      "(no eh_proj.weight): text is read without drafts, which is slower; the published checkpoint "
+      "has the layer",
       config.text.num_nextn_predict_layers, config.text.num_hidden_layers);
 }
 

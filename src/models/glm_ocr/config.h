@@ -109,8 +109,8 @@ struct GlmOcrConfig {
 // wrong; the tensor cannot be. kCorrupt when the tensor is absent or no matrix.
 Result<int64_t> MergerWidth(const WeightScope& merger);
 
-// What to tell when config.json announces a draft (MTP) layer and the checkpoint has no eh_proj.weight for it: the model reads pages
-// all the same, but nothing can be drafted.
+// What to tell when config.json announces a draft (MTP) layer and the checkpoint has no
+// eh_proj.weight for it: the model reads pages all the same, but nothing can be drafted.
 std::string MissingDraftLayerNote(const GlmOcrConfig& config);
 
 }  // namespace glmocr

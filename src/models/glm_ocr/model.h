@@ -1,4 +1,5 @@
-// GLM-OCR, whole: vision tower, token embeddings, text tower, draft layer and output head, loaded from a checkpoint directory.
+// GLM-OCR, whole: vision tower, token embeddings, text tower, draft layer and output head, loaded
+// from a checkpoint directory.
 //
 // How a page's crop becomes text here:
 //   EncodeImages  pixel patches -> one embedding per window           (vision.h)
@@ -23,10 +24,13 @@ namespace glmocr {
 
 class GlmOcrModel {
  public:
-  // Reads config.json, generation_config.json and the safetensors of `dir`. Refuses missing and mis-shaped tensors, naming all of them.
-  static Result<std::unique_ptr<GlmOcrModel>> Load(const std::filesystem::path& dir, const Context& ctx);
+  // Reads config.json, generation_config.json and the safetensors of `dir`. Refuses missing and
+  // mis-shaped tensors, naming all of them.
+  static Result<std::unique_ptr<GlmOcrModel>> Load(const std::filesystem::path& dir,
+                                                   const Context& ctx);
   // The same from an already opened checkpoint (the bench's random one).
-  static Result<std::unique_ptr<GlmOcrModel>> Load(Checkpoint checkpoint, const GlmOcrConfig& config, const Context& ctx);
+  static Result<std::unique_ptr<GlmOcrModel>> Load(Checkpoint checkpoint,
+                                                   const GlmOcrConfig& config, const Context& ctx);
 
   const GlmOcrConfig& config() const { return config_; }
   const VisionTower& vision() const { return vision_; }
@@ -34,7 +38,8 @@ class GlmOcrModel {
   // Null when the checkpoint has no layer num_hidden_layers.
   const MtpLayer* mtp() const { return mtp_ ? &*mtp_ : nullptr; }
 
-  // Input embeddings of the text tower [vocab, hidden], and of the draft layer (the same unless the checkpoint stores a different copy).
+  // Input embeddings of the text tower [vocab, hidden], and of the draft layer (the same unless the
+  // checkpoint stores a different copy).
   const TensorView& embed_tokens() const { return embed_tokens_; }
   const TensorView& mtp_embed_tokens() const { return mtp_embed_tokens_; }
   // Output heads [vocab, hidden], likewise.
@@ -48,7 +53,8 @@ class GlmOcrModel {
 
  private:
   GlmOcrModel() = default;
-  void LoadDraftLayer(Loader& loader, const WeightScope& language_model, const TensorView& main_head);
+  void LoadDraftLayer(Loader& loader, const WeightScope& language_model,
+                      const TensorView& main_head);
 
   GlmOcrConfig config_;
   std::optional<Checkpoint> checkpoint_;  // keeps the mapped embeddings alive

@@ -16,8 +16,9 @@ MtpLayer MtpLayer::Load(Loader& loader, const WeightScope& scope, const GlmOcrTe
   return mtp;
 }
 
-void MtpLayer::Forward(const Context& ctx, const TextRows& rows, const KvLayerView& cache, const Inputs& in,
-                       TextScratch* scratch, Matrix* unnormed, MutMatrix out) const {
+void MtpLayer::Forward(const Context& ctx, const TextRows& rows, const KvLayerView& cache,
+                       const Inputs& in, TextScratch* scratch, Matrix* unnormed,
+                       MutMatrix out) const {
   const int64_t n = config_.hidden_size;
   Matrix both(in.hidden.rows, 2 * n);
   RmsNorm(ctx, in.embeddings, enorm_, config_.rms_norm_eps, both.view().Cols(0, n));

@@ -7,7 +7,8 @@
 namespace glmocr {
 
 Result<PromptPositions> ComputePromptPositions(std::span<const int32_t> ids, int32_t image_token_id,
-                                               std::span<const std::array<int32_t, 3>> grids, int32_t merge_size) {
+                                               std::span<const std::array<int32_t, 3>> grids,
+                                               int32_t merge_size) {
   PromptPositions out;
   out.positions.reserve(ids.size());
   int32_t next = 0;
@@ -20,8 +21,11 @@ Result<PromptPositions> ComputePromptPositions(std::span<const int32_t> ids, int
       continue;
     }
     if (picture == grids.size()) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("the prompt has an image placeholder at token {} but only {} image(s) were given", i, grids.size())};
+      return Error{
+          ErrorCode::kInvalidArgument,
+          fmt::format(
+              "the prompt has an image placeholder at token {} but only {} image(s) were given", i,
+              grids.size())};
     }
     const int32_t rows = grids[picture][1] / merge_size;
     const int32_t cols = grids[picture][2] / merge_size;
@@ -29,7 +33,8 @@ Result<PromptPositions> ComputePromptPositions(std::span<const int32_t> ids, int
       for (int32_t c = 0; c < cols; ++c, ++i) {
         if (i >= ids.size() || ids[i] != image_token_id) {
           return Error{ErrorCode::kInvalidArgument,
-                       fmt::format("image {} needs {} placeholder tokens, the prompt has fewer", picture + 1, rows * cols)};
+                       fmt::format("image {} needs {} placeholder tokens, the prompt has fewer",
+                                   picture + 1, rows * cols)};
         }
         out.positions.push_back({next, next + r, next + c});
       }
@@ -39,15 +44,18 @@ Result<PromptPositions> ComputePromptPositions(std::span<const int32_t> ids, int
   }
   if (picture != grids.size()) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("{} image(s) were given but the prompt has placeholders for {}", grids.size(), picture)};
+                 fmt::format("{} image(s) were given but the prompt has placeholders for {}",
+                             grids.size(), picture)};
   }
   out.rope_delta = next - static_cast<int32_t>(ids.size());
   return out;
 }
 
-std::vector<std::array<int32_t, 2>> PatchPositions(const std::array<int32_t, 3>& grid, int32_t merge_size) {
+std::vector<std::array<int32_t, 2>> PatchPositions(const std::array<int32_t, 3>& grid,
+                                                   int32_t merge_size) {
   std::vector<std::array<int32_t, 2>> hw;
-  hw.reserve(static_cast<size_t>(grid[0]) * static_cast<size_t>(grid[1]) * static_cast<size_t>(grid[2]));
+  hw.reserve(static_cast<size_t>(grid[0]) * static_cast<size_t>(grid[1]) *
+             static_cast<size_t>(grid[2]));
   for (int32_t t = 0; t < grid[0]; ++t) {
     for (int32_t wy = 0; wy < grid[1]; wy += merge_size) {
       for (int32_t wx = 0; wx < grid[2]; wx += merge_size) {

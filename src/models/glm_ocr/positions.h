@@ -18,12 +18,17 @@ struct PromptPositions {
   int32_t rope_delta = 0;
 };
 
-// Text runs count up on all axes from p; a picture of gh x gw windows (grid / merge_size) at p gets (p, p + i, p + j) row-major and advances p by
-// max(gh, gw). `grids`: one (t, h, w) in patches per picture, in order; t must be 1. Every run of `image_token_id` must be as long as its pictures' windows.
+// Text runs count up on all axes from p; a picture of gh x gw windows (grid / merge_size) at p gets
+// (p, p + i, p + j) row-major and advances p by max(gh, gw). `grids`: one (t, h, w) in patches per
+// picture, in order; t must be 1. Every run of `image_token_id` must be as long as its pictures'
+// windows.
 Result<PromptPositions> ComputePromptPositions(std::span<const int32_t> ids, int32_t image_token_id,
-                                               std::span<const std::array<int32_t, 3>> grids, int32_t merge_size);
+                                               std::span<const std::array<int32_t, 3>> grids,
+                                               int32_t merge_size);
 
-// (h, w) of every patch of one picture in merge-window order: windows row-major, the merge x merge patches of a window row-major; repeated for each t.
-std::vector<std::array<int32_t, 2>> PatchPositions(const std::array<int32_t, 3>& grid, int32_t merge_size);
+// (h, w) of every patch of one picture in merge-window order: windows row-major, the merge x merge
+// patches of a window row-major; repeated for each t.
+std::vector<std::array<int32_t, 2>> PatchPositions(const std::array<int32_t, 3>& grid,
+                                                   int32_t merge_size);
 
 }  // namespace glmocr

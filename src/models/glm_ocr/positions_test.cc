@@ -36,7 +36,8 @@ TEST(Positions, TwoPicturesInARowAreSplitByTheirGrids) {
 
 TEST(Positions, MismatchedPlaceholdersAreErrors) {
   const std::array<int32_t, 3> grids[] = {{1, 4, 4}};
-  EXPECT_FALSE(ComputePromptPositions(std::vector<int32_t>{1, kImage, kImage, 2}, kImage, grids, 2).ok());
+  EXPECT_FALSE(
+      ComputePromptPositions(std::vector<int32_t>{1, kImage, kImage, 2}, kImage, grids, 2).ok());
   EXPECT_FALSE(ComputePromptPositions(std::vector<int32_t>{1, 2}, kImage, grids, 2).ok());
   EXPECT_FALSE(ComputePromptPositions(std::vector<int32_t>{kImage}, kImage, {}, 2).ok());
   EXPECT_TRUE(ComputePromptPositions(std::vector<int32_t>{1, 2}, kImage, {}, 2).ok());

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kMaxConfigBytes = size_t{16} << 20;
 }
 
-Result<GlmOcrProcessor> GlmOcrProcessor::Load(const std::filesystem::path& model_dir, const GlmOcrConfig& config) {
+Result<GlmOcrProcessor> GlmOcrProcessor::Load(const std::filesystem::path& model_dir,
+                                              const GlmOcrConfig& config) {
   GLM_ASSIGN(Tokenizer tokenizer, Tokenizer::FromFile(model_dir / "tokenizer.json"));
   GlmOcrProcessor processor(std::move(tokenizer));
   const std::filesystem::path path = model_dir / "preprocessor_config.json";
@@ -21,22 +22,29 @@ Result<GlmOcrProcessor> GlmOcrProcessor::Load(const std::filesystem::path& model
   const GlmOcrVisionConfig& vision = config.vision;
   if (images.patch_size != vision.patch_size || images.merge_size != vision.spatial_merge_size ||
       images.temporal_patch_size != vision.temporal_patch_size) {
-    return Error{ErrorCode::kCorrupt,
-                 fmt::format("'{}' and config.json disagree on patch_size, merge_size or temporal_patch_size "
-                             "(the files belong to different models; download the model again)",
-                             path.string())};
+    return Error{
+        ErrorCode::kCorrupt,
+        fmt::format(
+            "'{}' and config.json disagree on patch_size, merge_size or temporal_patch_size "
+            "(the files belong to different models; download the model again)",
+            path.string())};
   }
   if (processor.tokenizer_.vocab_size() > config.text.vocab_size) {
     return Error{ErrorCode::kCorrupt,
-                 fmt::format("'{}' has {} tokens but config.json says vocab_size {} (the files belong to different models)",
-                             (model_dir / "tokenizer.json").string(), processor.tokenizer_.vocab_size(),
-                             config.text.vocab_size)};
+                 fmt::format("'{}' has {} tokens but config.json says vocab_size {} (the files "
+                             "belong to different models)",
+                             (model_dir / "tokenizer.json").string(),
+                             processor.tokenizer_.vocab_size(), config.text.vocab_size)};
   }
   processor.image_token_id_ = config.image_token_id;
   const auto jinja = ReadFile(model_dir / "chat_template.jinja", kMaxConfigBytes);
   const auto known = jinja.ok() ? IdentifyChatTemplate(*jinja) : std::nullopt;
-  if (known) processor.chat_template_ = *known;
-  else processor.notes_ = "chat_template.jinja is absent or not one this program knows; prompts follow GLM-OCR's published template";
+  if (known)
+    processor.chat_template_ = *known;
+  else
+    processor.notes_ =
+        "chat_template.jinja is absent or not one this program knows; prompts follow GLM-OCR's "
+        "published template";
   return processor;
 }
 
@@ -59,7 +67,8 @@ Result<ImageInput> GlmOcrProcessor::PrepareImage(const Image& image) const {
   return AdoptPatches(std::move(patches), image_config_.merge_size);
 }
 
-Result<ProcessedPrompt> GlmOcrProcessor::Process(const ChatRequest& chat, std::vector<ImageInput> images) const {
+Result<ProcessedPrompt> GlmOcrProcessor::Process(const ChatRequest& chat,
+                                                 std::vector<ImageInput> images) const {
   GLM_ASSIGN(ChatPrompt chat_prompt, BuildChatPrompt(tokenizer_, chat_template_, chat));
   MediaTokens media;
   std::vector<std::array<int32_t, 3>> grids;
@@ -69,7 +78,8 @@ Result<ProcessedPrompt> GlmOcrProcessor::Process(const ChatRequest& chat, std::v
   }
   ProcessedPrompt prompt;
   GLM_ASSIGN(prompt.ids, ExpandMedia(tokenizer_, chat_prompt.ids, media));
-  GLM_ASSIGN(prompt.positions, ComputePromptPositions(prompt.ids, image_token_id_, grids, image_config_.merge_size));
+  GLM_ASSIGN(prompt.positions,
+             ComputePromptPositions(prompt.ids, image_token_id_, grids, image_config_.merge_size));
   auto at = prompt.ids.begin();
   for (ImageInput& image : images) {
     at = std::find(at, prompt.ids.end(), image_token_id_);
@@ -80,7 +90,8 @@ Result<ProcessedPrompt> GlmOcrProcessor::Process(const ChatRequest& chat, std::v
   return prompt;
 }
 
-Result<ProcessedPrompt> GlmOcrProcessor::Process(std::vector<ImageInput> images, std::string_view instruction) const {
+Result<ProcessedPrompt> GlmOcrProcessor::Process(std::vector<ImageInput> images,
+                                                 std::string_view instruction) const {
   ChatMessage turn;
   for (size_t i = 0; i < images.size(); ++i) turn.content.push_back(ChatPart::Image());
   if (!instruction.empty()) turn.content.push_back(ChatPart::Text(std::string(instruction)));

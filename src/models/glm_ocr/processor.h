@@ -1,5 +1,6 @@
-// From pictures and an instruction to what the engine runs: token ids, rope positions, patches. The native counterpart of the
-// reference's AutoProcessor: tokenizer.json, preprocessor_config.json and chat_template.jinja of the model's directory.
+// From pictures and an instruction to what the engine runs: token ids, rope positions, patches. The
+// native counterpart of the reference's AutoProcessor: tokenizer.json, preprocessor_config.json and
+// chat_template.jinja of the model's directory.
 #pragma once
 
 #include <filesystem>
@@ -28,9 +29,11 @@ struct ProcessedPrompt {
 class GlmOcrProcessor {
  public:
   // Errors name the file; an unknown chat template is not one (notes() tells).
-  static Result<GlmOcrProcessor> Load(const std::filesystem::path& model_dir, const GlmOcrConfig& config);
+  static Result<GlmOcrProcessor> Load(const std::filesystem::path& model_dir,
+                                      const GlmOcrConfig& config);
 
-  // Resized, normalised patches of one picture with its place in a prompt still open (first_token 0).
+  // Resized, normalised patches of one picture with its place in a prompt still open (first_token
+  // 0).
   Result<ImageInput> PrepareImage(const Image& image) const;
   // The same from patches made elsewhere: values [grid.n_patches(), patch columns].
   static ImageInput AdoptPatches(Patches patches, int merge_size);
@@ -38,12 +41,15 @@ class GlmOcrProcessor {
   // A chat with the pictures in order of its image parts.
   Result<ProcessedPrompt> Process(const ChatRequest& chat, std::vector<ImageInput> images) const;
   // One user turn: the pictures, then `instruction`, as GLM-OCR is asked to read.
-  Result<ProcessedPrompt> Process(std::vector<ImageInput> images, std::string_view instruction) const;
+  Result<ProcessedPrompt> Process(std::vector<ImageInput> images,
+                                  std::string_view instruction) const;
 
   const Tokenizer& tokenizer() const { return tokenizer_; }
   const ImageProcessorConfig& image_config() const { return image_config_; }
   // Pixels of the largest picture the model takes without shrinking it.
-  int64_t max_image_pixels() const { return image_config_.longest_edge / image_config_.temporal_patch_size; }
+  int64_t max_image_pixels() const {
+    return image_config_.longest_edge / image_config_.temporal_patch_size;
+  }
   const std::string& notes() const { return notes_; }
 
  private:

@@ -16,7 +16,10 @@ std::vector<SequenceRows> ToRows(std::span<const StepSequence> sequences) {
   std::vector<SequenceRows> rows;
   rows.reserve(sequences.size());
   for (const StepSequence& s : sequences) {
-    rows.push_back({.row_begin = s.row_begin, .n_rows = s.n_rows, .start = s.start, .block_table = s.block_table});
+    rows.push_back({.row_begin = s.row_begin,
+                    .n_rows = s.n_rows,
+                    .start = s.start,
+                    .block_table = s.block_table});
   }
   return rows;
 }
@@ -24,7 +27,8 @@ std::vector<SequenceRows> ToRows(std::span<const StepSequence> sequences) {
 void CopyRows(ConstMatrix from, std::span<const int64_t> rows, Matrix* to) {
   to->Resize(static_cast<int64_t>(rows.size()), from.cols);
   for (size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(to->row(static_cast<int64_t>(i)), from.row(rows[i]), static_cast<size_t>(from.cols) * sizeof(float));
+    std::memcpy(to->row(static_cast<int64_t>(i)), from.row(rows[i]),
+                static_cast<size_t>(from.cols) * sizeof(float));
   }
 }
 
@@ -34,15 +38,20 @@ std::vector<int64_t> AllRows(int64_t n) {
   return rows;
 }
 
-std::span<const int64_t, 3> Sections(const GlmOcrTextConfig& config) { return std::span<const int64_t, 3>(config.mrope_section); }
+std::span<const int64_t, 3> Sections(const GlmOcrTextConfig& config) {
+  return std::span<const int64_t, 3>(config.mrope_section);
+}
 
 }  // namespace
 
 GlmOcrRunner::GlmOcrRunner(const RunnerOptions& options, const KernelTable& kernels)
-    : pool_(std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads : ThreadPool::DefaultThreads())),
+    : pool_(std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads
+                                                               : ThreadPool::DefaultThreads())),
       recycled_hidden_(options.recycled_hidden) {
-  const bool bf16 = options.compute == ComputeChoice::kBF16 || (options.compute == ComputeChoice::kAuto && kernels.native_bf16);
-  ctx_ = {.kernels = &kernels, .pool = pool_.get(), .compute = bf16 ? Compute::kBF16 : Compute::kF32};
+  const bool bf16 = options.compute == ComputeChoice::kBF16 ||
+                    (options.compute == ComputeChoice::kAuto && kernels.native_bf16);
+  ctx_ = {
+      .kernels = &kernels, .pool = pool_.get(), .compute = bf16 ? Compute::kBF16 : Compute::kF32};
 }
 
 Result<std::unique_ptr<GlmOcrRunner>> GlmOcrRunner::Create(const RunnerOptions& options) {
@@ -50,14 +59,16 @@ Result<std::unique_ptr<GlmOcrRunner>> GlmOcrRunner::Create(const RunnerOptions& 
   return std::unique_ptr<GlmOcrRunner>(new GlmOcrRunner(options, *kernels));
 }
 
-Result<std::unique_ptr<GlmOcrRunner>> GlmOcrRunner::Load(const std::filesystem::path& model_dir, const RunnerOptions& options) {
+Result<std::unique_ptr<GlmOcrRunner>> GlmOcrRunner::Load(const std::filesystem::path& model_dir,
+                                                         const RunnerOptions& options) {
   GLM_ASSIGN(std::unique_ptr<GlmOcrRunner> runner, Create(options));
   GLM_ASSIGN(auto model, GlmOcrModel::Load(model_dir, runner->ctx_));
   GLM_RETURN_IF_ERROR(runner->Adopt(std::move(model), options));
   return runner;
 }
 
-Result<std::unique_ptr<GlmOcrRunner>> GlmOcrRunner::Load(Checkpoint checkpoint, const GlmOcrConfig& config,
+Result<std::unique_ptr<GlmOcrRunner>> GlmOcrRunner::Load(Checkpoint checkpoint,
+                                                         const GlmOcrConfig& config,
                                                          const RunnerOptions& options) {
   GLM_ASSIGN(std::unique_ptr<GlmOcrRunner> runner, Create(options));
   GLM_ASSIGN(auto model, GlmOcrModel::Load(std::move(checkpoint), config, runner->ctx_));
@@ -69,12 +80,14 @@ Status GlmOcrRunner::Adopt(std::unique_ptr<GlmOcrModel> model, const RunnerOptio
   model_ = std::move(model);
   const GlmOcrConfig& config = model_->config();
   const GlmOcrTextConfig& text = config.text;
-  const int64_t n_blocks = (std::max<int64_t>(options.cache_tokens, kKvBlock) + kKvBlock - 1) / kKvBlock;
-  GLM_ASSIGN(cache_, KvCache::Allocate({.n_layers = text.num_hidden_layers + (model_->mtp() != nullptr ? 1 : 0),
-                                        .n_blocks = n_blocks,
-                                        .n_kv_heads = text.num_key_value_heads,
-                                        .head_dim = text.head_dim,
-                                        .dtype = ctx_.compute == Compute::kBF16 ? DType::kBF16 : DType::kF32}));
+  const int64_t n_blocks =
+      (std::max<int64_t>(options.cache_tokens, kKvBlock) + kKvBlock - 1) / kKvBlock;
+  GLM_ASSIGN(cache_, KvCache::Allocate(
+                         {.n_layers = text.num_hidden_layers + (model_->mtp() != nullptr ? 1 : 0),
+                          .n_blocks = n_blocks,
+                          .n_kv_heads = text.num_key_value_heads,
+                          .head_dim = text.head_dim,
+                          .dtype = ctx_.compute == Compute::kBF16 ? DType::kBF16 : DType::kF32}));
   info_ = {.architecture = "glm_ocr",
            .vocab_size = text.vocab_size,
            .max_context_tokens = text.max_position_embeddings,
@@ -114,7 +127,8 @@ Result<std::vector<ImageEmbedding>> GlmOcrRunner::Encode(std::span<const ImageIn
   int64_t row = 0;
   for (const ImageInput& image : images) {
     auto embedding = std::make_shared<Matrix>(image.n_tokens, all.cols());
-    std::memcpy(embedding->data(), all.row(row), static_cast<size_t>(image.n_tokens * all.cols()) * sizeof(float));
+    std::memcpy(embedding->data(), all.row(row),
+                static_cast<size_t>(image.n_tokens * all.cols()) * sizeof(float));
     row += image.n_tokens;
     out.push_back(std::move(embedding));
   }
@@ -122,12 +136,13 @@ Result<std::vector<ImageEmbedding>> GlmOcrRunner::Encode(std::span<const ImageIn
   return out;
 }
 
-void GlmOcrRunner::EmbedRows(const TensorView& table, std::span<const int32_t> tokens, std::span<const EmbeddingRows> image_rows,
-                             Matrix* out) const {
+void GlmOcrRunner::EmbedRows(const TensorView& table, std::span<const int32_t> tokens,
+                             std::span<const EmbeddingRows> image_rows, Matrix* out) const {
   out->Resize(static_cast<int64_t>(tokens.size()), table.shape[1]);
   EmbeddingLookup(ctx_, table, tokens, *out);
   for (const EmbeddingRows& rows : image_rows) {
-    GLM_CHECK(rows.row_begin + rows.n_rows <= out->rows() && rows.source_begin + rows.n_rows <= rows.source->rows());
+    GLM_CHECK(rows.row_begin + rows.n_rows <= out->rows() &&
+              rows.source_begin + rows.n_rows <= rows.source->rows());
     std::memcpy(out->row(rows.row_begin), rows.source->row(rows.source_begin),
                 static_cast<size_t>(rows.n_rows * out->cols()) * sizeof(float));
   }
@@ -139,7 +154,8 @@ Result<StepLogits> GlmOcrRunner::Step(const StepBatch& batch) {
   if (observer_ != nullptr) observer_->OnTensor("text.embed", hidden_);
   MRopeTable(batch.positions, Sections(config), static_cast<float>(config.rope_theta), &rope_);
   const std::vector<SequenceRows> sequences = ToRows(batch.sequences);
-  model_->text().Forward(ctx_, {.sequences = sequences, .rope = &rope_}, cache_.layers(), &scratch_, hidden_, observer_);
+  model_->text().Forward(ctx_, {.sequences = sequences, .rope = &rope_}, cache_.layers(), &scratch_,
+                         hidden_, observer_);
 
   CopyRows(hidden_, batch.logit_rows, &logit_rows_);
   logits_.Resize(logit_rows_.rows(), config.vocab_size);
@@ -174,7 +190,8 @@ Result<DraftOutput> GlmOcrRunner::Draft(const DraftBatch& batch) {
   }
   MRopeTable(batch.positions, Sections(config), static_cast<float>(config.rope_theta), &rope_);
   model_->mtp()->Forward(ctx_, {.sequences = rows, .rope = &rope_}, cache,
-                         {.embeddings = draft_embeddings_, .hidden = draft_hidden_}, &scratch_, &draft_unnormed_, draft_hidden_);
+                         {.embeddings = draft_embeddings_, .hidden = draft_hidden_}, &scratch_,
+                         &draft_unnormed_, draft_hidden_);
   if (observer_ != nullptr) observer_->OnTensor("mtp.hidden", draft_hidden_);
 
   // Chains of further drafts: the sequences that still want one, a row each.
@@ -187,7 +204,8 @@ Result<DraftOutput> GlmOcrRunner::Draft(const DraftBatch& batch) {
     active.push_back(i);
     last_rows.push_back(batch.sequences[i].rows.row_begin + batch.sequences[i].rows.n_rows - 1);
   }
-  const Matrix& recycled = recycled_hidden_ == RecycledHidden::kNormed ? draft_hidden_ : draft_unnormed_;
+  const Matrix& recycled =
+      recycled_hidden_ == RecycledHidden::kNormed ? draft_hidden_ : draft_unnormed_;
   CopyRows(draft_hidden_, last_rows, &draft_rows_);
   CopyRows(recycled, last_rows, &draft_recycled_);
   std::vector<int32_t> tokens;
@@ -205,7 +223,8 @@ Result<DraftOutput> GlmOcrRunner::Draft(const DraftBatch& batch) {
       const int64_t last = s.rows.row_begin + s.rows.n_rows - 1;
       RopePosition position = batch.positions[static_cast<size_t>(last)];
       for (int32_t& axis : position) axis += depth;
-      rows.push_back({static_cast<int64_t>(still.size()), 1, s.rows.start + s.rows.n_rows - 1 + depth, s.rows.block_table});
+      rows.push_back({static_cast<int64_t>(still.size()), 1,
+                      s.rows.start + s.rows.n_rows - 1 + depth, s.rows.block_table});
       still.push_back(active[j]);
       keep.push_back(static_cast<int64_t>(j));
       inputs.push_back(tokens[j]);
@@ -218,9 +237,10 @@ Result<DraftOutput> GlmOcrRunner::Draft(const DraftBatch& batch) {
     MRopeTable(positions, Sections(config), static_cast<float>(config.rope_theta), &rope_);
     draft_rows_.Resize(draft_hidden_.rows(), config.hidden_size);
     model_->mtp()->Forward(ctx_, {.sequences = rows, .rope = &rope_}, cache,
-                           {.embeddings = draft_embeddings_, .hidden = draft_hidden_}, &scratch_, &draft_unnormed_, draft_rows_);
-    CopyRows(recycled_hidden_ == RecycledHidden::kNormed ? draft_rows_ : draft_unnormed_, AllRows(draft_rows_.rows()),
-             &draft_recycled_);
+                           {.embeddings = draft_embeddings_, .hidden = draft_hidden_}, &scratch_,
+                           &draft_unnormed_, draft_rows_);
+    CopyRows(recycled_hidden_ == RecycledHidden::kNormed ? draft_rows_ : draft_unnormed_,
+             AllRows(draft_rows_.rows()), &draft_recycled_);
   }
   return out;
 }

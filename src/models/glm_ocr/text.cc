@@ -7,7 +7,8 @@
 
 namespace glmocr {
 
-DecoderLayer DecoderLayer::Load(Loader& loader, const WeightScope& scope, const GlmOcrTextConfig& c) {
+DecoderLayer DecoderLayer::Load(Loader& loader, const WeightScope& scope,
+                                const GlmOcrTextConfig& c) {
   const int64_t n = c.hidden_size;
   const int64_t q = c.num_attention_heads * c.head_dim;
   const int64_t kv = c.num_key_value_heads * c.head_dim;
@@ -18,15 +19,17 @@ DecoderLayer DecoderLayer::Load(Loader& loader, const WeightScope& scope, const 
                             attn.At("v_proj.weight", {kv, n})};
   layer.qkv = loader.Stacked(qkv);
   layer.o_proj = loader.Linear(attn.Sub("o_proj"), {n, q}, Bias::kNo);
-  layer.post_self_attn_layernorm = loader.Vector(scope.Sub("post_self_attn_layernorm"), "weight", n);
-  layer.post_attention_layernorm = loader.Vector(scope.Sub("post_attention_layernorm"), "weight", n);
+  layer.post_self_attn_layernorm =
+      loader.Vector(scope.Sub("post_self_attn_layernorm"), "weight", n);
+  layer.post_attention_layernorm =
+      loader.Vector(scope.Sub("post_attention_layernorm"), "weight", n);
   layer.mlp = SwiGluMlp::LoadFused(loader, scope.Sub("mlp"), {n, c.intermediate_size, n});
   layer.post_mlp_layernorm = loader.Vector(scope.Sub("post_mlp_layernorm"), "weight", n);
   return layer;
 }
 
-void DecoderLayer::Forward(const Context& ctx, const GlmOcrTextConfig& c, const TextRows& rows, const KvLayerView& cache,
-                           TextScratch* s, MutMatrix h) const {
+void DecoderLayer::Forward(const Context& ctx, const GlmOcrTextConfig& c, const TextRows& rows,
+                           const KvLayerView& cache, TextScratch* s, MutMatrix h) const {
   const int64_t n_q = c.num_attention_heads * c.head_dim;
   const int64_t n_kv = c.num_key_value_heads * c.head_dim;
   s->norm.Resize(h.rows, c.hidden_size);
@@ -50,19 +53,22 @@ void DecoderLayer::Forward(const Context& ctx, const GlmOcrTextConfig& c, const 
   AddRmsNorm(ctx, s->branch, post_mlp_layernorm, c.rms_norm_eps, h);
 }
 
-TextTower TextTower::Load(Loader& loader, const WeightScope& language_model, const GlmOcrTextConfig& config) {
+TextTower TextTower::Load(Loader& loader, const WeightScope& language_model,
+                          const GlmOcrTextConfig& config) {
   TextTower tower;
   tower.config_ = config;
   // Layer num_hidden_layers of the checkpoint is the draft layer (mtp.h), never an ordinary one.
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    tower.layers_.push_back(DecoderLayer::Load(loader, language_model.Sub("layers").Sub(i), config));
+    tower.layers_.push_back(
+        DecoderLayer::Load(loader, language_model.Sub("layers").Sub(i), config));
   }
   tower.norm_ = loader.Vector(language_model.Sub("norm"), "weight", config.hidden_size);
   return tower;
 }
 
-void TextTower::Forward(const Context& ctx, const TextRows& rows, std::span<const KvLayerView> caches, TextScratch* scratch,
-                        MutMatrix h, TensorObserver* observer) const {
+void TextTower::Forward(const Context& ctx, const TextRows& rows,
+                        std::span<const KvLayerView> caches, TextScratch* scratch, MutMatrix h,
+                        TensorObserver* observer) const {
   GLM_CHECK(caches.size() >= layers_.size());
   for (size_t i = 0; i < layers_.size(); ++i) {
     layers_[i].Forward(ctx, config_, rows, caches[i], scratch, h);

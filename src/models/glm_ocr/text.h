@@ -1,5 +1,6 @@
-// The text tower of GLM-OCR: sandwich-normed decoder layers with interleaved M-RoPE and grouped-query attention over a paged cache.
-// Ref: transformers models/glm_ocr/modeling_glm_ocr.py, GlmOcrTextModel, GlmOcrTextDecoderLayer.
+// The text tower of GLM-OCR: sandwich-normed decoder layers with interleaved M-RoPE and
+// grouped-query attention over a paged cache. Ref: transformers models/glm_ocr/modeling_glm_ocr.py,
+// GlmOcrTextModel, GlmOcrTextDecoderLayer.
 #pragma once
 
 #include <span>
@@ -28,24 +29,27 @@ struct TextScratch {
 //   h <- h + post_self_attn_layernorm(o_proj(attn(input_layernorm h)))
 //   h <- h + post_mlp_layernorm(mlp(post_attention_layernorm h))
 struct DecoderLayer {
-  std::vector<float> input_layernorm, post_self_attn_layernorm, post_attention_layernorm, post_mlp_layernorm;  // [hidden]
+  std::vector<float> input_layernorm, post_self_attn_layernorm, post_attention_layernorm,
+      post_mlp_layernorm;  // [hidden]
   LinearLayer qkv;     // q_proj, k_proj, v_proj stacked: [(heads + 2 kv_heads) * head_dim, hidden]
   LinearLayer o_proj;  // [hidden, heads * head_dim]
   SwiGluMlp mlp;
 
-  static DecoderLayer Load(Loader& loader, const WeightScope& scope, const GlmOcrTextConfig& config);
+  static DecoderLayer Load(Loader& loader, const WeightScope& scope,
+                           const GlmOcrTextConfig& config);
   // h [n_rows, hidden] in place; writes the rows' keys and values into `cache`.
-  void Forward(const Context& ctx, const GlmOcrTextConfig& config, const TextRows& rows, const KvLayerView& cache,
-               TextScratch* scratch, MutMatrix h) const;
+  void Forward(const Context& ctx, const GlmOcrTextConfig& config, const TextRows& rows,
+               const KvLayerView& cache, TextScratch* scratch, MutMatrix h) const;
 };
 
 class TextTower {
  public:
-  static TextTower Load(Loader& loader, const WeightScope& language_model, const GlmOcrTextConfig& config);
+  static TextTower Load(Loader& loader, const WeightScope& language_model,
+                        const GlmOcrTextConfig& config);
 
   // embeddings [n_rows, hidden] -> after the final norm, in place. caches: one per layer.
-  void Forward(const Context& ctx, const TextRows& rows, std::span<const KvLayerView> caches, TextScratch* scratch,
-               MutMatrix h, TensorObserver* observer) const;
+  void Forward(const Context& ctx, const TextRows& rows, std::span<const KvLayerView> caches,
+               TextScratch* scratch, MutMatrix h, TensorObserver* observer) const;
 
  private:
   GlmOcrTextConfig config_;

@@ -10,9 +10,11 @@
 namespace glmocr {
 namespace {
 
-// The convolution reads [window, channel, a, b]; our rows are [window, (a, b), channel]. Permuting the kernel once at load saves
-// transposing the activations of every picture: [out, C, m, m] -> [out, m * m, C].
-LinearLayer LoadDownsample(Loader& loader, const WeightScope& scope, const GlmOcrVisionConfig& c, std::vector<float>* storage) {
+// The convolution reads [window, channel, a, b]; our rows are [window, (a, b), channel]. Permuting
+// the kernel once at load saves transposing the activations of every picture: [out, C, m, m] ->
+// [out, m * m, C].
+LinearLayer LoadDownsample(Loader& loader, const WeightScope& scope, const GlmOcrVisionConfig& c,
+                           std::vector<float>* storage) {
   const int64_t merge = c.spatial_merge_size;
   const Shape shape{c.out_hidden_size, c.hidden_size, merge, merge};
   const TensorView conv = scope.At("weight", shape);
@@ -31,7 +33,8 @@ LinearLayer LoadDownsample(Loader& loader, const WeightScope& scope, const GlmOc
       }
     }
   }
-  const TensorView permuted{reinterpret_cast<const std::byte*>(storage->data()), DType::kF32,
+  const TensorView permuted{reinterpret_cast<const std::byte*>(storage->data()),
+                            DType::kF32,
                             {c.out_hidden_size, cells * c.hidden_size}};
   layer.weight = std::move(loader.Stacked({&permuted, 1}).weight);
   return layer;
@@ -58,12 +61,14 @@ void Observe(TensorObserver* observer, std::string_view name, ConstMatrix value)
 
 }  // namespace
 
-VisionTower VisionTower::Load(Loader& loader, const WeightScope& visual, const GlmOcrVisionConfig& c) {
+VisionTower VisionTower::Load(Loader& loader, const WeightScope& visual,
+                              const GlmOcrVisionConfig& c) {
   VisionTower tower;
   tower.config_ = c;
   tower.patch_embed_ = loader.Linear(
       visual.Sub("patch_embed.proj"),
-      {c.hidden_size, c.in_channels, c.temporal_patch_size, c.patch_size, c.patch_size}, Bias::kYes);
+      {c.hidden_size, c.in_channels, c.temporal_patch_size, c.patch_size, c.patch_size},
+      Bias::kYes);
   for (int64_t i = 0; i < c.depth; ++i) {
     tower.blocks_.push_back(LoadBlock(loader, visual.Sub("blocks").Sub(i), c));
   }
@@ -74,8 +79,10 @@ VisionTower VisionTower::Load(Loader& loader, const WeightScope& visual, const G
   const WeightScope merger = visual.Sub("merger");
   const int64_t n = c.out_hidden_size;
   tower.merger_.proj = loader.Linear(merger.Sub("proj"), {n, n}, Bias::kNo);
-  tower.merger_.post_projection_norm_weight = loader.Vector(merger.Sub("post_projection_norm"), "weight", n);
-  tower.merger_.post_projection_norm_bias = loader.Vector(merger.Sub("post_projection_norm"), "bias", n);
+  tower.merger_.post_projection_norm_weight =
+      loader.Vector(merger.Sub("post_projection_norm"), "weight", n);
+  tower.merger_.post_projection_norm_bias =
+      loader.Vector(merger.Sub("post_projection_norm"), "bias", n);
   // No config field names the merger's width reliably: the tensor does.
   const std::optional<Shape> gate = merger.ShapeOf("gate_proj.weight");
   const int64_t width = gate && gate->rank() == 2 ? (*gate)[0] : n * c.in_channels;
@@ -85,7 +92,8 @@ VisionTower VisionTower::Load(Loader& loader, const WeightScope& visual, const G
 
 // x <- x + proj(attn(norm1 x)); x <- x + mlp(norm2 x)
 void VisionTower::ForwardBlock(const Context& ctx, const VisionBlock& block, const RopeTable& rope,
-                               std::span<const int64_t> segment_ends, Scratch* s, MutMatrix x) const {
+                               std::span<const int64_t> segment_ends, Scratch* s,
+                               MutMatrix x) const {
   const int64_t n = config_.hidden_size;
   const int64_t head_dim = n / config_.num_heads;
   RmsNorm(ctx, x, block.norm1, config_.rms_norm_eps, s->norm);
@@ -98,7 +106,8 @@ void VisionTower::ForwardBlock(const Context& ctx, const VisionBlock& block, con
   block.mlp.Forward(ctx, s->norm, x, &s->mlp, x);
 }
 
-Matrix VisionTower::Forward(const Context& ctx, ConstMatrix pixel_values, std::span<const std::array<int32_t, 3>> grids,
+Matrix VisionTower::Forward(const Context& ctx, ConstMatrix pixel_values,
+                            std::span<const std::array<int32_t, 3>> grids,
                             TensorObserver* observer) const {
   const auto merge = static_cast<int32_t>(config_.spatial_merge_size);
   std::vector<std::array<int32_t, 2>> hw;
@@ -106,7 +115,8 @@ Matrix VisionTower::Forward(const Context& ctx, ConstMatrix pixel_values, std::s
   for (const auto& grid : grids) {
     const auto positions = PatchPositions(grid, merge);
     for (int32_t t = 0; t < grid[0]; ++t) {
-      segment_ends.push_back((segment_ends.empty() ? 0 : segment_ends.back()) + int64_t{grid[1]} * grid[2]);
+      segment_ends.push_back((segment_ends.empty() ? 0 : segment_ends.back()) +
+                             int64_t{grid[1]} * grid[2]);
     }
     hw.insert(hw.end(), positions.begin(), positions.end());
   }
@@ -129,7 +139,8 @@ Matrix VisionTower::Forward(const Context& ctx, ConstMatrix pixel_values, std::s
   RmsNorm(ctx, x, post_layernorm_, config_.rms_norm_eps, x);
   Observe(observer, "vision.post_layernorm", x);
 
-  // Merge order puts the merge x merge patches of a window on consecutive rows: one window is one long row.
+  // Merge order puts the merge x merge patches of a window on consecutive rows: one window is one
+  // long row.
   const int64_t cells = config_.spatial_merge_size * config_.spatial_merge_size;
   const ConstMatrix windows(x.data(), n_patches / cells, cells * config_.hidden_size);
   Matrix down(windows.rows, config_.out_hidden_size);
@@ -140,8 +151,8 @@ Matrix VisionTower::Forward(const Context& ctx, ConstMatrix pixel_values, std::s
   constexpr float kLayerNormEps = 1e-5f;
   Matrix projected(windows.rows, config_.out_hidden_size);
   Linear(ctx, down, merger_.proj.weight, projected);
-  LayerNormGelu(ctx, projected, merger_.post_projection_norm_weight, merger_.post_projection_norm_bias, kLayerNormEps,
-                projected);
+  LayerNormGelu(ctx, projected, merger_.post_projection_norm_weight,
+                merger_.post_projection_norm_bias, kLayerNormEps, projected);
   merger_.mlp.Forward(ctx, projected, {}, &scratch.mlp, down);
   Observe(observer, "vision.merger", down);
   return down;

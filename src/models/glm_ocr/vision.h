@@ -26,17 +26,19 @@ struct VisionBlock {
 struct VisionMerger {
   LinearLayer proj;  // [out_hidden, out_hidden]
   std::vector<float> post_projection_norm_weight, post_projection_norm_bias;  // [out_hidden]
-  SwiGluMlp mlp;     // width taken from the checkpoint
+  SwiGluMlp mlp;  // width taken from the checkpoint
 };
 
 class VisionTower {
  public:
-  static VisionTower Load(Loader& loader, const WeightScope& visual, const GlmOcrVisionConfig& config);
+  static VisionTower Load(Loader& loader, const WeightScope& visual,
+                          const GlmOcrVisionConfig& config);
 
-  // pixel_values [n_patches, in_channels * temporal * patch^2] of all pictures one after the other, each in merge-window order; grids (t, h, w) in patches.
-  // Returns [n_patches / merge^2, out_hidden]. Attention never crosses a picture or a temporal patch.
-  Matrix Forward(const Context& ctx, ConstMatrix pixel_values, std::span<const std::array<int32_t, 3>> grids,
-                 TensorObserver* observer) const;
+  // pixel_values [n_patches, in_channels * temporal * patch^2] of all pictures one after the other,
+  // each in merge-window order; grids (t, h, w) in patches. Returns [n_patches / merge^2,
+  // out_hidden]. Attention never crosses a picture or a temporal patch.
+  Matrix Forward(const Context& ctx, ConstMatrix pixel_values,
+                 std::span<const std::array<int32_t, 3>> grids, TensorObserver* observer) const;
 
  private:
   struct Scratch {
@@ -46,10 +48,11 @@ class VisionTower {
                     std::span<const int64_t> segment_ends, Scratch* scratch, MutMatrix x) const;
 
   GlmOcrVisionConfig config_;
-  LinearLayer patch_embed_;            // Conv3d as [hidden, in_channels * temporal * patch^2]
+  LinearLayer patch_embed_;  // Conv3d as [hidden, in_channels * temporal * patch^2]
   std::vector<VisionBlock> blocks_;
   std::vector<float> post_layernorm_;  // [hidden]
-  LinearLayer downsample_;             // Conv2d k = s = merge as [out_hidden, merge^2 * hidden], inputs ordered (patch, channel)
+  LinearLayer downsample_;  // Conv2d k = s = merge as [out_hidden, merge^2 * hidden], inputs
+                            // ordered (patch, channel)
   VisionMerger merger_;
 };
 
