@@ -4,10 +4,13 @@
 #include <cstdio>
 #include <cstring>
 
-// jpeglib.h needs stdio's FILE and size_t before it.
-#include <fmt/core.h>
-#include <jerror.h>
+// jpeglib.h needs stdio's FILE and size_t before it, and without it jerror.h declares nothing.
+// clang-format off
 #include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
+#include <fmt/core.h>
 
 #include "media/codec.h"
 

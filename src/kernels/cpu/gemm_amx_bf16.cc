@@ -9,10 +9,14 @@
 //
 // Defining GLM_AMX_EMULATED replaces the tile instructions by loops, so that a machine without AMX
 // can test everything else here.
-#include "kernels/cpu/gemm_inl.h"
-#include "kernels/cpu/peaks_inl.h"
+
+// In this order: the first names the registers that the others compute with.
+// clang-format off
 #include "kernels/cpu/simd_avx512.h"
 #include "kernels/cpu/simd_math_inl.h"
+// clang-format on
+#include "kernels/cpu/gemm_inl.h"
+#include "kernels/cpu/peaks_inl.h"
 #if defined(GLM_AMX_EMULATED)
 #include "kernels/cpu/amx_emulation.h"
 #endif

@@ -1,9 +1,13 @@
 // Matrix product of bf16 pairs for AVX512_BF16: VDPBF16PS adds both products of a pair to each
 // lane's sum. Same tile as gemm_avx512.cc.
-#include "kernels/cpu/gemm_inl.h"
-#include "kernels/cpu/peaks_inl.h"
+
+// In this order: the first names the registers that the others compute with.
+// clang-format off
 #include "kernels/cpu/simd_avx512.h"
 #include "kernels/cpu/simd_math_inl.h"
+// clang-format on
+#include "kernels/cpu/gemm_inl.h"
+#include "kernels/cpu/peaks_inl.h"
 
 namespace glmocr::cpu {
 namespace {
