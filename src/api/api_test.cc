@@ -194,6 +194,7 @@ TEST(Api, ManyReadersShareTheQueue) {
   std::vector<std::string> texts(10);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(texts.size());
     for (std::string& text : texts) {
       threads.emplace_back([&text] {
         const auto page = Starter().Read(Picture("page.png"));
@@ -315,6 +316,7 @@ TEST(ApiErrors, Read) {
       kResourceExhausted, "context");
   auto moved = glmocr::Model::Load(kStarter);
   const glmocr::Model target = *std::move(moved);
+  // NOLINTNEXTLINE(bugprone-use-after-move): what a moved-from model answers is the point
   ExpectError(moved->Read(image), kInvalidArgument, "moved");
 }
 

@@ -16,15 +16,18 @@ namespace {
 constexpr int64_t kNewTokens = 64;
 constexpr size_t kMaxImageBytes = size_t{1} << 28;
 
-const std::pair<const char*, SpeculatorOptions> kModes[] = {
-    {"0", {.mode = DraftMode::kOff}},
-    {"1", {.mode = DraftMode::kFixed, .max_drafts = 1}},
-    {"2", {.mode = DraftMode::kFixed, .max_drafts = 2}},
-    {"3", {.mode = DraftMode::kFixed, .max_drafts = 3}},
-    {"auto", {.mode = DraftMode::kAuto}}};
+struct Mode {
+  const char* name;
+  SpeculatorOptions options;
+};
+const Mode kModes[] = {{"0", {.mode = DraftMode::kOff}},
+                       {"1", {.mode = DraftMode::kFixed, .max_drafts = 1}},
+                       {"2", {.mode = DraftMode::kFixed, .max_drafts = 2}},
+                       {"3", {.mode = DraftMode::kFixed, .max_drafts = 3}},
+                       {"auto", {.mode = DraftMode::kAuto}}};
 
-BenchDrafts RowOf(const char* mode, int64_t batch, const EngineStats& stats) {
-  BenchDrafts row = {.mode = mode, .batch = batch, .n_drafts_at_end = stats.n_drafts};
+BenchDrafts RowOf(const Mode& mode, int64_t batch, const EngineStats& stats) {
+  BenchDrafts row = {.mode = mode.name, .batch = batch, .n_drafts_at_end = stats.n_drafts};
   for (size_t j = 0; j < row.acceptance.size(); ++j)
     row.acceptance[j] = stats.drafted_at[j] == 0 ? -1 : stats.acceptance_at(j);
   for (const int64_t steps : stats.steps_with) row.steps += steps;
@@ -34,26 +37,26 @@ BenchDrafts RowOf(const char* mode, int64_t batch, const EngineStats& stats) {
 // Keeps the fastest of the repeats, and checks that all of them and all modes give the same
 // `output`.
 template <typename Output, typename Fn>
-Status Repeat(const BenchRun& run, const char* mode, std::optional<Output>* expected, Fn&& fn) {
+Status Repeat(const BenchRun& run, const Mode& mode, std::optional<Output>* expected, Fn&& fn) {
   std::optional<BenchDrafts> best;
   for (int i = 0; i < run.options.repeats; ++i) {
-    GLM_RETURN_IF_ERROR(run.Next(std::string("drafts ") + mode));
+    GLM_RETURN_IF_ERROR(run.Next(std::string("drafts ") + mode.name));
     Output output;
     Result<BenchDrafts> row = fn(&output);
     if (!row.ok()) return row.error();
     if (!*expected) *expected = output;
     if (output != **expected)
-      return run.Check(std::string("output that differs with drafts ") + mode, 1, 0);
+      return run.Check(std::string("output that differs with drafts ") + mode.name, 1, 0);
     if (!best || row->seconds < best->seconds) best = std::move(*row);
   }
   run.report.drafts.push_back(std::move(*best));
-  return run.Check(std::string("output that differs with drafts ") + mode, 0, 0);
+  return run.Check(std::string("output that differs with drafts ") + mode.name, 0, 0);
 }
 
-Result<BenchDrafts> Continue(const BenchRun& run, const char* mode, const SpeculatorOptions& drafts,
-                             std::vector<int32_t>* tokens) {
-  GLM_ASSIGN(std::unique_ptr<Engine> engine,
-             Engine::Create(run.runner, {.prefix_caching = PrefixCaching::kOff, .drafts = drafts}));
+Result<BenchDrafts> Continue(const BenchRun& run, const Mode& mode, std::vector<int32_t>* tokens) {
+  GLM_ASSIGN(
+      std::unique_ptr<Engine> engine,
+      Engine::Create(run.runner, {.prefix_caching = PrefixCaching::kOff, .drafts = mode.options}));
   Request request;
   request.prompt_ids =
       MakeSequences(run.runner.model().config().text, 1, run.options.prompt_tokens, 0)[0].tokens;
@@ -95,14 +98,14 @@ Result<std::vector<Image>> ReadImages(const std::vector<std::filesystem::path>& 
 }
 
 Result<BenchDrafts> Read(const BenchRun& run, const std::filesystem::path& model_dir,
-                         const std::vector<Image>& images, const char* mode, int64_t batch,
-                         const SpeculatorOptions& drafts, std::vector<std::string>* texts) {
-  GLM_ASSIGN(const std::unique_ptr<Recognizer> recognizer,
-             Recognizer::Load(
-                 model_dir, {.runner = run.options.runner, .max_batch = batch, .drafts = drafts}));
-  int64_t n_regions = 0;
+                         const std::vector<Image>& images, const Mode& mode, int64_t batch,
+                         std::vector<std::string>* texts) {
+  GLM_ASSIGN(
+      const std::unique_ptr<Recognizer> recognizer,
+      Recognizer::Load(model_dir,
+                       {.runner = run.options.runner, .max_batch = batch, .drafts = mode.options}));
   std::optional<Error> error;
-  PageReader reader(*recognizer, {}, [&](ReadPage page) {
+  PageReader reader(*recognizer, {}, [&](const ReadPage& page) {
     for (const ReadRegion& region : page.regions) {
       texts->push_back(region.text);
       if (region.error) error = region.error;
@@ -113,10 +116,9 @@ Result<BenchDrafts> Read(const BenchRun& run, const std::filesystem::path& model
     GLM_RETURN_IF_ERROR(reader.Add(image, {.source = "bench"}, keep_going));
   if (!reader.Finish(keep_going)) return Error{ErrorCode::kCancelled, "interrupted"};
   if (error) return *error;
-  n_regions = reader.n_regions_done();
   const EngineStats stats = recognizer->stats();
   BenchDrafts row = RowOf(mode, batch, stats);
-  row.tokens = stats.generated_tokens - n_regions;
+  row.tokens = stats.generated_tokens - reader.n_regions_done();
   row.seconds = stats.step_s + stats.draft_s;
   return row;
 }
@@ -126,9 +128,9 @@ Result<BenchDrafts> Read(const BenchRun& run, const std::filesystem::path& model
 Status BenchContinuation(const BenchRun& run) {
   if (!run.runner.info().has_draft_layer) return OkStatus();
   std::optional<std::vector<int32_t>> expected;
-  for (const auto& [mode, drafts] : kModes) {
+  for (const Mode& mode : kModes) {
     GLM_RETURN_IF_ERROR(Repeat(run, mode, &expected, [&](std::vector<int32_t>* tokens) {
-      return Continue(run, mode, drafts, tokens);
+      return Continue(run, mode, tokens);
     }));
   }
   return OkStatus();
@@ -139,9 +141,9 @@ Status BenchReading(const BenchRun& run, const std::filesystem::path& model_dir)
   GLM_ASSIGN(const std::vector<Image> images, ReadImages(run.options.images));
   std::optional<std::vector<std::string>> expected;
   for (const int64_t batch : run.options.batches) {
-    for (const auto& [mode, drafts] : kModes) {
+    for (const Mode& mode : kModes) {
       GLM_RETURN_IF_ERROR(Repeat(run, mode, &expected, [&](std::vector<std::string>* texts) {
-        return Read(run, model_dir, images, mode, batch, drafts, texts);
+        return Read(run, model_dir, images, mode, batch, texts);
       }));
     }
   }

@@ -167,8 +167,8 @@ TEST(Config, HostileBytesAndNumbersAreRefused) {
   for (
       const std::string& text :
       {std::string(),
-       "{" + size + "}" + nul,
-       "{" + size + "}" + nul + "{",
+       std::string("{").append(size).append("}").append(nul),
+       std::string("{").append(size).append("}").append(nul).append("{"),
        nul,
        with(R"("x": ")" + nul + R"(")"),
        with("\"x\": \"\xff\""),

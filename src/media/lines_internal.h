@@ -37,7 +37,7 @@ void SettleFonts(std::vector<Chain>& chains);
 
 // Reading order: columns by white space, top to bottom within; chains of one row of a column become
 // one. Sets `column`.
-std::vector<Chain> OrderChains(std::vector<Chain> chains);
+std::vector<Chain> OrderChains(const std::vector<Chain>& chains);
 
 // Cuts an ordered chain into pieces.
 TextLine CutLine(const Chain& chain, const std::vector<Chain>& all, int page_width, int page_height,

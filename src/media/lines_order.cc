@@ -62,7 +62,7 @@ bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = n
   int right_end = sorted.front().box.right();
   for (size_t i = 1; i < sorted.size(); ++i) {
     const int gap = sorted[i].box.x - right_end;
-    if (gap >= 0.9 * font) gaps.push_back({gap, i});
+    if (gap >= 0.9 * font) gaps.emplace_back(gap, i);
     right_end = std::max(right_end, sorted[i].box.right());
   }
   std::sort(gaps.rbegin(), gaps.rend());
@@ -207,7 +207,7 @@ void Order(const Group& group, int* column, std::vector<Chain>* out) {
 
 }  // namespace
 
-std::vector<Chain> OrderChains(std::vector<Chain> chains) {
+std::vector<Chain> OrderChains(const std::vector<Chain>& chains) {
   std::vector<Chain> out;
   int column = 0;
   Order(chains, &column, &out);
