@@ -249,7 +249,7 @@ Result<LinePage> Find(const Image& page, const LineFinderOptions& options) {
         fmt::format("the page has {} text lines, more than the limit of {}; it may be noise",
                     chains.size(), options.max_lines)};
   }
-  chains = lines::OrderChains(std::move(chains));
+  chains = lines::OrderChains(chains);
   for (const Chain& chain : chains) {
     TextLine line = lines::CutLine(chain, chains, out.image.width_px, out.image.height_px, options);
     line.index = static_cast<int>(out.lines.size());
