@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 constexpr int32_t kGMask = 1007, kSop = 1009, kSystem = 1011, kUser = 1012, kAssistant = 1013;
 constexpr int32_t kBeginImage = 1015, kEndImage = 1016, kBeginVideo = 1017, kEndVideo = 1018;
-constexpr int32_t kThink = 1019, kEndThink = 1020, kNoThink = 1021, kImage = 1022, kVideo = 1023;
+constexpr int32_t kThink = 1019, kEndThink = 1020, kNoThink = 1021, kImage = 1022;
 
 ChatMessage Message(ChatRole role, std::vector<ChatPart> content) {
   ChatMessage m;
@@ -78,7 +78,10 @@ TEST_F(ChatPromptTest, T3_ImageAndText) {
   const ChatRequest r = Request({User({ChatPart::Image(), ChatPart::Text("Text Recognition:")})});
   for (const ChatTemplate t : {ChatTemplate::kGlmOcr, ChatTemplate::kStarter}) {
     const ChatPrompt p = Build(r, t);
-    EXPECT_EQ(p.text, kHead + "<|user|>\n" + kImageText + "Text Recognition:<|assistant|>\n");
+    EXPECT_EQ(p.text, std::string(kHead)
+                          .append("<|user|>\n")
+                          .append(kImageText)
+                          .append("Text Recognition:<|assistant|>\n"));
     EXPECT_EQ(p.ids, Join({{kGMask, kSop, kUser},
                            Plain("\n"),
                            {kBeginImage, kImage, kEndImage},

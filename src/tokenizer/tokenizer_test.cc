@@ -93,7 +93,8 @@ TEST_F(TokenizerTest, EmptyTextHasNoIds) {
 }
 
 TEST_F(TokenizerTest, DecodingUndoesEncoding) {
-  const std::string text = "Ein \u00a0Text, 中文 😀\r\n\t'S 1234567 \0x";
+  const std::string text =
+      std::string("Ein \u00a0Text, 中文 😀\r\n\t'S 1234567 ").append(1, '\0') + "x";
   EXPECT_EQ(tok_->Decode(Plain(text), SpecialTokens::kSkip), text);
 }
 
@@ -136,6 +137,7 @@ TEST_F(TokenizerTest, ThreadsShareATokenizer) {
   const std::string text = "the quick brown fox 123 中文 the quick ";
   const std::vector<int32_t> expected = Plain(text);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {

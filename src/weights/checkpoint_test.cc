@@ -16,6 +16,7 @@ class CheckpointTest : public testing::Test {
   void WriteShard(std::string_view file, const std::vector<std::string>& names) {
     const float value = 2.5f;
     std::vector<NamedTensor> tensors;
+    tensors.reserve(names.size());
     for (const std::string& name : names) {
       tensors.push_back({name, {reinterpret_cast<const std::byte*>(&value), DType::kF32, {1}}});
     }
