@@ -19,9 +19,10 @@ help: ## print this list
 deps: ## install the system packages that building and testing need (root or sudo)
 	@scripts/install_deps.sh test
 
+# GLMOCR_TESTS is said again because a tree that `make demo` configured first has them off.
 build: ## build everything, Release, into build/release
 	@scripts/install_deps.sh test
-	@cmake --preset release
+	@cmake --preset release -DGLMOCR_TESTS=ON
 	@cmake --build --preset release -j $(JOBS)
 
 demo: ## install what it needs, build, and read samples/page.png with the bundled model
