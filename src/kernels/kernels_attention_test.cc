@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
-#include "kernels/select.h"
+#include "kernels/kernels_test_util.h"
 
 namespace glmocr {
 namespace {
@@ -154,18 +154,9 @@ void ExpectClose(ConstMatrix actual, ConstMatrix expected, float tolerance) {
   }
 }
 
-class EveryTable : public testing::TestWithParam<const KernelTable*> {
- protected:
-  const KernelTable& table() const { return *GetParam(); }
-};
-std::vector<const KernelTable*> TablesToTest() {
-  std::vector<const KernelTable*> tables(RunnableKernels().begin(), RunnableKernels().end());
-  std::erase(tables, &ReferenceKernels());
-  return tables;
-}
+class EveryTable : public KernelTableTest {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryTable);
-INSTANTIATE_TEST_SUITE_P(Attention, EveryTable, testing::ValuesIn(TablesToTest()),
-                         [](const auto& info) { return std::string(info.param->name); });
+INSTANTIATE_TEST_SUITE_P(Attention, EveryTable, testing::ValuesIn(TablesToTest()), TableName);
 
 struct SegmentCase {
   int64_t n_heads, head_dim;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
-#include "kernels/select.h"
+#include "kernels/kernels_test_util.h"
 
 namespace glmocr {
 namespace {
@@ -150,18 +150,9 @@ void ExpectClose(ConstMatrix actual, ConstMatrix expected, float relative, float
   }
 }
 
-class NormRopeTable : public testing::TestWithParam<const KernelTable*> {
- protected:
-  const KernelTable& table() const { return *GetParam(); }
-};
-std::vector<const KernelTable*> TablesToTest() {
-  std::vector<const KernelTable*> tables(RunnableKernels().begin(), RunnableKernels().end());
-  std::erase(tables, &ReferenceKernels());
-  return tables;
-}
+class NormRopeTable : public KernelTableTest {};
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NormRopeTable);
-INSTANTIATE_TEST_SUITE_P(NormRope, NormRopeTable, testing::ValuesIn(TablesToTest()),
-                         [](const auto& info) { return std::string(info.param->name); });
+INSTANTIATE_TEST_SUITE_P(NormRope, NormRopeTable, testing::ValuesIn(TablesToTest()), TableName);
 
 // A sum of n positive squares is off by a random walk of sqrt(n) eps/2 on either side, its root by
 // half of that; the other steps (division, root, two products, a sum) round a handful of times.
