@@ -83,10 +83,11 @@ VisionTower VisionTower::Load(Loader& loader, const WeightScope& visual,
       loader.Vector(merger.Sub("post_projection_norm"), "weight", n);
   tower.merger_.post_projection_norm_bias =
       loader.Vector(merger.Sub("post_projection_norm"), "bias", n);
-  // No config field names the merger's width reliably: the tensor does.
-  const std::optional<Shape> gate = merger.ShapeOf("gate_proj.weight");
-  const int64_t width = gate && gate->rank() == 2 ? (*gate)[0] : n * c.in_channels;
-  tower.merger_.mlp = SwiGluMlp::LoadSeparate(loader, merger, {n, width, n}, Bias::kNo);
+  // Where no width can be told, any stands in: the report names the tensor that is missing or
+  // mis-shaped.
+  const Result<int64_t> width = MergerWidth(merger);
+  tower.merger_.mlp = SwiGluMlp::LoadSeparate(
+      loader, merger, {n, width.ok() ? *width : n * c.in_channels, n}, Bias::kNo);
   return tower;
 }
 
