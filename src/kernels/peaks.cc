@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstring>
 #include <string_view>
-#include <vector>
 
 #include "kernels/cpu/gemm_path.h"
 #include "kernels/select.h"
@@ -56,29 +55,25 @@ double Gflops(ArithmeticLoop loop, ThreadPool& pool) {
   return best * 1e-9;
 }
 
-// Reads the buffer piece by piece and takes the rate that a tenth of the pieces reach: a piece
-// takes less than a scheduler's time slice, so that on a busy machine enough of them run
-// undisturbed, and the luckiest few (a piece that stayed in a cache) do not count.
-double ReadGbps(float (*read)(const float*, int64_t), std::span<const std::byte> memory,
-                ThreadPool& pool) {
-  constexpr int kPasses = 4;
-  constexpr size_t kPieceBytes = size_t{8} << 20;
-  const size_t n_pieces = memory.size() / kPieceBytes;
-  const int64_t share = static_cast<int64_t>(kPieceBytes / 4) / pool.n_threads() / 128 * 128;
-  std::vector<double> rates;
-  for (size_t i = 0; i < kPasses * n_pieces; ++i) {
-    const float* piece = reinterpret_cast<const float*>(memory.data() + i % n_pieces * kPieceBytes);
+double ReadGbps(float (*read)(const float*, int64_t),
+                std::span<const std::span<const std::byte>> memory, int passes, ThreadPool& pool) {
+  double best = 0;
+  for (int pass = 0; pass < passes; ++pass) {
+    double bytes = 0;
     const double seconds = Seconds([&] {
-      pool.Run([&](int thread) {
-        const float sum = read(piece + thread * share, share);
-        asm volatile("" : : "r"(&sum) : "memory");
-      });
+      for (const std::span<const std::byte> part : memory) {
+        const auto* data = reinterpret_cast<const float*>(part.data());
+        const int64_t share = static_cast<int64_t>(part.size() / 4) / pool.n_threads() / 128 * 128;
+        pool.Run([&](int thread) {
+          const float sum = read(data + thread * share, share);
+          asm volatile("" : : "r"(&sum) : "memory");
+        });
+        bytes += static_cast<double>(share) * 4 * pool.n_threads();
+      }
     });
-    rates.push_back(static_cast<double>(share) * 4 * pool.n_threads() / seconds);
+    best = std::max(best, bytes / seconds);
   }
-  if (rates.empty()) return 0;
-  std::sort(rates.begin(), rates.end());
-  return rates[rates.size() * 9 / 10] * 1e-9;
+  return best * 1e-9;
 }
 
 }  // namespace
@@ -89,15 +84,16 @@ Peaks MeasurePeaks(ThreadPool& pool) {
   constexpr size_t kBytes = size_t{256} << 20;
   Buffer buffer(kBytes);
   std::memset(buffer.data(), 1, kBytes);
+  const std::span<const std::byte> memory(buffer.data(), kBytes);
   Peaks peaks = {Gflops(loops.f32, pool), Gflops(loops.bf16, pool),
-                 ReadGbps(loops.read, {buffer.data(), kBytes}, pool)};
+                 ReadGbps(loops.read, {&memory, 1}, 16, pool)};
   if (loops.bf16 == nullptr) peaks.bf16_gflops = peaks.f32_gflops;
   return peaks;
 }
 
-double MeasureReadGbps(std::span<const std::byte> memory, ThreadPool& pool) {
+double MeasureReadGbps(std::span<const std::span<const std::byte>> memory, ThreadPool& pool) {
   const Loops loops = LoopsOf(RunnableKernels().front()->name);
-  return loops.read == nullptr ? 0 : ReadGbps(loops.read, memory, pool);
+  return loops.read == nullptr ? 0 : ReadGbps(loops.read, memory, 4, pool);
 }
 
 }  // namespace glmocr

@@ -22,9 +22,10 @@ struct Peaks {
 // 256 MiB. All zero where only the reference kernels run.
 Peaks MeasurePeaks(ThreadPool& pool);
 
-// 10^9 bytes per second at which all threads read `memory` from its beginning to its end, several
-// times; it should be larger than the caches. 0 where only the reference kernels run. For machines
-// whose memory other programs share: measured next to what is compared with it.
-double MeasureReadGbps(std::span<const std::byte> memory, ThreadPool& pool);
+// 10^9 bytes per second at which all threads stream the parts of `memory`, one part after the
+// other, as a decode step streams weights: the best of several passes. Together they should be
+// larger than the caches. 0 where only the reference kernels run or there is nothing to read. For
+// machines whose memory other programs share: measured next to what is compared with it.
+double MeasureReadGbps(std::span<const std::span<const std::byte>> memory, ThreadPool& pool);
 
 }  // namespace glmocr

@@ -73,6 +73,13 @@ class Scratch {
   }
   // Query row r goes here. Rows are head_dim elements of the path's type apart.
   std::byte* query(int64_t r, int64_t element_bytes) { return q_ + r * head_dim_ * element_bytes; }
+  // Moves `tile` to the rows from `row` on.
+  void PointAt(int64_t row, int64_t query_bytes, AttentionTile& tile) {
+    tile.q = query(row, query_bytes);
+    tile.max = max_ + row;
+    tile.sum = sum(row);
+    tile.out = out(row);
+  }
   int32_t* visible() { return visible_; }
   bf16* rounded(int64_t i) { return rounded_ + i * kKvBlock * width_; }  // i < 2 * kTileBlocks
   float* out(int64_t r) { return out_ + r * width_; }
@@ -174,60 +181,101 @@ void AttendSegmentRows(const SegmentAttentionArgs& args, const AttentionTarget& 
 
 // ---- text ----
 
-// Rows [begin, end) of one sequence's n_rows * group query rows; row r is query head r % group of
-// token r / group.
+// Rows [begin, end) of one sequence's n_rows * group query rows of a kv head; row r is query head
+// r % group of token r / group.
 struct PagedRange {
   int64_t sequence, begin, end;
 };
 
+// The rows of a range, for kv heads [first_head, first_head + n_heads). Decoding takes several
+// heads at once, so that memory is read in the order in which it lies: the heads of a block are
+// neighbours, the blocks of a head are 64 KiB apart, and reading in that order was measured at two
+// thirds of the bandwidth (22 of 34 GB/s).
 class PagedItem {
  public:
   PagedItem(const PagedAttentionArgs& args, const AttentionTarget& target, const PagedRange& range,
-            int64_t kv_head)
+            int64_t first_head, int64_t n_heads)
       : args_(args),
         target_(target),
         sequence_(args.sequences[static_cast<size_t>(range.sequence)]),
         range_(range),
-        kv_head_(kv_head),
+        first_head_(first_head),
+        n_heads_(n_heads),
         d_(args.cache.head_dim),
         group_(args.n_heads / args.cache.n_kv_heads),
         round_blocks_(args.compute == Compute::kBF16 && args.cache.dtype == DType::kF32) {}
 
-  void Run(Scratch& scratch) {
+  // `next`: the item that this thread goes on with, or null.
+  void Run(Scratch& scratch, const PagedItem* next) {
     const int64_t rows = range_.end - range_.begin;
     const AttentionPath& path = PathOf(target_, args_.compute, args_.cache.dtype);
     const int64_t query_bytes = QueryBytes(target_, args_.compute);
-    AttentionTile tile = scratch.Begin(rows);
-    for (int64_t r = 0; r < rows; ++r) {
-      path.load_query(args_.q.row(TokenRow(r)) + Column(r), d_, args_.scale,
-                      scratch.query(r, query_bytes));
+    AttentionTile tile = scratch.Begin(rows * n_heads_);
+    tile.rows = rows;
+    for (int64_t h = 0; h < n_heads_; ++h) {
+      for (int64_t r = 0; r < rows; ++r) {
+        path.load_query(args_.q.row(TokenRow(r)) + Column(h, r), d_, args_.scale,
+                        scratch.query(h * rows + r, query_bytes));
+      }
     }
-    const int64_t total = KeysOf(rows - 1);
+    const int64_t total = n_keys();
     for (int64_t key = 0; key < total; key += kKeyBlock) {
       tile.n_keys = std::min(kKeyBlock, total - key);
       for (int64_t r = 0; r < rows; ++r) {
         scratch.visible()[r] =
             static_cast<int32_t>(std::clamp<int64_t>(KeysOf(r) - key, 0, tile.n_keys));
       }
-      for (int64_t b = 0; b * kKvBlock < tile.n_keys; ++b)
-        SetBlock(tile, scratch, key / kKvBlock, b);
-      path.attend(tile);
+      for (int64_t h = 0; h < n_heads_; ++h) {
+        for (int64_t b = 0; b * kKvBlock < tile.n_keys; ++b)
+          SetBlock(tile, scratch, key / kKvBlock + b, b, first_head_ + h);
+        if (key + kKeyBlock < total) {
+          Prefetch(key + kKeyBlock, h, n_heads_);
+        } else if (next != nullptr) {
+          next->Prefetch(0, h, n_heads_);
+        }
+        scratch.PointAt(h * rows, query_bytes, tile);
+        path.attend(tile);
+      }
     }
-    for (int64_t r = 0; r < rows; ++r) {
-      target_.finish(scratch.out(r), scratch.sum(r), d_, args_.out.row(TokenRow(r)) + Column(r));
+    for (int64_t h = 0; h < n_heads_; ++h) {
+      for (int64_t r = 0; r < rows; ++r) {
+        target_.finish(scratch.out(h * rows + r), scratch.sum(h * rows + r), d_,
+                       args_.out.row(TokenRow(r)) + Column(h, r));
+      }
     }
   }
 
  private:
   int64_t TokenRow(int64_t r) const { return sequence_.row_begin + (range_.begin + r) / group_; }
-  int64_t Column(int64_t r) const { return (kv_head_ * group_ + (range_.begin + r) % group_) * d_; }
+  int64_t Column(int64_t h, int64_t r) const {
+    return ((first_head_ + h) * group_ + (range_.begin + r) % group_) * d_;
+  }
   // How many keys row r sees.
   int64_t KeysOf(int64_t r) const { return sequence_.start + (range_.begin + r) / group_ + 1; }
+  int64_t n_keys() const { return KeysOf(range_.end - range_.begin - 1); }
 
-  void SetBlock(AttentionTile& tile, Scratch& scratch, int64_t first, int64_t b) const {
-    const int64_t block = sequence_.block_table[static_cast<size_t>(first + b)];
-    tile.keys[b] = args_.cache.keys(block, kv_head_);
-    tile.values[b] = args_.cache.values(block, kv_head_);
+  // Asks for part `part` of `parts` of the keys and values of the tile from `key` on, in the order
+  // in which they lie: their heads are pages of their own, and processors do not prefetch across
+  // the end of a page.
+  void Prefetch(int64_t key, int64_t part, int64_t parts) const {
+    const int64_t tokens = std::min(kKeyBlock, n_keys() - key);
+    const int64_t pieces = RoundUp(tokens, kKvBlock) / kKvBlock * 2 * n_heads_;
+    for (int64_t i = pieces * part / parts; i < pieces * (part + 1) / parts; ++i) {
+      const int64_t in_block = i % (2 * n_heads_), head = first_head_ + in_block % n_heads_;
+      const int64_t block =
+          sequence_.block_table[static_cast<size_t>(key / kKvBlock + i / (2 * n_heads_))];
+      const std::byte* at =
+          in_block < n_heads_ ? args_.cache.keys(block, head) : args_.cache.values(block, head);
+      for (size_t byte = 0; byte < args_.cache.head_bytes(); byte += 64)
+        __builtin_prefetch(at + byte, 0, 2);
+    }
+  }
+
+  void SetBlock(AttentionTile& tile, Scratch& scratch, int64_t index, int64_t b,
+                int64_t head) const {
+    const int64_t block = sequence_.block_table[static_cast<size_t>(index)];
+    tile.keys[b] = args_.cache.keys(block, head);
+    tile.values[b] = args_.cache.values(block, head);
     if (!round_blocks_) return;
     bf16* keys = scratch.rounded(2 * b);
     bf16* values = scratch.rounded(2 * b + 1);
@@ -241,7 +289,8 @@ class PagedItem {
   const AttentionTarget& target_;
   const SequenceRows& sequence_;
   PagedRange range_;
-  int64_t kv_head_;
+  int64_t first_head_;
+  int64_t n_heads_;
   int64_t d_;
   int64_t group_;
   bool round_blocks_;
@@ -411,11 +460,25 @@ void PagedAttention(const PagedAttentionArgs& args, const AttentionTarget& targe
   }
   ScratchSet scratch_set(pool.n_threads(), cache.head_dim);
   const int64_t n_ranges = static_cast<int64_t>(ranges.size());
-  pool.For(n_ranges * cache.n_kv_heads, 1, [&](int64_t item, int64_t item_end, int thread) {
+  int64_t longest = 1;
+  for (const PagedRange& range : ranges) longest = std::max(longest, range.end - range.begin);
+  // Heads of one item: as many as its scratch holds, while every thread has a few items.
+  const int64_t together =
+      std::clamp<int64_t>(n_ranges * cache.n_kv_heads / (4 * pool.n_threads()), 1,
+                          std::min(cache.n_kv_heads, std::max<int64_t>(1, kItemRows / longest)));
+  const int64_t groups = (cache.n_kv_heads + together - 1) / together;
+  const auto item_at = [&](int64_t item) {
+    const int64_t head = item / n_ranges * together;
+    return PagedItem(args, target, ranges[static_cast<size_t>(item % n_ranges)], head,
+                     std::min(together, cache.n_kv_heads - head));
+  };
+  const int64_t n_items = n_ranges * groups;
+  const int64_t grain = together == 1 ? 1 : std::max<int64_t>(1, n_items / (2 * pool.n_threads()));
+  pool.For(n_items, grain, [&](int64_t item, int64_t item_end, int thread) {
     Scratch scratch = scratch_set.of(thread);
     for (; item < item_end; ++item) {
-      PagedItem(args, target, ranges[static_cast<size_t>(item % n_ranges)], item / n_ranges)
-          .Run(scratch);
+      const PagedItem next = item_at(std::min(item + 1, item_end - 1));
+      item_at(item).Run(scratch, item + 1 < item_end ? &next : nullptr);
     }
   });
 }

@@ -66,6 +66,16 @@ TextTower TextTower::Load(Loader& loader, const WeightScope& language_model,
   return tower;
 }
 
+std::vector<const PackedMatrix*> TextTower::weights() const {
+  std::vector<const PackedMatrix*> weights;
+  for (const DecoderLayer& layer : layers_) {
+    for (const LinearLayer* linear :
+         {&layer.qkv, &layer.o_proj, &layer.mlp.gate_up, &layer.mlp.down})
+      weights.push_back(&linear->weight);
+  }
+  return weights;
+}
+
 void TextTower::Forward(const Context& ctx, const TextRows& rows,
                         std::span<const KvLayerView> caches, TextScratch* scratch, MutMatrix h,
                         TensorObserver* observer) const {

@@ -51,6 +51,9 @@ class TextTower {
   void Forward(const Context& ctx, const TextRows& rows, std::span<const KvLayerView> caches,
                TextScratch* scratch, MutMatrix h, TensorObserver* observer) const;
 
+  // What one step streams from memory, in its order.
+  std::vector<const PackedMatrix*> weights() const;
+
  private:
   GlmOcrTextConfig config_;
   std::vector<DecoderLayer> layers_;
