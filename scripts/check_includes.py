@@ -20,9 +20,10 @@ LAYERS = [
     ["kernels"],
     ["ops"],
     ["models"],
-    ["engine"],
+    ["engine", "layout", "pdf"],
     ["pipeline"],
-    ["bench"],
+    ["format"],
+    ["bench", "eval"],
     ["api"],
     ["cli", "server"],
 ]

@@ -76,7 +76,7 @@ std::string PageToJson(const ReadPage& page) {
   for (const ReadRegion& r : page.regions) {
     Json region;
     region["index"] = regions.size();
-    region["label"] = r.label;
+    region["label"] = RegionLabelName(r.label);
     region["box"] = {r.box_px.x, r.box_px.y, r.box_px.right(), r.box_px.bottom()};
     region["column"] = r.column;
     region["text"] = r.text;

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/request.h"
+#include "layout/layout.h"
 #include "media/image.h"
 
 namespace glmocr {
@@ -20,13 +22,39 @@ struct ReadToken {
   float probability = 0;  // the model's, of this token, under the unmodified distribution
 };
 
+// A printed line of a region.
+struct ReadLine {
+  Box box_px;
+  std::string text;
+  float confidence = 0;
+  double baseline_y = 0;  // where the letters stand, in the page's pixels, at the line's middle
+};
+
+// A cell of a table whose grid the layout engine found.
+struct ReadCell {
+  int row = 0, column = 0;  // 0-based, of its upper left corner
+  int row_span = 1, column_span = 1;
+  bool header = false;
+  Box box_px;
+  std::string text;  // its lines joined by spaces
+};
+
 struct ReadRegion {
   Box box_px;  // in the page's pixels (after EXIF orientation; of the straightened page when
                // skew_degrees != 0)
-  std::string label = "text";
+  std::vector<Point> polygon_px;  // outline where that is not the box
+  RegionLabel label = RegionLabel::kText;
+  float layout_score = 1;
+  int heading_level = 0;       // of titles: 1 to 6, 0 when not known
   int column = 0;              // 0-based, left to right
   bool new_paragraph = false;  // a blank line goes before it
+  // What was read. Of a region read line by line: a paragraph, its lines joined by spaces and words
+  // put together again that were hyphenated at a line's end (labels algorithm and content: by
+  // newlines); of a table with `cells`: an HTML table. Otherwise what the model wrote. Empty for
+  // pictures.
   std::string text;
+  std::vector<ReadLine> lines;  // empty where the model read the region whole
+  std::vector<ReadCell> cells;
   std::vector<ReadToken> tokens;
   float confidence = 0;                       // geometric mean of the token probabilities, 0..1
   FinishReason finish = FinishReason::kStop;  // the worst of its pieces
@@ -40,8 +68,11 @@ struct ReadPage {
   int n_pages = 1;
   int width_px = 0, height_px = 0;
   double skew_degrees = 0;
+  std::string layout;               // the engine: "geometric", "pp-doclayout-v3", "lines", "none"
   std::vector<ReadRegion> regions;  // reading order
-  double prepare_s = 0;             // finding the regions and preparing their pixels
+  // The page as the boxes refer to it, and `PageReaderOptions::keep_image` was set; else null.
+  std::shared_ptr<const Image> image;
+  double prepare_s = 0;  // finding the regions and preparing their pixels
   double first_token_s =
       0;               // from the page's arrival to the first token of any region; 0 without tokens
   double seconds = 0;  // from the page's arrival to the end of its last region
