@@ -72,7 +72,9 @@ Error Explain(uint32_t reason, const PdfOptions& options) {
       return {ErrorCode::kCorrupt, "the page has no usable size"};
     case FailureReason::kMemory:
       return {ErrorCode::kResourceExhausted,
-              "not enough memory for the page's picture (choose a lower --dpi)"};
+              fmt::format("needs more than the PDF reader's limit of {} MiB of memory (choose a "
+                          "lower --dpi; or the file is hostile)",
+                          options.max_memory_bytes >> 20)};
     case FailureReason::kUnknown:
       break;
   }

@@ -75,14 +75,91 @@ bool ReadExactly(void* to, size_t n) {
   return true;
 }
 
-void Fail(Writer& writer, FailureReason reason) {
-  writer.Write(ReplyHeader{kReplyMagic, static_cast<uint32_t>(ReplyType::kFailed)});
-  writer.Write(Failed{static_cast<uint32_t>(reason)});
-  writer.Flush();
-}
+class Server {
+ public:
+  Server(const Pdfium* pdfium, unsigned cpu_seconds)
+      : cpu_seconds_(cpu_seconds), loaded_(pdfium != nullptr) {
+    // Never destroyed: PDFium's own tear-down has nothing to give back in a process that ends.
+    if (loaded_) renderer_ = new Renderer(*pdfium, kFile);
+  }
+
+  // Answers requests until the parent closes the socket; the process's exit status.
+  int Serve() {
+    RequestHeader header;
+    while (ReadExactly(&header, sizeof(header))) {
+      LimitCpuFromNow(cpu_seconds_);
+      replying_ = false;
+      std::optional<FailureReason> failure;
+      try {
+        if (header.type == static_cast<uint32_t>(RequestType::kOpen) && !opened_ &&
+            header.payload_bytes <= kMaxPasswordBytes) {
+          failure = Open(header.payload_bytes);
+        } else if (header.type == static_cast<uint32_t>(RequestType::kPage) && opened_ &&
+                   header.payload_bytes == sizeof(PageRequest)) {
+          failure = Page();
+        } else {
+          return 2;  // not our parent
+        }
+      } catch (const std::bad_alloc&) {
+        // Thrown through PDFium, which is in no state to go on.
+        if (!replying_) Fail(FailureReason::kMemory);
+        return 4;
+      }
+      if (failure) Fail(*failure);
+    }
+    return 0;
+  }
+
+ private:
+  void Begin(ReplyType type) {
+    replying_ = true;
+    writer_.Write(ReplyHeader{kReplyMagic, static_cast<uint32_t>(type)});
+  }
+
+  void Fail(FailureReason reason) {
+    Begin(ReplyType::kFailed);
+    writer_.Write(Failed{static_cast<uint32_t>(reason)});
+    writer_.Flush();
+  }
+
+  std::optional<FailureReason> Open(uint32_t password_bytes) {
+    std::string password(password_bytes, '\0');
+    if (!ReadExactly(password.data(), password.size())) ::_exit(0);
+    if (!loaded_) return FailureReason::kNoLibrary;
+    if (auto failure = renderer_->Open(password)) return failure;
+    opened_ = true;
+    const Opened opened{renderer_->n_pages()};
+    Begin(ReplyType::kOpened);
+    writer_.Write(opened);
+    writer_.Flush();
+    return std::nullopt;
+  }
+
+  std::optional<FailureReason> Page() {
+    PageRequest request;
+    if (!ReadExactly(&request, sizeof(request))) ::_exit(0);
+    const Renderer::Sink sink{
+        .begin =
+            [this](const PageHeader& page, std::span<const CharRecord> chars) {
+              Begin(ReplyType::kPage);
+              writer_.Write(page);
+              writer_.Write(chars.data(), chars.size_bytes());
+            },
+        .pixels = [this](std::span<const uint8_t> rgb) { writer_.Write(rgb.data(), rgb.size()); }};
+    const auto failure = renderer_->Render(request, sink);
+    writer_.Flush();
+    return failure;
+  }
+
+  const unsigned cpu_seconds_;
+  const bool loaded_;
+  Renderer* renderer_ = nullptr;
+  Writer writer_;
+  bool opened_ = false;
+  bool replying_ = false;  // to the request at hand
+};
 
 int Serve(const char* library, unsigned cpu_seconds) {
-  Writer writer;
   LimitCpuFromNow(cpu_seconds);
   Pdfium pdfium{};
   const bool loaded = LoadPdfium(library, &pdfium);
@@ -91,44 +168,7 @@ int Serve(const char* library, unsigned cpu_seconds) {
     pdfium.InitLibraryWithConfig(&config);
   }
   Confine();
-  // Never destroyed: PDFium's own tear-down has nothing to give back in a process that ends.
-  auto* renderer = new Renderer(pdfium, kFile);
-  bool opened = false;
-  RequestHeader header;
-  while (ReadExactly(&header, sizeof(header))) {
-    LimitCpuFromNow(cpu_seconds);
-    std::optional<FailureReason> failure;
-    if (header.type == static_cast<uint32_t>(RequestType::kOpen) && !opened &&
-        header.payload_bytes <= kMaxPasswordBytes) {
-      std::string password(header.payload_bytes, '\0');
-      if (!ReadExactly(password.data(), password.size())) return 0;
-      failure = loaded ? renderer->Open(password) : FailureReason::kNoLibrary;
-      if (!failure) {
-        opened = true;
-        writer.Write(ReplyHeader{kReplyMagic, static_cast<uint32_t>(ReplyType::kOpened)});
-        writer.Write(Opened{renderer->n_pages()});
-        writer.Flush();
-      }
-    } else if (header.type == static_cast<uint32_t>(RequestType::kPage) && opened &&
-               header.payload_bytes == sizeof(PageRequest)) {
-      PageRequest request;
-      if (!ReadExactly(&request, sizeof(request))) return 0;
-      failure = renderer->Render(
-          request,
-          {.begin =
-               [&](const PageHeader& page, std::span<const CharRecord> chars) {
-                 writer.Write(ReplyHeader{kReplyMagic, static_cast<uint32_t>(ReplyType::kPage)});
-                 writer.Write(page);
-                 writer.Write(chars.data(), chars.size_bytes());
-               },
-           .pixels = [&](std::span<const uint8_t> rgb) { writer.Write(rgb.data(), rgb.size()); }});
-      writer.Flush();
-    } else {
-      return 2;  // not our parent
-    }
-    if (failure) Fail(writer, *failure);
-  }
-  return 0;
+  return Server(loaded ? &pdfium : nullptr, cpu_seconds).Serve();
 }
 
 // One line per thing that the worker must not be able to do: "NAME allowed" or "NAME refused".
