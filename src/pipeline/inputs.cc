@@ -26,6 +26,21 @@ class PictureReader : public DocumentReader {
   int n_pages_;
 };
 
+class PdfReader : public DocumentReader {
+ public:
+  PdfReader(std::unique_ptr<PdfDocument> pdf, Hash128 hash) : pdf_(std::move(pdf)), hash_(hash) {}
+  int n_pages() const override { return pdf_->n_pages(); }
+  Hash128 content_hash() const override { return hash_; }
+  Result<InputPage> Read(int index) override {
+    GLM_ASSIGN(PdfPage page, pdf_->Read(index));
+    return InputPage{.image = std::move(page.image)};
+  }
+
+ private:
+  std::unique_ptr<PdfDocument> pdf_;
+  Hash128 hash_;
+};
+
 }  // namespace
 
 std::string InputOptions::Fingerprint() const {
@@ -45,6 +60,12 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
   GLM_ASSIGN(std::string bytes,
              input.name == "-" ? ReadStdin(kMaxBytes) : ReadFile(input.name, kMaxBytes));
   const std::string name = input.name == "-" ? "standard input" : input.name;
+  const auto data = std::as_bytes(std::span(bytes));
+  if (LooksLikePdf(data)) {
+    const Hash128 hash = HashBytes(bytes.data(), bytes.size());
+    GLM_ASSIGN(std::unique_ptr<PdfDocument> pdf, PdfDocument::OpenBytes(data, name, options.pdf));
+    return std::unique_ptr<DocumentReader>(std::make_unique<PdfReader>(std::move(pdf), hash));
+  }
   GLM_ASSIGN(const ImageInfo info,
              ReadImageInfo(std::as_bytes(std::span(bytes)), name, options.decode));
   return std::unique_ptr<DocumentReader>(

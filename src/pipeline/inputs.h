@@ -1,4 +1,4 @@
-// What the user names as input, opened: pictures of one or more pages.
+// What the user names as input, opened: PDF files, and pictures of one or more pages.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/result.h"
 #include "media/decode.h"
+#include "pdf/pdf_document.h"
 
 namespace glmocr {
 
@@ -17,6 +18,7 @@ struct DocumentInput {
 
 struct InputOptions {
   DecodeOptions decode;
+  PdfOptions pdf;
   std::string Fingerprint() const;
 };
 
