@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "media/lines_internal.h"
+#include "media/line_steps.h"
 
 namespace glmocr::lines {
 namespace {
@@ -298,7 +298,6 @@ std::vector<Chain> ChainComponents(const std::vector<Box>& components, double un
   AttachSmall(std::move(small), unit, chains);
   for (Chain& c : chains) Measure(c);
   MergeChains(chains);
-  SettleFonts(chains);
   return chains;
 }
 

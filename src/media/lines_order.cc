@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "media/lines_internal.h"
+#include "media/line_steps.h"
 
 namespace glmocr::lines {
 namespace {
@@ -27,8 +27,9 @@ int Width(const Group& group) {
 double AlignedShare(const Group& a, const Group& b) {
   int n = 0;
   for (const Chain& c : b) {
+    if (c.object >= 0) continue;
     n += std::any_of(a.begin(), a.end(), [&](const Chain& o) {
-      return std::fabs(o.baseline - c.baseline) < 0.15 * std::max(o.font, c.font);
+      return o.object < 0 && std::fabs(o.baseline - c.baseline) < 0.15 * std::max(o.font, c.font);
     });
   }
   return static_cast<double>(n) / static_cast<double>(b.size());
@@ -42,10 +43,17 @@ double Fill(const Group& group) {
   return sum / (static_cast<double>(group.size()) * Width(group));
 }
 
+// How many lines high the group is when its chains stand one below the other.
+double Lines(const Group& group) {
+  double n = 0;
+  for (const Chain& c : group) n += c.object < 0 ? 1 : std::max(1.0, c.box.height / (1.3 * c.font));
+  return n;
+}
+
 // Two sides of white space are columns when both are wide and several lines long, and no rows of a
 // table.
 bool AreColumns(const Group& left, const Group& right, double font) {
-  if (left.size() < 2 || right.size() < 2) return false;
+  if (Lines(left) < 2 || Lines(right) < 2) return false;
   if (std::min(Width(left), Width(right)) < 5 * font) return false;
   const bool table = AlignedShare(left, right) > 0.8 && std::min(Fill(left), Fill(right)) < 0.62;
   return !table;
@@ -53,7 +61,7 @@ bool AreColumns(const Group& left, const Group& right, double font) {
 
 // The widest fitting vertical white space through the whole group; false when there is none.
 bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = nullptr) {
-  if (group.size() < 4) return false;
+  if (Lines(group) < 4) return false;
   const double font = MedianFont(group);
   Group sorted = group;
   std::sort(sorted.begin(), sorted.end(),
@@ -99,7 +107,8 @@ std::vector<Group> Rows(Group group) {
             [](const Chain& a, const Chain& b) { return a.baseline < b.baseline; });
   std::vector<Group> rows;
   for (Chain& c : group) {
-    const bool level = !rows.empty() && std::fabs(rows.back().front().baseline - c.baseline) <
+    const bool lines = !rows.empty() && rows.back().front().object < 0 && c.object < 0;
+    const bool level = lines && std::fabs(rows.back().front().baseline - c.baseline) <
                                             0.3 * std::min(rows.back().front().font, c.font);
     // Chains over each other are two lines, however close their baselines.
     const bool free =
@@ -206,6 +215,11 @@ void Order(const Group& group, int* column, std::vector<Chain>* out) {
 }
 
 }  // namespace
+
+Chain MakeObject(int object, const Box& box, double font) {
+  // It stands in the order where its top does: columns beside a tall picture begin there.
+  return {.box = box, .baseline = box.y + font, .cap = 0.72 * font, .font = font, .object = object};
+}
 
 std::vector<Chain> OrderChains(const std::vector<Chain>& chains) {
   std::vector<Chain> out;
