@@ -405,6 +405,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
   Region& region = page.regions[region_index];
   ReadRegion& read = page.page.regions[region_index];
   double log_probability = 0;
+  size_t n_tokens = 0;
   std::vector<double> line_log_probability(read.lines.size());
   std::vector<size_t> line_tokens(read.lines.size());
   std::vector<std::vector<size_t>> cell_lines(read.cells.size());
@@ -428,14 +429,16 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
       page.page.first_token_s =
           page.page.first_token_s == 0 ? first : std::min(page.page.first_token_s, first);
     }
-    std::move(reading.tokens.begin(), reading.tokens.end(), std::back_inserter(read.tokens));
+    n_tokens += reading.tokens.size();
+    if (options_.keep_tokens)
+      std::move(reading.tokens.begin(), reading.tokens.end(), std::back_inserter(read.tokens));
     log_probability += reading.log_probability;
     read.finish = Worse(read.finish, reading.finish);
     AddTo(read.usage, reading.usage);
     if (reading.error && !read.error) read.error = reading.error;
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
-  read.confidence = MeanProbability(log_probability, read.tokens.size());
+  read.confidence = MeanProbability(log_probability, n_tokens);
   for (size_t l = 0; l < read.lines.size(); ++l)
     read.lines[l].confidence = MeanProbability(line_log_probability[l], line_tokens[l]);
   if (!region.by_line) return;

@@ -26,8 +26,9 @@ struct PageReaderOptions {
   Layout layout = Layout::kAuto;
   std::shared_ptr<const LayoutEngine> layout_engine;  // of Layout::kRegions
   std::string instruction;  // empty: what the region's task asks for (text, table, formula)
-  bool keep_image = false;  // in ReadPage::image, for writers that show the page
   GenerationOptions generation;
+  bool keep_tokens = true;  // in ReadRegion::tokens; a page has some thousand
+  bool keep_image = false;  // in ReadPage::image, for writers that show the page
   // The text of page.regions[region] as it grows: whole characters, in order within a region,
   // regions in text_order. In sum it is the region's final text, except that a region that ended
   // with kLoop loses its repetition afterwards. Regions that are read line by line for
