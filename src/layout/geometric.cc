@@ -37,19 +37,18 @@ class Analysis {
   explicit Analysis(PageInk ink) : ink_(std::move(ink)) {}
 
   Result<LayoutPage> Run() {
-    LayoutPage page = {.skew_degrees = ink_.skew_degrees};
+    LayoutPage page{.skew_degrees = ink_.skew_degrees};
     if (ink_.letter_px > 0) {
       Sort();
       GLM_RETURN_IF_ERROR(FindChains());
       FindOpenTables();
       PlaceFigures();
-      for (Table& table : tables_) {
-        geometric::FillCells(ink_.image, options_, &table);
-        geometric::MarkHeader(ink_.image, &table);
-      }
-      std::vector<Chain> ordered;
       for (Area& area : areas_) Order(&area);
       style_ = geometric::BodyStyle(all_lines_);
+      for (Table& table : tables_) {
+        geometric::FillCells(ink_.image, options_, &table);
+        geometric::MarkHeader(ink_.image, style_, &table);
+      }
       Emit(0);
     }
     page.image = std::move(ink_.image);
@@ -75,31 +74,30 @@ class Analysis {
       areas_[AreaOf(tables_[t].box)].objects.push_back({Object::Kind::kTable, t, tables_[t].box});
     }
     for (const Box& letter : ink_.letters) {
-      const bool drawn = std::any_of(figures_.begin(), figures_.end(), [&](const Box& f) {
-        return geometric::Contains(f, letter);
-      });
+      const bool drawn = std::any_of(figures_.begin(), figures_.end(),
+                                     [&](const Box& f) { return geometric::Contains(f, letter); });
       // Writing within a figure is chained with the rest, so that labels are known as such.
       if (drawn && std::min(letter.width, letter.height) > 6 * ink_.letter_px) continue;
       if (!ToCell(letter)) areas_[AreaOf(letter)].letters.push_back(letter);
     }
   }
 
-  // A frame around several words of the page; what frames the page as a whole, or a cell of a table,
-  // is none.
+  // A frame around several words of the page; what frames the page as a whole, or a cell of a
+  // table, is none.
   void AddArea(const Box& frame) {
     const double page = static_cast<double>(ink_.image.width_px) * ink_.image.height_px;
     if (static_cast<double>(frame.width) * frame.height > 0.85 * page) return;
+    // The field of a form holds one line, which stands in a row with its label.
+    if (frame.height < kLeastFrame * ink_.letter_px) return;
     if (areas_.size() >= kMostAreas) return;
-    const auto n = std::count_if(ink_.letters.begin(), ink_.letters.end(), [&](const Box& b) {
-      return geometric::HasCentre(frame, b);
-    });
+    const auto n = std::count_if(ink_.letters.begin(), ink_.letters.end(),
+                                 [&](const Box& b) { return geometric::HasCentre(frame, b); });
     if (n < kLeastFramed) return;
     const auto holds = [&](const Box& b) {
       return geometric::HasCentre(b, frame) || geometric::HasCentre(frame, b);
     };
-    if (std::any_of(tables_.begin(), tables_.end(), [&](const Table& t) {
-          return geometric::HasCentre(t.box, frame);
-        }) ||
+    if (std::any_of(tables_.begin(), tables_.end(),
+                    [&](const Table& t) { return geometric::HasCentre(t.box, frame); }) ||
         std::any_of(figures_.begin(), figures_.end(), holds)) {
       return;
     }
@@ -173,10 +171,16 @@ class Analysis {
   void PlaceFigures() {
     for (Area& area : areas_) geometric::TakeLabels(&figures_, &area.chains);
     for (Area& area : areas_) {
+      geometric::TakeCheckBoxes(ink_.image, &area.chains, &check_boxes_);
+      std::erase_if(area.letters, [&](const Box& b) {
+        return std::any_of(check_boxes_.begin(), check_boxes_.end(),
+                           [&](const Box& c) { return geometric::Contains(c, b, 2); });
+      });
+    }
+    for (Area& area : areas_) {
       for (const Box& b : geometric::LeftOver(area.letters, area.chains, ink_.letter_px)) {
-        const bool inside = std::any_of(figures_.begin(), figures_.end(), [&](const Box& f) {
-          return geometric::HasCentre(f, b);
-        });
+        const bool inside = std::any_of(figures_.begin(), figures_.end(),
+                                        [&](const Box& f) { return geometric::HasCentre(f, b); });
         if (!inside) figures_.push_back(b);
       }
     }
@@ -198,8 +202,7 @@ class Analysis {
     }
     lines_of_.emplace_back();
     for (const Chain& c : text) {
-      TextLine cut =
-          lines::CutLine(c, text, ink_.image.width_px, ink_.image.height_px, options_);
+      TextLine cut = lines::CutLine(c, text, ink_.image.width_px, ink_.image.height_px, options_);
       lines_of_.back().push_back(geometric::MakeLine(ink_.image, c, std::move(cut)));
       all_lines_.push_back(lines_of_.back().back());
     }
@@ -208,9 +211,11 @@ class Analysis {
   void Emit(size_t index) {
     const Area& area = areas_[index];
     std::vector<Line> run;
+    std::vector<Box> around;
+    for (const Chain& c : area.chains) around.push_back(c.box);
     size_t next_line = 0;
     const auto flush = [&] {
-      for (Block& block : geometric::MakeRegions(std::move(run), style_)) {
+      for (Block& block : geometric::MakeRegions(std::move(run), around)) {
         block.area = static_cast<int>(index);
         blocks_.push_back(std::move(block));
       }
@@ -238,8 +243,27 @@ class Analysis {
     flush();
   }
 
+  // A check box stays in the box of its region, though not in a line.
+  void CoverCheckBoxes() {
+    for (const Box& b : check_boxes_) {
+      Block* best = nullptr;
+      int nearest = 1 << 30;
+      for (Block& block : blocks_) {
+        for (const Line& line : block.lines) {
+          const Box& l = line.text.box;
+          const bool beside = b.y < l.bottom() && l.y < b.bottom() && l.x >= b.x;
+          if (!beside || l.x - b.right() >= nearest) continue;
+          nearest = l.x - b.right();
+          best = &block;
+        }
+      }
+      if (best != nullptr) best->region.box = lines::Union(best->region.box, b);
+    }
+  }
+
   // Blocks to regions, within the page; lines numbered through it.
   void Finish(LayoutPage* page) {
+    CoverCheckBoxes();
     int index = 0;
     const int width = page->image.width_px, height = page->image.height_px;
     for (Block& block : blocks_) {
@@ -261,11 +285,12 @@ class Analysis {
 
   static constexpr size_t kMostAreas = 500;
   static constexpr int kLeastFramed = 2;
+  static constexpr double kLeastFrame = 4.5;  // typical heights of letters: two lines
 
   PageInk ink_;
   LineFinderOptions options_;
   std::vector<Table> tables_;
-  std::vector<Box> figures_;
+  std::vector<Box> figures_, check_boxes_;
   std::vector<Area> areas_;
   std::vector<std::vector<Line>> lines_of_;  // of each area, in reading order
   std::vector<Line> all_lines_;

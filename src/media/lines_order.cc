@@ -50,12 +50,73 @@ double Lines(const Group& group) {
   return n;
 }
 
-// Two sides of white space are columns when both are wide and several lines long, and no rows of a
-// table.
+struct Extent {
+  int top, bottom;
+};
+
+Extent ExtentOf(const Group& group) {
+  Box box = group.front().box;
+  for (const Chain& c : group) box = Union(box, c.box);
+  return {box.y, box.bottom()};
+}
+
+Group Within(const Group& group, int top, int bottom) {
+  Group out;
+  for (const Chain& c : group) {
+    if (c.box.y < bottom && top < c.box.bottom()) out.push_back(c);
+  }
+  return out;
+}
+
+// The pitch of lines within the group, in multiples of the font size; 0 for a single line.
+double MedianPitch(const Group& group, double font) {
+  std::vector<double> baselines, pitches;
+  for (const Chain& c : group) {
+    if (c.object < 0) baselines.push_back(c.baseline);
+  }
+  std::sort(baselines.begin(), baselines.end());
+  for (size_t i = 1; i < baselines.size(); ++i) pitches.push_back(baselines[i] - baselines[i - 1]);
+  if (pitches.empty()) return 0;
+  const auto middle = pitches.begin() + static_cast<std::ptrdiff_t>(pitches.size() / 2);
+  std::nth_element(pitches.begin(), middle, pitches.end());
+  return *middle / font;
+}
+
+// Two dots one over the other at the chain's end: a label before its value.
+bool EndsWithColon(const Chain& chain) {
+  if (chain.parts.size() < 3) return false;
+  const Box &a = chain.parts[chain.parts.size() - 2], &b = chain.parts.back();
+  const auto dot = [&](const Box& p) {
+    return p.width < 0.25 * chain.font && p.height < 0.25 * chain.font;
+  };
+  const bool over = a.x < b.right() && b.x < a.right();
+  return dot(a) && dot(b) && over && std::abs(a.y - b.y) > 0.15 * chain.font;
+}
+
+// Labels with their values to the right, each row by itself: rows far apart from each other, or
+// colons at the labels' ends.
+bool AreFields(const Group& left, const Group& right, double font) {
+  constexpr double kRowsApart = 1.85;  // running text has 1.0 to 1.5
+  if (AlignedShare(left, right) <= 0.8 && AlignedShare(right, left) <= 0.8) return false;
+  if (MedianPitch(left, font) > kRowsApart && MedianPitch(right, font) > kRowsApart) return true;
+  const auto colons = std::count_if(left.begin(), left.end(), EndsWithColon);
+  return static_cast<double>(colons) >= 0.6 * static_cast<double>(left.size());
+}
+
+// Two sides of white space are columns when both are wide and several lines long, stand beside each
+// other, and are no rows of a table or form.
 bool AreColumns(const Group& left, const Group& right, double font) {
   if (Lines(left) < 2 || Lines(right) < 2) return false;
   if (std::min(Width(left), Width(right)) < 5 * font) return false;
-  const bool table = AlignedShare(left, right) > 0.8 && std::min(Fill(left), Fill(right)) < 0.62;
+  const Extent l = ExtentOf(left), r = ExtentOf(right);
+  const int top = std::max(l.top, r.top), bottom = std::min(l.bottom, r.bottom);
+  if (bottom - top < 0.4 * std::min(l.bottom - l.top, r.bottom - r.top)) return false;
+  // Tables and forms are told by what stands side by side, not by a title above.
+  const Group l_beside = Within(left, top, bottom), r_beside = Within(right, top, bottom);
+  if (l_beside.empty() || r_beside.empty()) return false;
+  if (AreFields(l_beside, r_beside, font)) return false;
+  const bool table =
+      AlignedShare(l_beside, r_beside) > 0.8 && std::min(Fill(l_beside), Fill(r_beside)) < 0.62;
   return !table;
 }
 
@@ -109,7 +170,7 @@ std::vector<Group> Rows(Group group) {
   for (Chain& c : group) {
     const bool lines = !rows.empty() && rows.back().front().object < 0 && c.object < 0;
     const bool level = lines && std::fabs(rows.back().front().baseline - c.baseline) <
-                                            0.3 * std::min(rows.back().front().font, c.font);
+                                    0.3 * std::min(rows.back().front().font, c.font);
     // Chains over each other are two lines, however close their baselines.
     const bool free =
         level && std::none_of(rows.back().begin(), rows.back().end(), [&](const Chain& o) {

@@ -11,12 +11,12 @@ constexpr int kLight = 170;  // grey level from which on something is light: ora
 constexpr int kLeastWidth = 36, kLeastHeight = 12;  // pixels: one word of small type
 constexpr double kLeastDark = 0.55;                 // of a panel's box; writing covers the rest
 constexpr double kLeastFilled = 0.92;               // the same with the writing: round corners
-constexpr double kLeastEven = 0.7;   // of the dark pixels within kEven of the commonest level
-constexpr int kEven = 16;            // photos are less even
-constexpr int kLeastContrast = 60;   // writing against ground
-constexpr int kLeastLetters = 3;     // light components of letter size
-constexpr int kLeastLetterPx = 5;    // their height
-constexpr int kMostPanels = 2000;    // more is texture
+constexpr double kLeastEven = 0.7;  // of the dark pixels within kEven of the commonest level
+constexpr int kEven = 16;           // photos are less even
+constexpr int kLeastContrast = 60;  // writing against ground
+constexpr int kLeastLetters = 3;    // light components of letter size
+constexpr int kLeastLetterPx = 5;   // their height
+constexpr int kMostPanels = 2000;   // more is texture
 
 PixPtr OrThrow(Pix* pix) {
   if (pix == nullptr) throw std::bad_alloc();

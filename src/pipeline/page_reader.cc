@@ -273,6 +273,10 @@ Status PageReader::Add(const Image& image, const PageSource& source,
                        const std::function<bool()>& keep_going) {
   GLM_ASSIGN(std::shared_ptr<PendingPage> pending, Prepare(image, source));
   pending_.push_back(pending);
+  for (size_t r = 0; r < pending->regions.size(); ++r) {  // pictures are complete at once
+    if (options_.on_region && pending->regions[r].pieces.empty())
+      options_.on_region(pending->page, r);
+  }
   Submit(pending, keep_going);
   EmitFinished();
   return OkStatus();

@@ -1,5 +1,6 @@
 // Pictures, drawings, diagrams with their labels, and ink that is nothing else.
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <tuple>
 
@@ -9,13 +10,16 @@ namespace glmocr::geometric {
 namespace {
 
 // Multiples of the typical height of letters.
-constexpr double kDrawing = 6;     // a component larger than this in both directions is no letter
-constexpr double kJoin = 2;        // parts of one figure are no farther apart
-constexpr double kLeastLeft = 2;   // a lone component smaller than this is dirt or a mark
+constexpr double kDrawing = 6;       // a component larger than this in both directions is no letter
+constexpr double kJoin = 2;          // parts of one figure are no farther apart
+constexpr double kLeastLeft = 2;     // a lone component smaller than this is dirt or a mark
 constexpr double kLeastThick = 0.4;  // thinner ones are rests of rules
 // Labels of a diagram, multiples of their font size.
 constexpr double kLabelReach = 1.0;
 constexpr double kMostLabel = 10;
+constexpr int kLeastLabels = 4;  // of axes
+// A check box, multiples of the font size.
+constexpr double kLeastCheckBox = 0.55, kMostCheckBox = 1.7, kAfterCheckBox = 0.4;
 constexpr size_t kMostPieces = 2000;  // of leftover ink; more is noise, and one picture
 
 // Boxes that are close to each other become one, until none are.
@@ -41,6 +45,37 @@ bool InAny(const std::vector<Box>& boxes, const Box& b) {
   return std::any_of(boxes.begin(), boxes.end(), [&](const Box& o) { return HasCentre(o, b); });
 }
 
+// A square whose four sides are drawn through. Round letters leave its corners free, most others a
+// side; characters that are squares (of Chinese) have no such space after them.
+bool IsCheckBox(const Image& image, const Box& b, double font) {
+  if (b.width < kLeastCheckBox * font || b.width > kMostCheckBox * font) return false;
+  if (std::abs(b.width - b.height) > std::max(2, b.width / 8)) return false;
+  const int depth = std::max(2, b.width / 7);
+  const auto dark = [&](int x, int y) {
+    const uint8_t* rgb =
+        image.row(std::clamp(y, 0, image.height_px - 1)) + 3 * std::clamp(x, 0, image.width_px - 1);
+    return rgb[0] + rgb[1] + rgb[2] < 3 * 150;
+  };
+  int missing = 0;
+  for (int i = 0; i < b.width; ++i) {
+    bool top = false, bottom = false;
+    for (int k = 0; k < depth; ++k) {
+      top = top || dark(b.x + i, b.y + k);
+      bottom = bottom || dark(b.x + i, b.bottom() - 1 - k);
+    }
+    missing += !top + !bottom;
+  }
+  for (int i = 0; i < b.height; ++i) {
+    bool left = false, right = false;
+    for (int k = 0; k < depth; ++k) {
+      left = left || dark(b.x + k, b.y + i);
+      right = right || dark(b.right() - 1 - k, b.y + i);
+    }
+    missing += !left + !right;
+  }
+  return missing * 20 <= 2 * (b.width + b.height);
+}
+
 }  // namespace
 
 std::vector<Box> FindFigures(const PageInk& ink, const Grids& grids) {
@@ -61,15 +96,36 @@ std::vector<Box> FindFigures(const PageInk& ink, const Grids& grids) {
 
 void TakeLabels(std::vector<Box>* figures, std::vector<Chain>* chains) {
   for (Box& figure : *figures) {
-    const Box core = figure;
-    for (const Chain& c : *chains) {
-      const bool inside = HasCentre(core, c.box);
-      const bool label = c.box.width <= kMostLabel * c.font && c.box.width < 0.4 * core.width &&
-                         Distance(core, c.box) <= kLabelReach * c.font;
-      if (inside || label) figure = Union(figure, c.box);
+    // The numbers at the axes, then the axes' names beyond them.
+    for (int pass = 0; pass < 2; ++pass) {
+      const Box core = figure;
+      int n_labels = 0;
+      for (const Chain& c : *chains) {
+        if (HasCentre(core, c.box)) continue;
+        if (c.box.width > kMostLabel * c.font || c.box.width > 0.4 * core.width) continue;
+        if (Distance(core, c.box) > kLabelReach * c.font) continue;
+        figure = Union(figure, c.box);
+        ++n_labels;
+      }
+      if (n_labels < kLeastLabels) break;
     }
   }
   std::erase_if(*chains, [&](const Chain& c) { return InAny(*figures, c.box); });
+}
+
+void TakeCheckBoxes(const Image& image, std::vector<Chain>* chains, std::vector<Box>* boxes) {
+  for (Chain& c : *chains) {
+    if (c.parts.size() < 4) continue;  // a box and a word
+    const Box first = c.parts.front();
+    int end = first.right();  // of what is drawn within the box, its cross
+    size_t n = 1;
+    while (n < c.parts.size() && Contains(first, c.parts[n], 2)) ++n;
+    if (n == c.parts.size() || c.parts[n].x - end < kAfterCheckBox * c.font) continue;
+    if (!IsCheckBox(image, first, c.font)) continue;
+    boxes->push_back(first);
+    c.parts.erase(c.parts.begin(), c.parts.begin() + static_cast<std::ptrdiff_t>(n));
+    lines::Measure(c);
+  }
 }
 
 std::vector<Box> LeftOver(const std::vector<Box>& letters, const std::vector<Chain>& chains,
@@ -91,9 +147,8 @@ std::vector<Box> LeftOver(const std::vector<Box>& letters, const std::vector<Cha
     return {all};
   }
   left = JoinClose(std::move(left), letter_px);
-  std::erase_if(left, [&](const Box& b) {
-    return std::max(b.width, b.height) < kLeastLeft * letter_px;
-  });
+  std::erase_if(left,
+                [&](const Box& b) { return std::max(b.width, b.height) < kLeastLeft * letter_px; });
   return left;
 }
 

@@ -187,7 +187,8 @@ bool IsPlot(const PageInk& ink, const RuleGroup& group) {
   }
   if (pictures > 0.05 * area) return true;
   return std::any_of(ink.letters.begin(), ink.letters.end(), [&](const Box& b) {
-    return HasCentre(group.box, b) && b.width > 0.3 * group.box.width && b.height > 4 * ink.letter_px;
+    return HasCentre(group.box, b) && b.width > 0.3 * group.box.width &&
+           b.height > 4 * ink.letter_px;
   });
 }
 

@@ -8,11 +8,11 @@ namespace glmocr::geometric {
 namespace {
 
 // Ratios to the running text.
-constexpr double kLarger = 1.17;     // type of a title
-constexpr double kDocTitle = 1.35;   // of a page's title
-constexpr double kBold = 1.25;       // strokes of a title of the text's own size
-constexpr double kSameSize = 1.1;    // titles of one level
-constexpr double kSmaller = 0.93;    // type of header and footer
+constexpr double kLarger = 1.17;    // type of a title
+constexpr double kDocTitle = 1.45;  // of a page's title
+constexpr double kBold = 1.25;      // strokes of a title of the text's own size
+constexpr double kSameSize = 1.1;   // titles of one level
+constexpr double kSmaller = 0.93;   // type of header and footer
 constexpr int kMostTitleLines = 3;
 constexpr int kLeastTitleParts = 3;  // components: a large numeral is no title
 constexpr int kLeastBoldParts = 4;
@@ -21,7 +21,7 @@ constexpr double kTopBand = 0.085, kBottomBand = 0.925;
 constexpr double kTitleBand = 0.5;  // the page's title is above
 // Multiples of the font size.
 constexpr double kFurnitureGap = 1.2;
-constexpr double kNumberWidth = 4;
+constexpr double kNumberWidth = 5.5;
 constexpr double kFullPage = 30;  // a lower page is a clipping, which has no furniture
 constexpr size_t kLeastLines = 8;
 
@@ -50,8 +50,8 @@ int Parts(const Block& block) {
 }
 
 bool IsText(const Block& block) {
-  return !block.lines.empty() && (block.region.label == RegionLabel::kText ||
-                                  block.region.label == RegionLabel::kContent);
+  return !block.lines.empty() &&
+         (block.region.label == RegionLabel::kText || block.region.label == RegionLabel::kContent);
 }
 
 bool HasWideGap(const Block& block) {
@@ -61,7 +61,8 @@ bool HasWideGap(const Block& block) {
 
 bool Overlap(const Box& a, const Box& b) { return a.x < b.right() && b.x < a.right(); }
 
-// White space above and below the block, to what stands in the same columns; the page's edges count.
+// White space above and below the block, to what stands in the same columns; the page's edges
+// count.
 double Gap(const std::vector<Block>& blocks, const Block& block, bool below, int page_height) {
   double least = below ? page_height - block.region.box.bottom() : block.region.box.y;
   for (const Block& o : blocks) {
@@ -102,7 +103,7 @@ void LabelTitles(const LayoutPage& page, const Style& style, std::vector<Block>*
     if (font >= kLarger * style.font) {
       titles.push_back({i, font});
     } else if (IsBoldTitle(*blocks, i, style, page.image.height_px)) {
-      titles.push_back({i, style.font});
+      titles.push_back({i, font});
     }
   }
   if (titles.empty()) return;
@@ -120,14 +121,37 @@ void LabelTitles(const LayoutPage& page, const Style& style, std::vector<Block>*
   int level = has_doc_title ? 1 : 2;
   double size = sorted.front().font;
   for (const Title& title : sorted) {
-    if (title.font * kSameSize < size) {
-      ++level;
-      size = title.font;
-    }
+    if (title.font * kSameSize < size) ++level;
+    size = title.font;  // a chain of close sizes is one level: sizes are measured to some per cent
     LayoutRegion& region = (*blocks)[title.block].region;
     const bool doc = has_doc_title && title.block == sorted.front().block;
     region.label = doc ? RegionLabel::kDocTitle : RegionLabel::kParagraphTitle;
     region.heading_level = std::min(level, 6);
+  }
+}
+
+// Captions: a few lines in smaller type close below or above a figure, or above a table.
+void LabelCaptions(const Style& style, std::vector<Block>* blocks) {
+  constexpr double kCaptionReach = 1.6, kCaptionType = 0.96;
+  constexpr size_t kMostCaptionLines = 4;
+  for (size_t i = 0; i < blocks->size(); ++i) {
+    const Block& object = (*blocks)[i];
+    const bool table = object.region.label == RegionLabel::kTable;
+    if (!table && object.region.label != RegionLabel::kImage) continue;
+    const Box& around = object.region.box;
+    if (around.height < 3 * style.font || around.width < 6 * style.font) continue;
+    for (const bool below : {false, true}) {
+      if ((table && below) || (!below && i == 0) || (below && i + 1 >= blocks->size())) continue;
+      Block& block = (*blocks)[below ? i + 1 : i - 1];
+      if (!IsText(block) || block.area != object.area || HasWideGap(block)) continue;
+      const Box& b = block.region.box;
+      const double font = Font(block);
+      const double gap = below ? b.y - around.bottom() : around.y - b.bottom();
+      if (!Overlap(b, around) || gap < -0.5 * font || gap > kCaptionReach * font) continue;
+      if (font > kCaptionType * style.font || block.lines.size() > kMostCaptionLines) continue;
+      block.region.label = RegionLabel::kFigureTitle;
+      break;
+    }
   }
 }
 
@@ -153,7 +177,7 @@ void LabelFurniture(const LayoutPage& page, const Style& style, std::vector<Bloc
   for (Block& block : *blocks) {
     if (block.area != 0 || !IsText(block) || block.lines.size() > 2) continue;
     const Box& b = block.region.box;
-    const bool top = b.bottom() < kTopBand * height, bottom = b.y > kBottomBand * height;
+    const bool top = b.bottom()<kTopBand * height, bottom = b.y> kBottomBand * height;
     if (!top && !bottom) continue;
     if (Gap(*blocks, block, top, height) < kFurnitureGap * style.font) continue;
     const double font = Font(block);
@@ -170,6 +194,7 @@ void LabelFurniture(const LayoutPage& page, const Style& style, std::vector<Bloc
 void LabelRegions(const LayoutPage& page, const Style& style, std::vector<Block>* blocks) {
   LabelFurniture(page, style, blocks);
   LabelTitles(page, style, blocks);
+  LabelCaptions(style, blocks);
 }
 
 }  // namespace glmocr::geometric

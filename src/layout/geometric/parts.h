@@ -67,6 +67,9 @@ Grids FindGrids(const PageInk& ink);
 std::vector<Box> FindFigures(const PageInk& ink, const Grids& grids);
 // Labels of diagrams: chains that belong to a figure leave `chains` and widen it.
 void TakeLabels(std::vector<Box>* figures, std::vector<Chain>* chains);
+// Check boxes at the beginning of lines leave their chains: they are drawings, not letters.
+// `boxes`: where they were.
+void TakeCheckBoxes(const Image& image, std::vector<Chain>* chains, std::vector<Box>* boxes);
 // Components of text size that no chain holds and that are too large to be dirt, close ones joined.
 std::vector<Box> LeftOver(const std::vector<Box>& letters, const std::vector<Chain>& chains,
                           double letter_px);
@@ -76,14 +79,16 @@ std::vector<Table> FindOpenTables(const PageInk& ink, const Box& area, std::vect
 
 // Orders the chains of each cell and makes its lines of them.
 void FillCells(const Image& image, const LineFinderOptions& options, Table* table);
-// Marks the cells of a head row: a heavier rule below it, bold type, or another ground.
-void MarkHeader(const Image& image, Table* table);
+// Marks the cells of head rows and of a head column: a heavier rule below, bold type, or another
+// ground.
+void MarkHeader(const Image& image, const Style& style, Table* table);
 
 Line MakeLine(const Image& image, const Chain& chain, TextLine text);
 Style BodyStyle(const std::vector<Line>& lines);
 
 // Consecutive lines in reading order to paragraphs, list items and blocks of single lines.
-std::vector<Block> MakeRegions(std::vector<Line> lines, const Style& style);
+// `around`: everything that stands in the area, which tells how much room is to the right of lines.
+std::vector<Block> MakeRegions(std::vector<Line> lines, const std::vector<Box>& around);
 // Titles with their levels, header, footer and page number, among blocks in reading order.
 void LabelRegions(const LayoutPage& page, const Style& style, std::vector<Block>* blocks);
 
