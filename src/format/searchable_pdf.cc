@@ -180,6 +180,9 @@ struct SearchablePdf::State {
           codes += fmt::format("{:04X}", characters.Code(c));
           width += Characters::Width(c);
         }
+        // PDFium (Chrome) drops strings without extent, and of a single glyph without shape it sees
+        // none; a blank behind the line helps.
+        codes += fmt::format("{:04X}", characters.Code(U' '));
         // As high as the letters, but not so small that gaps between words look like columns.
         const double natural_pt = line.box_px.width * scale * 1000 / width;
         const double font_pt = std::max(

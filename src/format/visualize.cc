@@ -33,10 +33,17 @@ Colour KindColour(const ReadRegion& region) {
   return {};
 }
 
+// Dark enough for white letters.
 Colour ConfidenceColour(float confidence) {
-  const double c = std::clamp(static_cast<double>(confidence), 0.0, 1.0);
-  const auto part = [](double x) { return static_cast<uint8_t>(std::clamp(x, 0.0, 1.0) * 255); };
-  return {part(2 - 2 * c), part(0.85 * 2 * c), 60};
+  constexpr std::array<Colour, 3> kScale = {{{200, 30, 30}, {175, 120, 0}, {20, 130, 60}}};
+  const double at = std::clamp(static_cast<double>(confidence), 0.0, 1.0) * 2;
+  const size_t lower = at < 1 ? 0 : 1;
+  Colour out;
+  for (size_t c = 0; c < 3; ++c) {
+    const double a = kScale[lower][c], b = kScale[lower + 1][c];
+    out[c] = static_cast<uint8_t>(a + (b - a) * (at - static_cast<double>(lower)));
+  }
+  return out;
 }
 
 void FillRect(Image& image, const Box& box, const Colour& colour) {
@@ -74,7 +81,7 @@ struct BmfDelete {
 // Leptonica's built-in bitmap font.
 class Font {
  public:
-  explicit Font(int size) : bmf_(bmfCreate(nullptr, size)), size_(size) {}
+  explicit Font(int size) : bmf_(bmfCreate(nullptr, size)) {}
   bool ok() const { return bmf_ != nullptr; }
 
   // White letters on a filled tag whose lower left corner is at (x, bottom), moved into the
@@ -83,7 +90,7 @@ class Font {
                const Colour& colour) const {
     l_int32 width = 0;
     if (bmfGetStringWidth(bmf_.get(), text.c_str(), &width) != 0) return;
-    const int margin = 3, height = bmf_->lineheight + 2 * margin;
+    const int margin = 2, height = bmf_->lineheight + 2 * margin;
     width += 2 * margin + 2;
     const int left = std::clamp(x, 0, std::max(0, image.width_px - width));
     const int top = std::clamp(bottom - height, 0, std::max(0, image.height_px - height));
@@ -94,20 +101,17 @@ class Font {
     pixSetTextline(mask.get(), bmf_.get(), text.c_str(), 1, margin, margin + bmf_->baselinetab['A'],
                    &used, nullptr);
     FillRect(image, {left, top, width, height}, colour);
-    const int light = colour[0] * 299 + colour[1] * 587 + colour[2] * 114;
-    const Colour ink = light > 140000 ? Colour{0, 0, 0} : Colour{255, 255, 255};
     for (int y = 0; y < height; ++y) {
       for (int dx = 0; dx < width; ++dx) {
         l_uint32 set = 0;
         pixGetPixel(mask.get(), dx, y, &set);
-        if (set != 0) FillRect(image, {left + dx, top + y, 1, 1}, ink);
+        if (set != 0) FillRect(image, {left + dx, top + y, 1, 1}, {255, 255, 255});
       }
     }
   }
 
  private:
   std::unique_ptr<L_Bmf, BmfDelete> bmf_;
-  int size_;
 };
 
 }  // namespace
@@ -119,8 +123,8 @@ Result<Image> DrawRegions(const ReadPage& page) {
   }
   SilenceLeptonica();
   Image image = *page.image;
-  // Leptonica has even sizes from 4 to 20.
-  const Font font(std::clamp(image.width_px / 200 * 2, 8, 20));
+  // Leptonica has even sizes from 4 to 20 points at 300 dots an inch.
+  const Font font(std::clamp(image.width_px / 800 * 2, 4, 20));
   if (!font.ok()) return Error{ErrorCode::kInternal, "leptonica has no bitmap font"};
   const int thickness = std::max(2, std::max(image.width_px, image.height_px) / 700);
   for (const ReadRegion& region : page.regions) {
