@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "media/lines_internal.h"
+#include "media/line_steps.h"
 
 namespace glmocr::lines {
 namespace {
@@ -225,8 +225,8 @@ void Measure(Chain& chain) {
     if (p.height >= 0.5 * upper) bottoms.push_back(p.bottom());
   }
   // Descenders hang below the baseline, nothing of letter size ends above it: a little under the
-  // median.
-  chain.baseline = Percentile(bottoms, 0.4);
+  // median, in a few letters like "(grey)" lower.
+  chain.baseline = Percentile(bottoms, bottoms.size() < 10 ? 0.25 : 0.4);
   for (const Box& p : chain.parts) {
     if (p.height >= 0.5 * upper) tops.push_back(chain.baseline - p.y);
   }
@@ -298,7 +298,6 @@ std::vector<Chain> ChainComponents(const std::vector<Box>& components, double un
   AttachSmall(std::move(small), unit, chains);
   for (Chain& c : chains) Measure(c);
   MergeChains(chains);
-  SettleFonts(chains);
   return chains;
 }
 

@@ -68,6 +68,7 @@ struct ReadPage {
   int n_pages = 1;
   int width_px = 0, height_px = 0;
   double skew_degrees = 0;
+  std::optional<Error> error;       // the page could not be loaded: no sizes, no regions
   std::string layout;               // the engine: "geometric", "pp-doclayout-v3", "lines", "none"
   std::vector<ReadRegion> regions;  // reading order
   // The page as the boxes refer to it, and `PageReaderOptions::keep_image` was set; else null.
