@@ -79,7 +79,7 @@ class PdfTest : public testing::Test {
   }
   // A program in the worker's place.
   fs::path Script(const std::string& body) const {
-    const fs::path path = Write("worker.sh", "#!/bin/bash\n" + body);
+    fs::path path = Write("worker.sh", "#!/bin/bash\n" + body);
     fs::permissions(path, fs::perms::owner_all);
     return path;
   }
@@ -320,8 +320,8 @@ TEST_F(PdfTest, RecursiveContent) {
     SCOPED_TRACE(content);
     const auto pdf = MustOpen(
         PdfOfObjects({"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R 6 0 R]/Count 2>>",
-                      "<</Type/Page/Parent 2 0 R/MediaBox[0 0 50 50]/Contents 5 0 R"
-                      "/Resources<</XObject<</X 4 0 R>>>>>>",
+                      ("<</Type/Page/Parent 2 0 R/MediaBox[0 0 50 50]/Contents 5 0 R"
+                       "/Resources<</XObject<</X 4 0 R>>>>>>"),
                       fmt::format("<</Type/XObject/Subtype/Form/BBox[0 0 50 50]/Resources<<"
                                   "/XObject<</X 4 0 R>>>>/Length {}>>stream\n{}\nendstream",
                                   std::strlen(content), content),
@@ -337,6 +337,7 @@ TEST_F(PdfTest, RecursiveContent) {
 
 TEST_F(PdfTest, ReadsInAnyOrder) {
   std::vector<TestPage> pages;
+  pages.reserve(6);
   for (int i = 0; i < 6; ++i) pages.push_back({ShowText(10, 100, 20, "page" + std::to_string(i))});
   const auto pdf = MustOpen(PdfOfPages(pages));
   for (const auto& [index, next] :
@@ -594,6 +595,7 @@ TEST_F(PdfTest, GivesUpOnAFileThatKillsEveryWorker) {
 TEST_F(PdfTest, OpensManyAtOnce) {
   const std::string text = PdfOfPages({{ShowText(10, 100, 20, "words")}, {""}});
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> read{0};
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
@@ -616,6 +618,7 @@ int64_t ResidentKb() {
 
 TEST_F(PdfTest, MemoryStaysFlatOver300Pages) {
   std::vector<TestPage> pages;
+  pages.reserve(300);
   for (int i = 0; i < 300; ++i)
     pages.push_back({ShowText(20, 100, 20, "page number " + std::to_string(i)), 400, 500});
   const auto pdf = PdfDocument::Open(Write("long.pdf", PdfOfPages(pages)), {.dpi = 100});
