@@ -20,7 +20,8 @@ constexpr double kSpeck = 0.1;  // of the typical height: dirt
 constexpr double kReachUp =
     1.0;  // of the font size: a line's accents above its baseline, its commas below
 constexpr double kReachDown = 0.3;
-constexpr double kHuge = 6;  // of the typical height: no letter
+constexpr double kMostMarkGap = 1.2;  // of the font size: a colon after a space of typewriter type
+constexpr double kHuge = 6;           // of the typical height: no letter
 
 double Percentile(std::vector<double>& v, double p) {
   const auto at = static_cast<size_t>(
@@ -148,7 +149,7 @@ std::vector<Box> AttachSmall(std::vector<Box> small, double unit, std::vector<Ch
       const bool dash = thin >= 0.04 * c.font && s.width >= 0.3 * c.font;
       if ((thin < 0.06 * c.font && !dash) || wide < 0.1 * c.font) continue;
       const int gap = std::max(0, HorizontalGap(s, c.box));
-      if (gap > 0.9 * c.font) continue;
+      if (gap > kMostMarkGap * c.font) continue;
       // Between two lines the nearer one wins, measured from the middle of its letters.
       const double distance = gap + std::fabs(cy - (c.baseline - 0.3 * c.font));
       if (distance < nearest) {
@@ -202,6 +203,8 @@ bool InBand(const Chain& line, const Box& b) {
 // Parts of one line that chaining left apart: same baseline and size, close together or one over
 // the other.
 void MergeChains(std::vector<Chain>& chains) {
+  double most_font = 0;
+  for (const Chain& c : chains) most_font = std::max(most_font, c.font);
   for (bool changed = true; changed;) {
     changed = false;
     std::sort(chains.begin(), chains.end(),
@@ -211,7 +214,8 @@ void MergeChains(std::vector<Chain>& chains) {
         Chain& a = chains[i];
         const Chain& b = chains[j];
         const double font = std::max(a.font, b.font), small = std::min(a.font, b.font);
-        if (b.box.x - a.box.right() > 1.2 * font) break;
+        if (b.box.x - a.box.right() > 1.2 * most_font) break;
+        if (b.box.x - a.box.right() > 1.2 * font) continue;
         const int low = std::min(a.box.height, b.box.height);
         const bool level = std::fabs(a.baseline - b.baseline) < 0.2 * small && font < 1.6 * small;
         const bool covered =
