@@ -78,6 +78,35 @@ Command RegisterParse(CLI::App& app) {
                   "auto (as the region asks), text, table, formula, or an instruction of your own")
       ->capture_default_str()
       ->type_name("TASK");
+  sub->add_option("--pages", o->pages, "Which pages: \"1-3,8\", \"5-\" (default: all)")
+      ->type_name("RANGES")
+      ->group("Documents");
+  sub->add_option("--dpi", o->input.pdf.dpi,
+                  "Resolution at which PDF pages are rendered (never above 3,500 px a side)")
+      ->check(CLI::Range(18.0, 2400.0))
+      ->capture_default_str()
+      ->group("Documents");
+  sub->add_option("--password", o->input.pdf.password, "Of encrypted PDF files")
+      ->type_name("TEXT")
+      ->group("Documents");
+  sub->add_option("--page-timeout", o->input.pdf.page_timeout_s,
+                  "Seconds after which a PDF page is given up")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str()
+      ->type_name("SECONDS")
+      ->group("Documents");
+  sub->add_option_function<std::string>(
+         "--text-layer",
+         [o](const std::string& mode) {
+           o->text_layer = mode == "prefer"    ? TextLayerMode::kPrefer
+                           : mode == "compare" ? TextLayerMode::kCompare
+                                               : TextLayerMode::kOff;
+         },
+         "A PDF's own text: off (read the page), prefer (take it where it is good, read the rest), "
+         "compare (read, and tell where the two differ)")
+      ->check(CLI::IsMember({"off", "prefer", "compare"}))
+      ->default_str("off")
+      ->group("Documents");
   o->model.Register(*sub);
   sub->add_option("--drafts", o->drafts,
                   "Speculative decoding: auto (while it pays), off, or 1 to 3 drafts")

@@ -1,5 +1,7 @@
 #include "cli/parse_job.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -10,6 +12,8 @@
 #include "base/hash.h"
 #include "base/untrusted_text.h"
 #include "cli/commands.h"
+#include "eval/edit_distance.h"
+#include "eval/text.h"
 #include "layout/geometric.h"
 #include "pipeline/task.h"
 
@@ -42,7 +46,7 @@ std::string HashOptions(const ParseOptions& o, const std::filesystem::path& mode
   const GenerationOptions& g = o.generation;
   const SamplingParams& s = g.sampling;
   std::string all = model_dir.string() + '\n' + o.layout + '\n' + o.layout_model + '\n' + o.task +
-                    '\n' + o.pages + '\n';
+                    '\n' + std::to_string(static_cast<int>(o.text_layer)) + '\n' + o.pages + '\n';
   for (const std::string& format : o.to) all += format + ' ';
   for (const std::string& stop : g.stop_strings) all += '\n' + stop;
   for (const double value :
@@ -54,6 +58,12 @@ std::string HashOptions(const ParseOptions& o, const std::filesystem::path& mode
     all += '\n' + std::to_string(value);
   all += '\n' + o.input.Fingerprint() + '\n' + o.output.Fingerprint();
   return HashBytes(all.data(), all.size()).Hex();
+}
+
+// "'a.pdf', page 3"
+std::string Place(const PageSource& source) {
+  return QuoteUntrusted(source.source) +
+         (source.n_pages > 1 ? ", page " + std::to_string(source.page) : "");
 }
 
 }  // namespace
@@ -104,7 +114,12 @@ class ParseJob::Worker {
     Status status;
     try {
       Result<InputPage> input = document.reader->Read(page - 1);
-      status = input.ok() ? reader_.Add(input->image, source, keep_going) : Status(input.error());
+      if (!input.ok()) {
+        status = input.error();
+      } else {
+        status = reader_.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
+        if (!status.ok()) status = status.error().With(Place(source));
+      }
     } catch (const std::bad_alloc&) {
       status = Error{ErrorCode::kResourceExhausted, "out of memory (choose a smaller --dpi)"};
     }
@@ -210,6 +225,7 @@ PageReaderOptions ParseJob::ReaderOptions() {
                                .layout_engine = layout_engine_,
                                .instruction = Instruction(options_.task),
                                .generation = options_.generation,
+          .text_layer = options_.text_layer,
                                .keep_tokens = output_.needs_tokens(),
                                .keep_image = output_.needs_images()};
   if (output_.streams()) {
@@ -321,12 +337,36 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
   } else {
     ++done_;
   }
+  ReportDifferences(*document);
   if (journal_) {
     if (const Status status = journal_->Append(entry); !status.ok()) Report(status.error().message);
   } else if (output_.streams()) {
     output_.EndStreamedInput();
   } else {
     Print(document->index, std::move(text));
+  }
+}
+
+// With --text-layer compare.
+void ParseJob::ReportDifferences(const Document& document) {
+  if (options_.text_layer != TextLayerMode::kCompare) return;
+  for (const ReadPage& page : document.pages) {
+    std::string read, layer;
+    size_t n_differ = 0, n_compared = 0;
+    for (const ReadRegion& region : page.regions) {
+      if (!region.layer_text) continue;
+      ++n_compared;
+      if (region.text != *region.layer_text) ++n_differ;
+      read += region.text + '\n';
+      layer += *region.layer_text + '\n';
+    }
+    const std::string place = Place({page.source, page.page, page.n_pages});
+    if (n_compared == 0) {
+      Report(place + ": no text layer to compare with");
+      continue;
+    }
+    Report(fmt::format("{}: text layer and reading differ by {:.2f} % of the characters ({} of {} regions)",
+                       place, 100 * NormalizedEditDistance(CodePoints(read), CodePoints(layer)), n_differ, n_compared));
   }
 }
 

@@ -35,6 +35,7 @@ struct ParseOptions {
   InputOptions input;
   OutputOptions output;
   std::string pages;
+  TextLayerMode text_layer = TextLayerMode::kOff;
   int jobs = 2;
   bool resume = false;
   bool quiet = false;
@@ -62,6 +63,7 @@ class ParseJob {
   // The document's last page has come, or it cannot be opened.
   void Finish(std::unique_ptr<Document> document);
   Status WriteFiles(Document& document, JournalEntry* entry);
+  void ReportDifferences(const Document& document);
   void Print(size_t index, std::string text);
   void Report(const std::string& message);
   bool KeepGoing() const;

@@ -115,8 +115,9 @@ std::vector<Chain> JoinNeighbours(const std::vector<Box>& letters, double unit) 
 }
 
 // Dots, accents, quotes, dashes: to the chain in whose band they lie, the nearest first. Chains
-// grow on the way, so that a row of dots is followed to its end.
-void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains) {
+// grow on the way, so that a row of dots is followed to its end. Returns those that no chain takes.
+std::vector<Box> AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains) {
+  std::vector<Box> left;
   std::sort(small.begin(), small.end(), [](const Box& a, const Box& b) { return a.x < b.x; });
   // Chains by the bands of height `unit` that they reach, so that a mark looks at a few only.
   std::vector<std::vector<int>> bands;
@@ -131,7 +132,10 @@ void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains
   for (const Box& s : small) {
     const double cy = s.y + s.height / 2.0;
     const auto band = static_cast<size_t>(cy / unit);
-    if (band >= bands.size()) continue;
+    if (band >= bands.size()) {
+      left.push_back(s);
+      continue;
+    }
     Chain* best = nullptr;
     double nearest = 1e30;
     for (int i : bands[band]) {
@@ -153,7 +157,39 @@ void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains
         best = &c;
       }
     }
+    if (best == nullptr) {
+      left.push_back(s);
+      continue;
+    }
+    best->parts.push_back(s);
+    best->box = Union(best->box, s);
+  }
+  return left;
+}
+
+// Bullets and dashes in front of the items of a list: a lone small mark before a line, at the
+// height of its small letters.
+void AttachBullets(const std::vector<Box>& small, std::vector<Chain>& chains) {
+  constexpr double kReach = 2.5, kLeast = 0.15, kMost = 0.85;  // of the font size
+  for (const Box& s : small) {
+    const double cy = s.y + s.height / 2.0;
+    Chain* best = nullptr;
+    for (Chain& c : chains) {
+      const double gap = c.box.x - s.right();
+      if (gap <= 0 || gap > kReach * c.font || c.parts.size() < 3) continue;
+      if (cy < c.baseline - 0.6 * c.font || cy > c.baseline - 0.1 * c.font) continue;
+      if (s.width < kLeast * c.font || s.width > kMost * c.font || s.height > 0.5 * c.font)
+        continue;
+      if (s.height < 0.04 * c.font) continue;
+      if (best == nullptr || c.box.x < best->box.x) best = &c;
+    }
     if (best == nullptr) continue;
+    // Nothing else stands between or left of it: dirt comes in numbers.
+    const double left = s.x - 2 * best->font;
+    const bool alone = std::none_of(small.begin(), small.end(), [&](const Box& o) {
+      return &o != &s && o.right() > left && o.x < best->box.x && VerticalOverlap(o, best->box) > 0;
+    });
+    if (!alone) continue;
     best->parts.push_back(s);
     best->box = Union(best->box, s);
   }
@@ -295,7 +331,9 @@ std::vector<Chain> ChainComponents(const std::vector<Box>& components, double un
   });
   if (static_cast<int64_t>(chains.size()) > int64_t{4} * options.max_lines)
     return chains;  // noise; refused by the caller
-  AttachSmall(std::move(small), unit, chains);
+  const std::vector<Box> marks = AttachSmall(std::move(small), unit, chains);
+  for (Chain& c : chains) Measure(c);
+  AttachBullets(marks, chains);
   for (Chain& c : chains) Measure(c);
   MergeChains(chains);
   return chains;

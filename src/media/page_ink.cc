@@ -69,20 +69,23 @@ bool IsLightOnDark(Pix* gray) {
 
 constexpr int kLeastSideForNormalising = 60;  // leptonica's background map needs a few tiles
 
-// Level 1 for ink. The background is brought to kPaper all over the page first, so that one
-// threshold serves lamps and shadows; Otsu's choice is kept where it makes sense, so that the grain
-// of an empty page is no ink.
-PixPtr Binarise(Pix* gray) {
-  constexpr int kPaper = 200, kLeastThreshold = 90, kMostThreshold = 160;
+constexpr int kPaper = 200;  // level of the paper after Even
+
+// The background brought to kPaper all over the page, so that one threshold serves lamps and
+// shadows.
+PixPtr Even(Pix* gray) {
   PixPtr even;
-  if (std::min(pixGetWidth(gray), pixGetHeight(gray)) >= kLeastSideForNormalising) {
+  if (std::min(pixGetWidth(gray), pixGetHeight(gray)) >= kLeastSideForNormalising)
     even.reset(pixBackgroundNorm(gray, nullptr, nullptr, 16, 16, 60, 64, kPaper, 2, 2));
-  }
+  return even != nullptr ? std::move(even) : OrThrow(pixCopy(nullptr, gray));
+}
+
+// Level 1 for ink. Otsu's choice of threshold is kept where it makes sense, so that the grain of an
+// empty page is no ink.
+PixPtr Binarise(Pix* even) {
+  constexpr int kLeastThreshold = 90, kMostThreshold = 160;
   int threshold = kMostThreshold;
-  if (even == nullptr) {
-    even = OrThrow(pixCopy(nullptr, gray));
-  }
-  Numa* histogram = pixGetGrayHistogram(even.get(), 2);
+  Numa* histogram = pixGetGrayHistogram(even, 2);
   if (histogram != nullptr) {
     l_int32 split = threshold;
     l_float32 ink_mean = 0, paper_mean = 0;
@@ -92,7 +95,32 @@ PixPtr Binarise(Pix* gray) {
     }
     numaDestroy(&histogram);
   }
-  return OrThrow(pixThresholdToBinary(even.get(), threshold));
+  return OrThrow(pixThresholdToBinary(even, threshold));
+}
+
+// Most pixels have one level, to two steps: drawn by a program, or saved so. Scanned paper has
+// grain.
+bool IsDrawn(Pix* gray) {
+  constexpr double kLeastEven = 0.6;
+  Numa* histogram = pixGetGrayHistogram(gray, 2);
+  if (histogram == nullptr) return false;
+  l_float32 most = 0, total = 0, near = 0;
+  l_int32 mode = 0;
+  numaGetMax(histogram, &most, &mode);
+  numaGetSum(histogram, &total);
+  numaGetSumOnInterval(histogram, std::max(0, mode - 2), std::min(255, mode + 2), &near);
+  numaDestroy(&histogram);
+  return near >= kLeastEven * total;
+}
+
+// Pale writing: what is darker than the paper, but lighter than Binarise's threshold, and touches
+// no ink that was found.
+PixPtr AddPale(PixPtr binary, Pix* even) {
+  constexpr int kPale = 160;  // writing of 60 % grey is at 120
+  const PixPtr all = OrThrow(pixThresholdToBinary(even, kPale));
+  const PixPtr touched = OrThrow(pixSeedfillBinary(nullptr, binary.get(), all.get(), 8));
+  const PixPtr pale = OrThrow(pixSubtract(nullptr, all.get(), touched.get()));
+  return OrThrow(pixOr(nullptr, binary.get(), pale.get()));
 }
 
 // Shadows and grey paper: brings the paper of `color` to nearly white when somewhere it is darker
@@ -193,6 +221,38 @@ std::vector<Box> Pictures(Pix* binary, double unit) {
   return out;
 }
 
+// Areas of one dark tint, which Even takes for background; not those with writing on them, which is
+// read.
+std::vector<Box> SolidAreas(Pix* gray, double unit, const std::vector<Box>& components) {
+  constexpr double kDark = 0.62;     // of the paper's level
+  constexpr int kMostLetters = 8;    // components of letter size
+  constexpr double kMostPage = 0.7;  // of the page's area
+  Numa* histogram = pixGetGrayHistogram(gray, 4);
+  if (histogram == nullptr) return {};
+  l_float32 paper = 255;
+  numaHistogramGetValFromRank(histogram, 0.8f, &paper);
+  numaDestroy(&histogram);
+  const int solid = std::max(8, static_cast<int>(unit * 2.6));
+  PixPtr dark = OrThrow(pixThresholdToBinary(gray, static_cast<l_int32>(kDark * paper)));
+  PixPtr opened = OrThrow(pixOpenBrick(nullptr, dark.get(), solid, solid));
+  std::vector<Box> out;
+  const int width = pixGetWidth(gray), height = pixGetHeight(gray);
+  for (const Box& b : Components(opened.get())) {
+    if (std::min(b.width, b.height) < unit * 3.5) continue;
+    if (static_cast<double>(b.width) * b.height > kMostPage * width * height) continue;
+    // Shadows along the page's edges.
+    const bool at_edge = b.x <= 2 || b.y <= 2 || b.right() >= width - 2 || b.bottom() >= height - 2;
+    if (at_edge && std::max(b.width, b.height) > 4 * std::min(b.width, b.height)) continue;
+    const auto letters = std::count_if(components.begin(), components.end(), [&](const Box& c) {
+      const int x = c.x + c.width / 2, y = c.y + c.height / 2;
+      return c.height > 0.5 * unit && c.height < 2.5 * unit && x >= b.x && x < b.right() &&
+             y >= b.y && y < b.bottom();
+    });
+    if (letters < kMostLetters) out.push_back(b);
+  }
+  return out;
+}
+
 bool Inside(const Box& b, const std::vector<Box>& regions) {
   const int cx = b.x + b.width / 2, cy = b.y + b.height / 2;
   return std::any_of(regions.begin(), regions.end(), [&](const Box& r) {
@@ -235,7 +295,7 @@ bool JoinsTwoRules(const Box& b, const std::vector<Box>& horizontal, double unit
 }
 
 // Sorts the ink of the page into rules, pictures and letters.
-void SortInk(Pix* binary, const LineFinderOptions& options, PageInk* out) {
+void SortInk(Pix* binary, Pix* gray, const LineFinderOptions& options, PageInk* out) {
   out->letter_px = lines::TypicalHeight(Components(binary), options);
   if (out->letter_px <= 0) return;
   const double rough_unit = out->letter_px;
@@ -245,6 +305,7 @@ void SortInk(Pix* binary, const LineFinderOptions& options, PageInk* out) {
   out->vertical_rules = Components(ruled.vertical.get());
   std::vector<Box> all = Components(ruled.rest.get());
   out->letter_px = lines::TypicalHeight(all, options);
+  for (const Box& b : SolidAreas(gray, rough_unit, all)) out->pictures.push_back(b);
   JoinPieces(&out->horizontal_rules, rough_unit);
   for (const Box& b : all) {
     if (Inside(b, out->pictures)) continue;
@@ -269,7 +330,8 @@ PageInk Find(const Image& page, const LineFinderOptions& options) {
     color = OrThrow(pixInvert(nullptr, color.get()));
     gray = OrThrow(pixInvert(nullptr, gray.get()));
   }
-  PixPtr binary = Binarise(gray.get());
+  PixPtr even_gray = Even(gray.get());
+  PixPtr binary = Binarise(even_gray.get());
   const double turn = FindSkew(binary.get(), options);
   if (turn != 0) {
     const auto radians = static_cast<l_float32>(turn * std::numbers::pi / 180);
@@ -279,12 +341,16 @@ PageInk Find(const Image& page, const LineFinderOptions& options) {
     out.skew_degrees = -turn;
   }
   out.panels = InvertPanels(gray.get(), color.get());
-  if (turn != 0 || !out.panels.empty()) binary = Binarise(gray.get());
+  if (turn != 0 || !out.panels.empty()) {
+    even_gray = Even(gray.get());
+    binary = Binarise(even_gray.get());
+  }
+  if (IsDrawn(gray.get())) binary = AddPale(std::move(binary), even_gray.get());
   const bool even = EvenLight(gray.get(), &color);
   const bool changed = turn != 0 || out.inverted || even || !out.panels.empty();
   out.image = changed ? FromPix(color.get()) : page;
   color.reset();
-  SortInk(binary.get(), options, &out);
+  SortInk(binary.get(), gray.get(), options, &out);
   return out;
 }
 

@@ -112,7 +112,8 @@ void MarkHeader(const Image& image, const Style& style, Table* table) {
   double regular = style.stroke;
   if (!strokes.empty()) {
     std::sort(strokes.begin(), strokes.end());
-    regular = std::min(regular, strokes[strokes.size() * 3 / 10]);
+    const double light = strokes[strokes.size() * 3 / 10];
+    regular = regular > 0 ? std::min(regular, light) : light;
   }
   std::sort(grounds.begin(), grounds.end());
   const int plain = grounds[grounds.size() * 7 / 10];

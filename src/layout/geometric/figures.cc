@@ -15,7 +15,7 @@ constexpr double kJoin = 2;          // parts of one figure are no farther apart
 constexpr double kLeastLeft = 2;     // a lone component smaller than this is dirt or a mark
 constexpr double kLeastThick = 0.4;  // thinner ones are rests of rules
 // Labels of a diagram, multiples of their font size.
-constexpr double kLabelReach = 1.0;
+constexpr double kLabelReach = 1.3;
 constexpr double kMostLabel = 10;
 constexpr int kLeastLabels = 4;  // of axes
 // A check box, multiples of the font size.

@@ -16,8 +16,11 @@ constexpr double kWordSpace = 0.3;
 // Ratios.
 constexpr double kMorePitch = 1.22;  // against the paragraph's own: white space before a new one
 constexpr double kOtherFont = 1.2;
-constexpr double kOtherFontShort = 1.35;  // lines of few letters are measured less exactly
-constexpr double kBold = 1.28;            // thickness of strokes, bold against regular
+constexpr double kOtherFontShort = 1.35;   // lines of few letters are measured less exactly
+constexpr double kBold = 1.28;             // thickness of strokes, bold against regular
+constexpr double kMostForcedNarrow = 0.3;  // the same of blocks like addresses
+constexpr double kNarrow = 16;             // their width, multiples of the font size
+constexpr size_t kMostAddress = 8;         // their lines
 constexpr int kFewLetters = 10;
 constexpr double kMostForced = 0.6;  // share of line ends: more make a block of single lines
 constexpr double kFreeRight = 1.25;  // of a block's width: room enough that lines end on purpose
@@ -189,8 +192,10 @@ void Emit(const std::vector<Line>& lines, size_t begin, size_t end, const Column
   }
   for (size_t i = begin; i < end; ++i) n_gaps += lines[i].wide_gap;
   const auto n = static_cast<double>(end - begin);
+  const bool narrow = box.width < kNarrow * font && end - begin <= kMostAddress;
+  const double most_forced = narrow ? kMostForcedNarrow : kMostForced;
   const bool single_lines =
-      end - begin > 1 && (n_forced >= kMostForced * (n - 1) || n_gaps > 0.5 * n);
+      end - begin > 1 && ((n_forced > 0 && n_forced >= most_forced * (n - 1)) || n_gaps > 0.5 * n);
   out->emplace_back();
   if (single_lines) out->back().region.label = RegionLabel::kContent;
   for (size_t i = begin; i < end; ++i) {
