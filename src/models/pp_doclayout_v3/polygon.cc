@@ -60,7 +60,18 @@ double Cross(GridPoint origin, GridPoint a, GridPoint b) {
          static_cast<double>(a.y - origin.y) * (b.x - origin.x);
 }
 
-// Positions of the curve between `first` and `last` (cyclic) that Douglas-Peucker keeps, `first`
+// Squared distance of a point from the segment a-b, times the segment's squared length.
+double ScaledDistance(GridPoint a, GridPoint b, GridPoint p) {
+  const double length2 = SquaredDistance(a, b);
+  const double along =
+      static_cast<double>(p.x - a.x) * (b.x - a.x) + static_cast<double>(p.y - a.y) * (b.y - a.y);
+  if (along < 0) return SquaredDistance(a, p) * length2;
+  if (along > length2) return SquaredDistance(b, p) * length2;
+  const double cross = Cross(a, b, p);
+  return cross * cross;
+}
+
+// Points of the curve between `first` and `last` (cyclic) that Douglas-Peucker keeps, `first`
 // included and `last` not, appended in order. An explicit stack: curves come from masks of any
 // shape.
 void Split(std::span<const GridPoint> curve, size_t first, size_t last, double epsilon2,
@@ -72,15 +83,14 @@ void Split(std::span<const GridPoint> curve, size_t first, size_t last, double e
     open.pop_back();
     double furthest = 0;
     size_t at = begin;
-    const double length2 = SquaredDistance(curve[begin], curve[end]);
     for (size_t i = (begin + 1) % n; i != end; i = (i + 1) % n) {
-      const double distance = std::abs(Cross(curve[begin], curve[end], curve[i]));
+      const double distance = ScaledDistance(curve[begin], curve[end], curve[i]);
       if (distance > furthest) {
         furthest = distance;
         at = i;
       }
     }
-    if (furthest * furthest <= epsilon2 * length2) {
+    if (furthest <= epsilon2 * SquaredDistance(curve[begin], curve[end])) {
       kept->push_back(curve[begin]);
     } else {
       open.emplace_back(at, end);
