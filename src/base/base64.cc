@@ -1,5 +1,6 @@
 #include "base/base64.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace glmocr {
@@ -40,6 +41,21 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
   if (n_ends > 0 && n_digits + n_ends != 4) return std::nullopt;
   if (n_digits >= 2) out += static_cast<char>(bits >> (n_digits == 2 ? 4 : 10) & 255);
   if (n_digits == 3) out += static_cast<char>(bits >> 2 & 255);
+  return out;
+}
+
+std::string EncodeBase64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t n = std::min<size_t>(3, bytes.size() - i);
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < n ? static_cast<uint8_t>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 4; ++k) out += k <= n ? kDigits[group >> (18 - 6 * k) & 63] : '=';
+  }
   return out;
 }
 

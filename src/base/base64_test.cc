@@ -6,6 +6,19 @@ namespace glmocr {
 namespace {
 
 // RFC 4648, section 10.
+// The vectors of RFC 4648, section 10, and every byte there and back.
+TEST(Base64, EncodesAsTheRfcDoes) {
+  EXPECT_EQ(EncodeBase64(""), "");
+  EXPECT_EQ(EncodeBase64("f"), "Zg==");
+  EXPECT_EQ(EncodeBase64("fo"), "Zm8=");
+  EXPECT_EQ(EncodeBase64("foo"), "Zm9v");
+  EXPECT_EQ(EncodeBase64("foobar"), "Zm9vYmFy");
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i * 37);
+  for (size_t n = 0; n < bytes.size(); ++n)
+    EXPECT_EQ(DecodeBase64(EncodeBase64(bytes.substr(0, n))), bytes.substr(0, n));
+}
+
 TEST(Base64, WorkedExamples) {
   EXPECT_EQ(DecodeBase64(""), "");
   EXPECT_EQ(DecodeBase64("Zg=="), "f");

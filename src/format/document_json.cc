@@ -83,6 +83,7 @@ std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> 
   out["width"] = page.width_px;
   out["height"] = page.height_px;
   out["skew_degrees"] = Rounded(page.skew_degrees);
+  if (page.error) out["error"] = page.error->message;
   out["layout"] = page.layout;
   out["seconds"] = Rounded(page.seconds);
   out["prepare_seconds"] = Rounded(page.prepare_s);

@@ -121,7 +121,7 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
   }
   const bool has_image = page.image != nullptr && !page.image->empty();
   for (const DocumentFormat format : s.options.formats) {
-    if (has_image || !NeedsPageImage(format)) continue;
+    if (has_image || page.error || !NeedsPageImage(format)) continue;
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("{}: page {} was read without keeping its picture, which format {} "
                              "shows",
@@ -140,11 +140,13 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
   if (s.Wants(DocumentFormat::kHtml)) GLM_RETURN_IF_ERROR(s.AddHtmlPage(page));
   if (s.Wants(DocumentFormat::kHocr)) s.hocr.AddPage(page);
   if (s.Wants(DocumentFormat::kAlto)) s.alto.AddPage(page);
-  if (s.Wants(DocumentFormat::kPdf)) {
-    GLM_ASSIGN(std::string jpeg, EncodeJpeg(*page.image, s.options.pdf_jpeg_quality));
-    GLM_RETURN_IF_ERROR(s.pdf.AddPage(page, std::move(jpeg)));
+  if (s.Wants(DocumentFormat::kPdf) && !has_image) {
+    GLM_RETURN_IF_ERROR(s.pdf.AddBlankPage());
+  } else if (s.Wants(DocumentFormat::kPdf)) {
+    GLM_ASSIGN(const std::string jpeg, EncodeJpeg(*page.image, s.options.pdf_jpeg_quality));
+    GLM_RETURN_IF_ERROR(s.pdf.AddPage(page, jpeg));
   }
-  if (s.Wants(DocumentFormat::kVisualize)) {
+  if (s.Wants(DocumentFormat::kVisualize) && has_image) {
     GLM_ASSIGN(const Image drawn, DrawRegions(page));
     GLM_ASSIGN(std::string jpeg, EncodeJpeg(drawn, kCropQuality));
     const std::string name =

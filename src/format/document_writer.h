@@ -72,8 +72,9 @@ class DocumentWriter {
 
   // The files that are complete with this page: its crops and its visualization. Keeps text and
   // boxes, and of the picture the JPEG of a PDF's page; the page may go afterwards.
-  // Errors: kInvalidArgument (a format needs the picture, and the page has none),
-  // kResourceExhausted.
+  // A page that could not be loaded (ReadPage::error) is an empty page everywhere, so that numbers
+  // of later pages stay; JSON tells its error. Errors: kInvalidArgument (a format needs the
+  // picture, and the page has none), kResourceExhausted.
   Result<std::vector<OutputFile>> AddPage(const ReadPage& page);
   // The files of the document. Markdown that is blank is not written when output is strict, as the
   // SDK does it. Call once.

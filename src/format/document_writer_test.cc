@@ -19,6 +19,7 @@
 #include "format/text_geometry.h"
 #include "format/visualize.h"
 #include "media/decode.h"
+#include "pdf/pdf_document.h"
 
 namespace glmocr {
 namespace {
@@ -376,6 +377,45 @@ TEST(SearchablePdf, TextIsExtractedAgainWhereItStands) {
   EXPECT_THAT(Output("pdffonts " + file),
               HasSubstr("yes no  yes"));  // embedded, no subset, ToUnicode
   EXPECT_EQ(TextOf({TestPage(), TestPage()}, DocumentFormat::kPdf), bytes) << "not reproducible";
+}
+
+// The reader of Chrome, which lost lines of one character.
+TEST(SearchablePdf, PdfiumReadsEveryWord) {
+  const std::string bytes = TextOf({TestPage()}, DocumentFormat::kPdf);
+  const auto pdf = PdfDocument::OpenBytes(std::as_bytes(std::span(bytes)), "x.pdf", {.dpi = 200});
+  ASSERT_TRUE(pdf.ok()) << pdf.error().message;
+  const auto page = (*pdf)->Read(0);
+  ASSERT_TRUE(page.ok()) << page.error().message;
+  EXPECT_EQ(page->image.width_px, 1000);
+  EXPECT_EQ(page->text.invisible_share, 1);
+  std::vector<std::string> words;
+  for (const PdfWord& word : page->text.words) words.push_back(word.text);
+  std::vector<std::string> expected;
+  for (const ReadRegion& region : TestPage().regions) {
+    for (const PlacedLine& line : PlaceLines(region)) {
+      for (const PlacedWord& word : line.words) expected.push_back(word.text);
+    }
+  }
+  EXPECT_EQ(words, expected);
+}
+
+TEST(DocumentWriter, APageThatCouldNotBeLoadedIsAnEmptyPage) {
+  ReadPage broken;
+  broken.source = "x.pdf";
+  broken.page = 2;
+  broken.n_pages = 3;
+  broken.error = Error{ErrorCode::kCorrupt, "page 2 is damaged"};
+  const std::vector<ReadPage> pages = {TestPage(), broken, TestPage()};
+  DocumentOptions options;
+  for (int i = 0; i < kDocumentFormats; ++i)
+    options.formats.push_back(static_cast<DocumentFormat>(i));
+  EXPECT_TRUE(WriteDocument(pages, options).ok());
+  const Json json = Json::parse(TextOf(pages, DocumentFormat::kJson));
+  EXPECT_EQ(json["pages"][1]["error"], "page 2 is damaged");
+  const std::string bytes = TextOf(pages, DocumentFormat::kPdf);
+  const auto pdf = PdfDocument::OpenBytes(std::as_bytes(std::span(bytes)), "x.pdf", {});
+  ASSERT_TRUE(pdf.ok()) << pdf.error().message;
+  EXPECT_EQ((*pdf)->n_pages(), 3);
 }
 
 TEST(SearchablePdf, HugePagesFitWhatPdfAllows) {

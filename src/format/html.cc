@@ -3,31 +3,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "format/py_text.h"
+#include "base/base64.h"
 #include "format/tables.h"
 #include "format/text_geometry.h"
 
 namespace glmocr {
 namespace {
-
-std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t n = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < n ? static_cast<uint8_t>(bytes[i + k]) : 0u);
-    for (size_t k = 0; k < 4; ++k) out += k <= n ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return out;
-}
 
 std::string_view Trim(std::string_view s) {
   const size_t begin = s.find_first_not_of(" \t\r\n");
@@ -133,7 +117,7 @@ void AddText(PageBody& body, std::string_view text) {
 void AddRegion(PageBody& body, const ReadRegion& region, const std::string& text,
                const std::string& picture) {
   if (!picture.empty()) {
-    body.Raw("<figure><img alt=\"\" src=\"data:image/jpeg;base64," + Base64(picture) +
+    body.Raw("<figure><img alt=\"\" src=\"data:image/jpeg;base64," + EncodeBase64(picture) +
              "\"></figure>");
     return;
   }

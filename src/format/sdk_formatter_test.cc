@@ -171,7 +171,7 @@ TEST(SdkRules, RepeatsAreFoundWhereTheDefinitionFindsThem) {
 }
 
 // Texts on which backtracking takes minutes to years. The limit is for a loaded machine and a
-// sanitizer; they take some 10 ms each.
+// sanitizer; they take 3 to 50 ms each.
 TEST(SdkRules, HostileTextsTakeLittleTime) {
   constexpr size_t kSize = 200000;
   std::vector<py::Text> texts(8);

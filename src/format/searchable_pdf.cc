@@ -196,7 +196,17 @@ struct SearchablePdf::State {
     return out.empty() ? out : "BT 3 Tr\n" + out + "ET\n";
   }
 
-  void Add(const ReadPage& page, std::string jpeg) {
+  QPDFObjectHandle NewPage(double width_pt, double height_pt, const std::string& contents) {
+    QPDFObjectHandle node = pdf.makeIndirectObject(QPDFObjectHandle::parse(
+        fmt::format("<< /Type /Page /MediaBox [ 0 0 {:.2f} {:.2f} ] /Resources << /XObject << >> "
+                    "/Font << >> >> >>",
+                    width_pt, height_pt)));
+    node.replaceKey("/Contents", QPDFObjectHandle::newStream(&pdf, contents));
+    QPDFPageDocumentHelper(pdf).addPage(QPDFPageObjectHelper(node), false);
+    return node;
+  }
+
+  void Add(const ReadPage& page, const std::string& jpeg) {
     const double longest = std::max(page.width_px, page.height_px);
     const double scale = std::min(points_per_pixel, kMaxSidePt / longest);
     const double width = page.width_px * scale, height = page.height_px * scale;
@@ -205,17 +215,12 @@ struct SearchablePdf::State {
         fmt::format("<< /Type /XObject /Subtype /Image /Width {} /Height {} /ColorSpace /DeviceRGB "
                     "/BitsPerComponent 8 /Filter /DCTDecode >>",
                     page.width_px, page.height_px)));
-    QPDFObjectHandle contents = QPDFObjectHandle::newStream(
-        &pdf, fmt::format("q {:.2f} 0 0 {:.2f} 0 0 cm /Im0 Do Q\n", width, height) +
-                  TextLayer(page, scale));
-    QPDFObjectHandle node = pdf.makeIndirectObject(QPDFObjectHandle::parse(
-        fmt::format("<< /Type /Page /MediaBox [ 0 0 {:.2f} {:.2f} ] /Resources << /XObject << >> "
-                    "/Font << >> >> >>",
-                    width, height)));
+    QPDFObjectHandle node =
+        NewPage(width, height,
+                fmt::format("q {:.2f} 0 0 {:.2f} 0 0 cm /Im0 Do Q\n", width, height) +
+                    TextLayer(page, scale));
     node.getKey("/Resources").getKey("/XObject").replaceKey("/Im0", picture);
     node.getKey("/Resources").getKey("/Font").replaceKey("/F0", font);
-    node.replaceKey("/Contents", contents);
-    QPDFPageDocumentHelper(pdf).addPage(QPDFPageObjectHelper(node), false);
   }
 
   void MakeFont() {
@@ -253,16 +258,25 @@ SearchablePdf::~SearchablePdf() = default;
 SearchablePdf::SearchablePdf(SearchablePdf&&) noexcept = default;
 SearchablePdf& SearchablePdf::operator=(SearchablePdf&&) noexcept = default;
 
-Status SearchablePdf::AddPage(const ReadPage& page, std::string jpeg) {
+Status SearchablePdf::AddPage(const ReadPage& page, const std::string& jpeg) {
   if (page.width_px <= 0 || page.height_px <= 0) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("page {} of '{}' has no size", page.page, page.source)};
   }
   try {
-    state_->Add(page, std::move(jpeg));
+    state_->Add(page, jpeg);
   } catch (const std::exception& e) {
     return Error{ErrorCode::kInternal, fmt::format("cannot make page {} of a PDF of '{}': {}",
                                                    page.page, page.source, e.what())};
+  }
+  return OkStatus();
+}
+
+Status SearchablePdf::AddBlankPage() {
+  try {
+    state_->NewPage(595, 842, "");
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::kInternal, fmt::format("cannot make a page of a PDF: {}", e.what())};
   }
   return OkStatus();
 }

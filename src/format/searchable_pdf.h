@@ -23,7 +23,9 @@ class SearchablePdf {
 
   // `jpeg` is the page's picture (RGB, width_px x height_px of the page); it is kept until Finish.
   // Errors: kInvalidArgument (a page without size).
-  Status AddPage(const ReadPage& page, std::string jpeg);
+  Status AddPage(const ReadPage& page, const std::string& jpeg);
+  // An empty page of A4 in place of one that could not be loaded.
+  Status AddBlankPage();
   // The file's bytes; the same pages give the same bytes. Call once. Errors: kInternal.
   Result<std::string> Finish();
 
