@@ -258,6 +258,56 @@ TEST(GeometricLayout, WritingIsCutAtTheRulesOfItsCells) {
   }
 }
 
+// Rules above and below the head and at the end; the head spans two columns once.
+TEST(GeometricLayout, TableBetweenHorizontalRules) {
+  TestPage drawn(1000, 1000);
+  Paragraph(&drawn, 100, 100, 760, 4);
+  for (const int y : {300, 390, 600}) drawn.HorizontalRule(100, 861, y, 3);
+  drawn.Word(430, 335, 14, TestPage::Type());
+  for (int row = 0; row < 6; ++row) {
+    const int y = row == 0 ? 375 : 390 + 34 * row;
+    drawn.Line(110, y, 200);
+    for (const int x : {400, 560, 720}) drawn.Word(x, y, 4, TestPage::Type());
+  }
+  Paragraph(&drawn, 100, 700, 760, 4);
+  const LayoutPage page = Analyze(drawn.image);
+  EXPECT_THAT(Labels(page),
+              ElementsAre(RegionLabel::kText, RegionLabel::kTable, RegionLabel::kText));
+  std::vector<Cell> expected = {
+      {0, 0, 1, 1, true, 0}, {0, 1, 1, 2, true, 1}, {0, 3, 1, 1, true, 0}};
+  for (int row = 1; row < 7; ++row) {
+    for (int column = 0; column < 4; ++column) expected.push_back({row, column, 1, 1, row == 1, 1});
+  }
+  EXPECT_EQ(CellsOf(page.regions[1]), expected);
+}
+
+// A rule below each row: cells may have several lines.
+TEST(GeometricLayout, TableWithARuleBelowEachRow) {
+  TestPage drawn(1000, 800);
+  for (const int y : {100, 150, 230, 310, 360}) drawn.HorizontalRule(100, 861, y);
+  for (const int y : {135, 180, 260, 345}) {
+    drawn.Line(110, y, 200);
+    drawn.Line(400, y, 400);
+  }
+  for (const int y : {212, 292}) drawn.Line(400, y, 300);
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_EQ(page.regions.size(), 1u);
+  EXPECT_THAT(CellsOf(page.regions[0]),
+              ElementsAre(Cell{0, 0, 1, 1, false, 1}, Cell{0, 1, 1, 1, false, 1},
+                          Cell{1, 0, 1, 1, false, 1}, Cell{1, 1, 1, 1, false, 2},
+                          Cell{2, 0, 1, 1, false, 1}, Cell{2, 1, 1, 1, false, 2},
+                          Cell{3, 0, 1, 1, false, 1}, Cell{3, 1, 1, 1, false, 1}));
+}
+
+TEST(GeometricLayout, ColumnsOfTextBetweenRulesAreNoTable) {
+  TestPage drawn(1200, 1400);
+  for (const int y : {100, 1150}) drawn.HorizontalRule(80, 1121, y);
+  Paragraph(&drawn, 80, 150, 480, 30);
+  Paragraph(&drawn, 640, 150, 480, 30);
+  const LayoutPage page = Analyze(drawn.image);
+  EXPECT_THAT(LineCounts(page), ElementsAre(31, 31));
+}
+
 TEST(GeometricLayout, BoldFirstRowIsTheHead) {
   for (const bool bold : {false, true}) {
     TestPage drawn(1000, 500);
