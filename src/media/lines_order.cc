@@ -75,7 +75,10 @@ double MedianPitch(const Group& group, double font) {
     if (c.object < 0) baselines.push_back(c.baseline);
   }
   std::sort(baselines.begin(), baselines.end());
-  for (size_t i = 1; i < baselines.size(); ++i) pitches.push_back(baselines[i] - baselines[i - 1]);
+  for (size_t i = 1; i < baselines.size(); ++i) {
+    const double pitch = baselines[i] - baselines[i - 1];
+    if (pitch > 0.3 * font) pitches.push_back(pitch);  // else cells of one row
+  }
   if (pitches.empty()) return 0;
   const auto middle = pitches.begin() + static_cast<std::ptrdiff_t>(pitches.size() / 2);
   std::nth_element(pitches.begin(), middle, pitches.end());
@@ -122,6 +125,39 @@ bool AreColumns(const Group& left, const Group& right, double font, int gap) {
   return std::min(Fill(l_beside), Fill(r_beside)) >= 0.62;
 }
 
+// Parts of the group with white space of at least `least` pixels between them across its width.
+std::vector<Group> Blocks(const Group& group, double least) {
+  Group sorted = group;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Chain& a, const Chain& b) { return a.box.y < b.box.y; });
+  std::vector<Group> blocks;
+  int bottom = 0;
+  for (Chain& c : sorted) {
+    if (blocks.empty() || c.box.y - bottom > least) blocks.emplace_back();
+    bottom = std::max(bottom, c.box.bottom());
+    blocks.back().push_back(std::move(c));
+  }
+  return blocks;
+}
+
+// Whether a part of the group, apart from the rest by white space, is a table or a form that the
+// split into `left` and the rest would cut.
+bool CutsTable(const Group& group, const Group& left, double font) {
+  constexpr double kApart = 1.6;
+  constexpr double kLeastRows = 3;
+  const std::vector<Group> blocks = Blocks(group, kApart * font);
+  if (blocks.size() < 2) return false;
+  int edge = 0;
+  for (const Chain& c : left) edge = std::max(edge, c.box.right());
+  for (const Group& block : blocks) {
+    Group l, r;
+    for (const Chain& c : block) (c.box.right() <= edge ? l : r).push_back(c);
+    if (l.empty() || r.empty() || Lines(l) < kLeastRows || Lines(r) < kLeastRows) continue;
+    if (AreFields(l, r, font)) return true;
+  }
+  return false;
+}
+
 // The widest fitting vertical white space through the whole group; false when there is none.
 bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = nullptr) {
   if (Lines(group) < 4) return false;
@@ -141,27 +177,17 @@ bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = n
     left->assign(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(at));
     right->assign(sorted.begin() + static_cast<std::ptrdiff_t>(at), sorted.end());
     if (!AreColumns(*left, *right, font, gap)) continue;
+    if (CutsTable(group, *left, font)) continue;
     if (gap_px != nullptr) *gap_px = gap;
     return true;
   }
   return false;
 }
 
-// Parts of the group with much white space between them across its full width, wider than that
-// between columns: a footer or a title belongs to no column even where it would fit into one.
+// Parts of the group with more white space between them than there is between its columns: a footer
+// or a title belongs to no column even where it would fit into one.
 std::vector<Group> SplitBlocks(const Group& group, int column_gap) {
-  const double least = std::max(1.6 * MedianFont(group), 1.2 * column_gap);
-  Group sorted = group;
-  std::sort(sorted.begin(), sorted.end(),
-            [](const Chain& a, const Chain& b) { return a.box.y < b.box.y; });
-  std::vector<Group> blocks;
-  int bottom = 0;
-  for (Chain& c : sorted) {
-    if (blocks.empty() || c.box.y - bottom > least) blocks.emplace_back();
-    bottom = std::max(bottom, c.box.bottom());
-    blocks.back().push_back(std::move(c));
-  }
-  return blocks;
+  return Blocks(group, std::max(1.6 * MedianFont(group), 1.2 * column_gap));
 }
 
 // Chains whose baselines are level, top to bottom, each row left to right.

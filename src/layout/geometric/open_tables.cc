@@ -89,9 +89,11 @@ std::vector<int> ColumnBorders(const std::vector<Row>& rows, int left, int right
 
 bool IsProse(const std::vector<Row>& rows, const std::vector<int>& borders, const Box& box,
              double font) {
-  if (borders.size() > 1 || rows.size() < 5) return false;
-  const int edges[] = {box.x, borders.front(), box.right()};
-  for (int c = 0; c < 2; ++c) {
+  if (rows.size() < 5) return false;
+  std::vector<int> edges = {box.x};
+  edges.insert(edges.end(), borders.begin(), borders.end());
+  edges.push_back(box.right());
+  for (size_t c = 0; c + 1 < edges.size(); ++c) {
     if (edges[c + 1] - edges[c] < kProse * font) return false;
     double widths = 0, widest = 1;
     int n = 0;
@@ -269,7 +271,9 @@ std::vector<Table> FindOpenTables(const PageInk& ink, const Box& area,
       std::sort(fonts.begin(), fonts.end());
       const double font = fonts[fonts.size() / 2];
       const std::vector<int> borders = ColumnBorders(rows, box.x, box.right(), font);
-      if (borders.empty() || IsProse(rows, borders, box, font)) continue;
+      if (borders.empty()) continue;
+      // With a rule below each row, cells may hold running text.
+      if (n <= 2 && IsProse(rows, borders, box, font)) continue;
       out.push_back(MakeTable(sections, borders, box));
       std::vector<const Chain*> taken;
       for (const Section& s : sections) taken.insert(taken.end(), s.chains.begin(), s.chains.end());
