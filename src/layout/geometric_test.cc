@@ -146,6 +146,40 @@ TEST(GeometricLayout, PictureAcrossColumnsDividesThem) {
   ExpectAt(page.regions[4], 640, 900);
 }
 
+TEST(GeometricLayout, ThreeColumns) {
+  TestPage drawn(1300, 1200);
+  drawn.Line(80, 100, 1100, {.font = 40});
+  for (int i = 0; i < 3; ++i) Paragraph(&drawn, 80 + 380 * i, 200, 340, 12);
+  const LayoutPage page = Analyze(drawn.image);
+  EXPECT_THAT(LineCounts(page), ElementsAre(1, 13, 13, 13));
+  for (int i = 0; i < 3; ++i) ExpectAt(page.regions[i + 1], 80 + 380 * i, 200);
+}
+
+// A table without rules under two addresses: rows stay rows, addresses blocks.
+TEST(GeometricLayout, RowsUnderColumnsStayRows) {
+  TestPage drawn(1200, 1200);
+  for (int i = 0; i < 4; ++i) {
+    drawn.Line(80, 100 + 30 * i, 260 - 40 * (i % 2));
+    drawn.Line(640, 100 + 30 * i, 260 - 40 * (i % 2));
+  }
+  for (int i = 0; i < 5; ++i) {
+    drawn.Line(80, 330 + 50 * i, 320);
+    for (const int x : {640, 800, 1000}) drawn.Word(x, 330 + 50 * i, 4, TestPage::Type());
+  }
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_GE(page.regions.size(), 3u);
+  ExpectAt(page.regions[0], 80, 100);
+  ExpectAt(page.regions[1], 640, 100);
+  int row = 0;
+  for (size_t i = 2; i < page.regions.size(); ++i) {
+    for (const TextLine& line : page.regions[i].lines) {
+      EXPECT_NEAR(line.baseline_y, 330 + 50 * row++, 3);
+      EXPECT_GT(line.box.right(), 1000);
+    }
+  }
+  EXPECT_EQ(row, 5);
+}
+
 TEST(GeometricLayout, SenderAboveOnTheRightComesFirst) {
   TestPage drawn(1000, 1200);
   for (int i = 0; i < 4; ++i) drawn.Line(620, 100 + 30 * i, i % 2 == 0 ? 260 : 180);

@@ -99,8 +99,9 @@ bool IsProse(const std::vector<Row>& rows, const std::vector<int>& borders, cons
     int n = 0;
     for (const Row& row : rows) {
       for (const Span& s : row.spans) {
-        if (s.box.x + s.box.width / 2 < edges[c] || s.box.x + s.box.width / 2 >= edges[c + 1])
-          continue;
+        const int middle = s.box.x + s.box.width / 2;
+        if (middle < edges[c] || middle >= edges[c + 1]) continue;
+        if (s.box.width > edges[c + 1] - edges[c]) continue;  // a title over the columns
         widths += s.box.width;
         widest = std::max<double>(widest, s.box.width);
         ++n;
