@@ -1,5 +1,7 @@
 #include "cli/parse_job.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -10,6 +12,8 @@
 #include "base/hash.h"
 #include "base/untrusted_text.h"
 #include "cli/commands.h"
+#include "eval/edit_distance.h"
+#include "eval/text.h"
 #include "layout/geometric.h"
 #include "pipeline/task.h"
 
@@ -42,7 +46,7 @@ std::string HashOptions(const ParseOptions& o, const std::filesystem::path& mode
   const GenerationOptions& g = o.generation;
   const SamplingParams& s = g.sampling;
   std::string all = model_dir.string() + '\n' + o.layout + '\n' + o.layout_model + '\n' + o.task +
-                    '\n' + o.pages + '\n';
+                    '\n' + std::to_string(static_cast<int>(o.text_layer)) + '\n' + o.pages + '\n';
   for (const std::string& format : o.to) all += format + ' ';
   for (const std::string& stop : g.stop_strings) all += '\n' + stop;
   for (const double value :
@@ -56,6 +60,12 @@ std::string HashOptions(const ParseOptions& o, const std::filesystem::path& mode
   return HashBytes(all.data(), all.size()).Hex();
 }
 
+// "'a.pdf', page 3"
+std::string Place(const PageSource& source) {
+  return QuoteUntrusted(source.source) +
+         (source.n_pages > 1 ? ", page " + std::to_string(source.page) : "");
+}
+
 }  // namespace
 
 // One input while it is read.
@@ -65,9 +75,12 @@ struct ParseJob::Document {
   std::string folder;  // below the output folder
   std::string hash;
   std::unique_ptr<DocumentReader> reader;
-  std::vector<int> page_numbers;  // from 1
-  std::vector<ReadPage> pages;
-  std::optional<Error> error;  // it could not be opened
+  std::vector<int> page_numbers;           // from 1
+  std::unique_ptr<DocumentWriter> writer;  // with an output folder
+  std::vector<ReadPage> pages;             // to be printed: without an output folder
+  size_t n_pages_done = 0;
+  JournalEntry entry;
+  std::optional<Error> error;  // it could not be opened, or its files cannot be written
   Clock::time_point begun = Clock::now();
 };
 
@@ -104,7 +117,13 @@ class ParseJob::Worker {
     Status status;
     try {
       Result<InputPage> input = document.reader->Read(page - 1);
-      status = input.ok() ? reader_.Add(input->image, source, keep_going) : Status(input.error());
+      if (!input.ok()) {
+        status = input.error();
+      } else {
+        status =
+            reader_.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
+        if (!status.ok()) status = status.error().With(Place(source));
+      }
     } catch (const std::bad_alloc&) {
       status = Error{ErrorCode::kResourceExhausted, "out of memory (choose a smaller --dpi)"};
     }
@@ -113,7 +132,7 @@ class ParseJob::Worker {
 
   void TakePage(ReadPage page) {
     Document& document = *open_.front();
-    document.pages.push_back(std::move(page));
+    job_.TakePage(document, std::move(page));
     {
       std::lock_guard lock(job_.mutex_);
       ++job_.pages_done_;
@@ -122,7 +141,7 @@ class ParseJob::Worker {
         if (!status.ok() && !job_.fatal_) job_.fatal_ = status.error();
       }
     }
-    if (document.pages.size() < document.page_numbers.size()) return;
+    if (++document.n_pages_done < document.page_numbers.size()) return;
     std::unique_ptr<Document> finished = std::move(open_.front());
     open_.pop_front();
     job_.Finish(std::move(finished));
@@ -182,6 +201,7 @@ Status ParseJob::Prepare() {
     GLM_ASSIGN(journal_, Journal::Open(options_.out));
   }
   GLM_RETURN_IF_ERROR(LoadModel());
+  if (layout_ != Layout::kRegions) output_.DoNotStream();
   if (output_.streams()) progress_.emplace(ProgressMode::kOff);  // it would tear the text
   return OkStatus();
 }
@@ -210,6 +230,7 @@ PageReaderOptions ParseJob::ReaderOptions() {
                                .layout_engine = layout_engine_,
                                .instruction = Instruction(options_.task),
                                .generation = options_.generation,
+                               .text_layer = options_.text_layer,
                                .keep_tokens = output_.needs_tokens(),
                                .keep_image = output_.needs_images()};
   if (output_.streams()) {
@@ -277,38 +298,53 @@ std::unique_ptr<ParseJob::Document> ParseJob::Next() {
   }
 }
 
-void ParseJob::Finish(std::unique_ptr<Document> document) {
-  JournalEntry entry = {.input = document->name,
-                        .folder = document->folder,
-                        .hash = document->hash,
-                        .options = options_hash_,
-                        .pages = static_cast<int>(document->pages.size())};
-  if (document->error) entry.error = document->error->message;
-  const auto page_failed = [&](const ReadPage& page, const std::string& message) {
-    if (!entry.failed_pages.empty() && entry.failed_pages.back().first == page.page) return;
-    entry.failed_pages.emplace_back(page.page, message);
+// A page of the document is read: its pictures are written now, so that no page waits in memory.
+void ParseJob::TakePage(Document& document, ReadPage page) {
+  ReportDifferences(page);
+  const auto failed = [&](const std::string& message) {
+    auto& pages = document.entry.failed_pages;
+    if (pages.empty() || pages.back().first != page.page) pages.emplace_back(page.page, message);
   };
-  for (const ReadPage& page : document->pages) {
-    if (page.error) page_failed(page, page.error->message);
-    for (const ReadRegion& region : page.regions) {
-      if (!region.error) continue;
-      page_failed(
-          page,
-          region.error->With(QuoteUntrusted(document->name) + ", page " + std::to_string(page.page))
-              .message);
-    }
+  if (page.error) failed(page.error->message);
+  for (const ReadRegion& region : page.regions) {
+    if (region.error)
+      failed(region.error->With(Place({page.source, page.page, page.n_pages})).message);
   }
-  if (entry.error.empty() && !document->pages.empty() &&
-      entry.failed_pages.size() == document->pages.size()) {
-    entry.error = entry.failed_pages.front().second;  // nothing to write
-    entry.failed_pages.clear();
+  if (!journal_) {
+    document.pages.push_back(std::move(page));
+    return;
+  }
+  if (document.error) return;
+  if (document.writer == nullptr) document.writer = output_.NewWriter(document.folder);
+  const Status written = WriteFiles(document.writer->AddPage(page), &document.entry);
+  if (!written.ok()) document.error = written.error();
+}
+
+void ParseJob::Finish(std::unique_ptr<Document> document) {
+  JournalEntry& entry = document->entry;
+  entry.input = document->name;
+  entry.folder = document->folder;
+  entry.hash = document->hash;
+  entry.options = options_hash_;
+  entry.pages = static_cast<int>(document->n_pages_done);
+  if (!document->error && entry.failed_pages.size() == document->n_pages_done &&
+      document->n_pages_done > 0) {
+    document->error = Error{ErrorCode::kCorrupt, entry.failed_pages.front().second};
+    entry.failed_pages.clear();  // nothing was read
   }
   std::string text;
-  if (entry.error.empty()) {
-    const Status written = options_.out.empty() ? output_.Format(document->pages, &text)
-                                                : WriteFiles(*document, &entry);
-    if (!written.ok()) entry.error = written.error().message;
+  if (!document->error) {
+    Status status;
+    if (journal_) {
+      status = WriteFiles(document->writer->Finish(), &entry);
+    } else {
+      Result<std::string> formatted = output_.Format(document->pages);
+      if (formatted.ok()) text = std::move(*formatted);
+      if (!formatted.ok()) status = formatted.error();
+    }
+    if (!status.ok()) document->error = status.error();
   }
+  if (document->error) entry.error = document->error->message;
   entry.seconds = SecondsSince(document->begun);
   std::lock_guard lock(mutex_);
   if (!entry.error.empty()) {
@@ -330,13 +366,37 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
   }
 }
 
-Status ParseJob::WriteFiles(Document& document, JournalEntry* entry) {
-  GLM_ASSIGN(std::vector<OutputFile> files, output_.Files(document.pages, document.folder));
-  for (const OutputFile& file : files) {
+Status ParseJob::WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry) {
+  if (!files.ok()) return files.error();
+  for (const OutputFile& file : *files) {
     GLM_RETURN_IF_ERROR(output_.WriteFile(file));
     entry->files.push_back(file.path);
   }
   return OkStatus();
+}
+
+// With --text-layer compare.
+void ParseJob::ReportDifferences(const ReadPage& page) {
+  if (options_.text_layer != TextLayerMode::kCompare || page.error) return;
+  std::string read, layer;
+  size_t n_differ = 0, n_compared = 0;
+  for (const ReadRegion& region : page.regions) {
+    if (!region.layer_text) continue;
+    ++n_compared;
+    if (region.text != *region.layer_text) ++n_differ;
+    read += region.text + '\n';
+    layer += *region.layer_text + '\n';
+  }
+  const std::string place = Place({page.source, page.page, page.n_pages});
+  const std::string message =
+      n_compared == 0
+          ? place + ": no text layer to compare with"
+          : fmt::format(
+                "{}: text layer and reading differ in {:.2f} % of the characters, {} of {} regions",
+                place, 100 * NormalizedEditDistance(CodePoints(read), CodePoints(layer)), n_differ,
+                n_compared);
+  std::lock_guard lock(mutex_);
+  Report(message);
 }
 
 // Texts come out in the order of the inputs.

@@ -35,6 +35,7 @@ struct ParseOptions {
   InputOptions input;
   OutputOptions output;
   std::string pages;
+  TextLayerMode text_layer = TextLayerMode::kOff;
   int jobs = 2;
   bool resume = false;
   bool quiet = false;
@@ -61,7 +62,9 @@ class ParseJob {
   void Skip(const Document& document);
   // The document's last page has come, or it cannot be opened.
   void Finish(std::unique_ptr<Document> document);
-  Status WriteFiles(Document& document, JournalEntry* entry);
+  Status WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry);
+  void TakePage(Document& document, ReadPage page);
+  void ReportDifferences(const ReadPage& page);
   void Print(size_t index, std::string text);
   void Report(const std::string& message);
   bool KeepGoing() const;

@@ -87,17 +87,21 @@ bool EndsWithAny(View s, std::initializer_list<View> with) {
 }
 
 // ResultFormatter._format_content.
-Text FormatContent(View content, std::string_view label, std::string_view native, bool strict) {
+Text FormatContent(const SdkRegion& region, std::string_view label, bool strict) {
+  const Text content = py::Decode(*region.content);
+  const std::string& native = region.label;
   const bool ready =
       (label == "table" && content.starts_with(U"<table") && content.ends_with(U"</table>")) ||
       (label == "formula" && content.starts_with(U"$$") && content.ends_with(U"$$"));
-  Text text = ready ? Text(content) : sdk::CleanContent(content);
+  Text text = ready ? content : sdk::CleanContent(content);
   if (native == "doc_title") {
     text = py::Concat({U"# ", WithoutHeadingMarks(text)});
   } else if (native == "paragraph_title") {
     View s = text;
     if (StartsWithAny(s, {U"- ", U"* "})) s = py::LStrip(s.substr(2));
-    text = py::Concat({U"## ", py::LStrip(WithoutHeadingMarks(s))});
+    const int level = strict ? 2 : std::clamp(region.heading_level, 2, 6);
+    text = py::Concat(
+        {Text(static_cast<size_t>(level), U'#'), U" ", py::LStrip(WithoutHeadingMarks(s))});
   }
   if (label == "formula") {
     View s = text;
@@ -111,8 +115,7 @@ Text FormatContent(View content, std::string_view label, std::string_view native
 
 std::optional<Text> FormatRegion(const SdkRegion& region, Kind kind, bool strict) {
   if (!region.content) return std::nullopt;
-  return FormatContent(py::Decode(*region.content), LabelOf(kind, region.label), region.label,
-                       strict);
+  return FormatContent(region, LabelOf(kind, region.label), strict);
 }
 
 // ResultFormatter._merge_formula_numbers.
@@ -244,83 +247,101 @@ std::string Dump(const Json& json) {
   return json.dump(kIndent, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string ModelJson(const std::vector<SdkPage>& pages) {
-  Json out = Json::array();
-  for (const SdkPage& page : pages) {
-    Json regions = Json::array();
-    for (const SdkRegion& region : page) {
-      regions.push_back(
-          {{"index", regions.size()},
-           {"label", region.label},
-           {"content", region.content ? ContentJson(py::Decode(*region.content)) : Json()},
-           {"bbox_2d", BoxJson(region)},
-           {"polygon", PolygonJson(region)}});
-    }
-    out.push_back(std::move(regions));
+Json ModelJson(const SdkPage& page) {
+  Json regions = Json::array();
+  for (const SdkRegion& region : page) {
+    regions.push_back(
+        {{"index", regions.size()},
+         {"label", region.label},
+         {"content", region.content ? ContentJson(py::Decode(*region.content)) : Json()},
+         {"bbox_2d", BoxJson(region)},
+         {"polygon", PolygonJson(region)}});
   }
-  return Dump(out);
+  return regions;
 }
 
 }  // namespace
 
-SdkDocument FormatSdkDocument(const std::vector<SdkPage>& pages, const SdkOptions& options) {
-  SdkDocument out;
+struct SdkDocumentBuilder::State {
+  SdkOptions options;
+  SdkDocument document;
   Json json = Json::array();
-  for (size_t p = 0; p < pages.size(); ++p) {
-    std::vector<Block> blocks = FormatPageBlocks(pages[p], options);
-    Json page = Json::array();
-    std::string markdown;
-    const auto append = [&](const std::string& part) {
-      if (!markdown.empty()) markdown += "\n\n";
-      markdown += part;
-    };
-    for (Block& block : blocks) {
-      if (block.label != "image") {
-        if (!block.text().empty()) append(py::Encode(block.text()));
-      } else if (HasCrop(pages[p], *block.region)) {
-        const std::string number = std::to_string(out.images.size());
-        const std::string page_number = std::to_string(p);
-        block.image_path = "imgs/cropped_page" + page_number + "_idx" + number + ".jpg";
-        append("![Image " + page_number + "-" + number + "](" + block.image_path + ")");
-        out.images.push_back({p, block.region_index, block.image_path});
-      }
-      Json entry = {{"index", page.size()},
-                    {"label", block.label},
-                    {"bbox_2d", BoxJson(*block.region)},
-                    {"polygon", PolygonJson(*block.region)},
-                    {"content", ContentJson(block.content)},
-                    {"native_label", block.region->label}};
-      if (!block.image_path.empty()) entry["image_path"] = block.image_path;
-      page.push_back(std::move(entry));
+  Json model_json = Json::array();
+  bool plain = false;
+};
+
+SdkDocumentBuilder::SdkDocumentBuilder(const SdkOptions& options)
+    : state_(std::make_unique<State>(State{options})) {}
+SdkDocumentBuilder::~SdkDocumentBuilder() = default;
+SdkDocumentBuilder::SdkDocumentBuilder(SdkDocumentBuilder&&) noexcept = default;
+SdkDocumentBuilder& SdkDocumentBuilder::operator=(SdkDocumentBuilder&&) noexcept = default;
+
+std::vector<SdkImage> SdkDocumentBuilder::AddPage(const SdkPage& page) {
+  State& s = *state_;
+  const size_t page_index = s.json.size(), images_before = s.document.images.size();
+  std::vector<Block> blocks = FormatPageBlocks(page, s.options);
+  Json page_json = Json::array();
+  std::string markdown;
+  const auto append = [&](const std::string& part) {
+    if (!markdown.empty()) markdown += "\n\n";
+    markdown += part;
+  };
+  for (Block& block : blocks) {
+    if (block.label != "image") {
+      if (!block.text().empty()) append(py::Encode(block.text()));
+    } else if (HasCrop(page, *block.region)) {
+      const std::string number = std::to_string(s.document.images.size());
+      const std::string page_number = std::to_string(page_index);
+      block.image_path = "imgs/cropped_page" + page_number + "_idx" + number + ".jpg";
+      append("![Image " + page_number + "-" + number + "](" + block.image_path + ")");
+      s.document.images.push_back({page_index, block.region_index, block.image_path});
     }
-    if (p > 0) out.markdown += "\n\n";
-    out.markdown += markdown;
-    json.push_back(std::move(page));
+    Json entry = {{"index", page_json.size()},
+                  {"label", block.label},
+                  {"bbox_2d", BoxJson(*block.region)},
+                  {"polygon", PolygonJson(*block.region)},
+                  {"content", ContentJson(block.content)},
+                  {"native_label", block.region->label}};
+    if (!block.image_path.empty()) entry["image_path"] = block.image_path;
+    page_json.push_back(std::move(entry));
   }
-  out.json = Dump(json);
-  out.model_json = ModelJson(pages);
+  if (page_index > 0) s.document.markdown += s.options.page_separator;
+  s.document.markdown += markdown;
+  s.json.push_back(std::move(page_json));
+  s.model_json.push_back(ModelJson(page));
+  return {s.document.images.begin() + static_cast<ptrdiff_t>(images_before),
+          s.document.images.end()};
+}
+
+void SdkDocumentBuilder::AddPlainPage(const std::string& text) {
+  State& s = *state_;
+  s.plain = true;
+  const std::string content = py::Encode(sdk::CleanContent(py::Decode(text)));
+  if (!s.json.empty()) s.document.markdown += "\n\n---\n\n";
+  s.document.markdown += content;
+  const Json block = {{"index", 0}, {"label", "text"}, {"content", content}, {"bbox_2d", nullptr}};
+  s.json.push_back(Json::array({block}));
+}
+
+SdkDocument SdkDocumentBuilder::Finish() {
+  State& s = *state_;
+  SdkDocument out = std::move(s.document);
+  out.json = Dump(s.json);
+  if (!s.plain) out.model_json = Dump(s.model_json);
+  s = State{s.options};
   return out;
+}
+
+SdkDocument FormatSdkDocument(const std::vector<SdkPage>& pages, const SdkOptions& options) {
+  SdkDocumentBuilder builder(options);
+  for (const SdkPage& page : pages) builder.AddPage(page);
+  return builder.Finish();
 }
 
 std::optional<std::string> FormatSdkRegion(const SdkRegion& region, const SdkOptions& options) {
   const auto content = FormatRegion(region, KindOf(region.label), options.strict);
   if (!content) return std::nullopt;
   return py::Encode(*content);
-}
-
-SdkDocument FormatSdkPlainPages(const std::vector<std::string>& contents) {
-  SdkDocument out;
-  Json json = Json::array();
-  for (size_t i = 0; i < contents.size(); ++i) {
-    const std::string content = py::Encode(sdk::CleanContent(py::Decode(contents[i])));
-    if (i > 0) out.markdown += "\n\n---\n\n";
-    out.markdown += content;
-    const Json block = {
-        {"index", 0}, {"label", "text"}, {"content", content}, {"bbox_2d", nullptr}};
-    json.push_back(Json::array({block}));
-  }
-  out.json = Dump(json);
-  return out;
 }
 
 std::string SdkFileStem(const std::string& path) {

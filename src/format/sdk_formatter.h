@@ -15,6 +15,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ struct SdkRegion {
   std::optional<std::array<int, 4>> bbox;  // left, top, right, bottom in 1/1000 of the page
   std::optional<std::vector<std::array<int, 2>>> polygon;  // x, y in 1/1000 of the page
   bool has_crop = false;  // a picture of the region exists, so that Markdown may refer to it
+  // Of a paragraph_title, where the layout knows it: a level over 2 makes a deeper heading, unless
+  // output is strict (the SDK writes all of them as level 2).
+  int heading_level = 0;
 };
 using SdkPage = std::vector<SdkRegion>;  // in reading order
 
@@ -37,6 +41,7 @@ struct SdkOptions {
   bool merge_formula_numbers = true;
   bool merge_text_blocks = true;
   bool format_bullet_points = true;
+  std::string page_separator = "\n\n";  // between pages of Markdown
 };
 
 // A picture that the Markdown refers to: regions[region] of pages[page], as `path` beside the
@@ -50,8 +55,30 @@ struct SdkImage {
 struct SdkDocument {
   std::string markdown;    // no newline at the end
   std::string json;        // the file {stem}.json: pages of blocks, indent 2
-  std::string model_json;  // the file {stem}_model.json: what was read, before formatting
+  std::string model_json;  // the file {stem}_model.json: what was read, before formatting; empty
+                           // for plain pages, of which the SDK writes none
   std::vector<SdkImage> images;
+};
+
+// Formats a document page by page; no rule of the SDK looks across pages.
+class SdkDocumentBuilder {
+ public:
+  explicit SdkDocumentBuilder(const SdkOptions& options = {});
+  ~SdkDocumentBuilder();
+  SdkDocumentBuilder(SdkDocumentBuilder&&) noexcept;
+  SdkDocumentBuilder& operator=(SdkDocumentBuilder&&) noexcept;
+
+  // The pictures of this page that the Markdown refers to.
+  std::vector<SdkImage> AddPage(const SdkPage& page);
+  // A page read whole, without layout (the SDK's OCR-only mode): it is cleaned only, and a rule
+  // divides it from its neighbours.
+  void AddPlainPage(const std::string& content);
+  // What was added; the builder is empty afterwards.
+  SdkDocument Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 // One document of several pages.
@@ -59,10 +86,6 @@ SdkDocument FormatSdkDocument(const std::vector<SdkPage>& pages, const SdkOption
 
 // The content of one region as its block gets it before blocks are merged. Null stays null.
 std::optional<std::string> FormatSdkRegion(const SdkRegion& region, const SdkOptions& options = {});
-
-// Pages read whole, without layout (the SDK's OCR-only mode): contents are cleaned and pages
-// divided by rules. `model_json` stays empty.
-SdkDocument FormatSdkPlainPages(const std::vector<std::string>& contents);
 
 // A file's name without folder and extension as the SDK names folder and files after it:
 // characters that Windows forbids become "_", blanks and dots at the end go; "result" when nothing

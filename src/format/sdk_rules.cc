@@ -118,9 +118,11 @@ std::optional<Text> CutConsecutiveRepeat(View s) {
   // A unit of `unit` characters repeats 10 times from i on where s[k] == s[k + unit] for 9·unit
   // positions k >= i. Such a stretch contains a multiple of 9·unit, so only those are looked at,
   // and stretched to both sides. Ascending units: at equal starts the shortest wins.
-  for (size_t unit = kMinUnit; unit <= n / kMinRepeats; ++unit) {
+  for (size_t unit = kMinUnit; unit <= n / kMinRepeats && best_start > 0; ++unit) {
     const size_t needed = (kMinRepeats - 1) * unit;
-    for (size_t at = 0; at + unit < n;) {
+    for (size_t at = 0; at + unit < n; at += needed) {
+      // What starts before the best and reaches here holds the place before the best as well.
+      if (at >= best_start && s[best_start - 1] != s[best_start - 1 + unit]) break;
       size_t begin = at, end = at;
       if (s[at] == s[at + unit]) {
         while (begin > 0 && s[begin - 1] == s[begin - 1 + unit]) --begin;
@@ -131,7 +133,6 @@ std::optional<Text> CutConsecutiveRepeat(View s) {
         best_start = begin, best_unit = unit;
         break;
       }
-      at += needed;
     }
   }
   if (best_unit == 0) return std::nullopt;

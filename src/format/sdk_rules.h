@@ -12,7 +12,7 @@ namespace glmocr::sdk {
 // find_consecutive_repeat: the first (leftmost, then shortest) unit of 10 to size/10 characters
 // that stands 10 times in a row; the text before it with one unit, everything after is dropped.
 // Null when there is none. The SDK's regular expression needs cubic time; this takes at most
-// size²/90 comparisons on any text and about 10·size·ln(size) on text without long repeats.
+// size²/5 comparisons on any text and about 10·size·ln(size) on text without long repeats.
 std::optional<py::Text> CutConsecutiveRepeat(py::View s);
 
 // clean_repeated_content: the above, then lines that repeat.

@@ -21,6 +21,7 @@
 #include "pdf/page_size.h"
 #include "pdf/pdf_document.h"
 #include "pdf/protocol.h"
+#include "pdf/sandbox.h"
 #include "pdf/test_pdf.h"
 
 namespace glmocr {
@@ -78,7 +79,7 @@ class PdfTest : public testing::Test {
   }
   // A program in the worker's place.
   fs::path Script(const std::string& body) const {
-    const fs::path path = Write("worker.sh", "#!/bin/bash\n" + body);
+    fs::path path = Write("worker.sh", "#!/bin/bash\n" + body);
     fs::permissions(path, fs::perms::owner_all);
     return path;
   }
@@ -319,8 +320,8 @@ TEST_F(PdfTest, RecursiveContent) {
     SCOPED_TRACE(content);
     const auto pdf = MustOpen(
         PdfOfObjects({"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R 6 0 R]/Count 2>>",
-                      "<</Type/Page/Parent 2 0 R/MediaBox[0 0 50 50]/Contents 5 0 R"
-                      "/Resources<</XObject<</X 4 0 R>>>>>>",
+                      ("<</Type/Page/Parent 2 0 R/MediaBox[0 0 50 50]/Contents 5 0 R"
+                       "/Resources<</XObject<</X 4 0 R>>>>>>"),
                       fmt::format("<</Type/XObject/Subtype/Form/BBox[0 0 50 50]/Resources<<"
                                   "/XObject<</X 4 0 R>>>>/Length {}>>stream\n{}\nendstream",
                                   std::strlen(content), content),
@@ -336,6 +337,7 @@ TEST_F(PdfTest, RecursiveContent) {
 
 TEST_F(PdfTest, ReadsInAnyOrder) {
   std::vector<TestPage> pages;
+  pages.reserve(6);
   for (int i = 0; i < 6; ++i) pages.push_back({ShowText(10, 100, 20, "page" + std::to_string(i))});
   const auto pdf = MustOpen(PdfOfPages(pages));
   for (const auto& [index, next] :
@@ -386,14 +388,16 @@ TEST_F(PdfTest, WorkerIsLimited) {
   EXPECT_EQ(soft("Max file size"), "0");
   EXPECT_EQ(soft("Max core file size"), "0");
   EXPECT_EQ(soft("Max open files"), "64");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_EQ(soft("Max address space"), std::to_string(uint64_t{2} << 30));
-#endif
+  if (glmocr::pdf::kLimitsMemory) {
+    EXPECT_EQ(soft("Max address space"), std::to_string(uint64_t{2} << 30));
+  }
   EXPECT_NE(soft("Max cpu time"), "unlimited");
   std::ifstream status(proc / "status");
   const std::string text((std::istreambuf_iterator<char>(status)), {});
   EXPECT_THAT(text, HasSubstr("NoNewPrivs:\t1"));
-  EXPECT_THAT(text, HasSubstr("Seccomp:\t2"));
+  if (fs::exists("/proc/sys/kernel/seccomp/actions_avail")) {
+    EXPECT_THAT(text, HasSubstr("Seccomp:\t2"));
+  }
 }
 
 TEST_F(PdfTest, SandboxRefuses) {
@@ -404,11 +408,13 @@ TEST_F(PdfTest, SandboxRefuses) {
   std::string said;
   for (int c = 0; (c = std::fgetc(pipe)) != EOF;) said += static_cast<char>(c);
   EXPECT_EQ(::pclose(pipe), 0);
-  for (const char* what : {"socket refused", "fork refused", "exec refused"})
-    EXPECT_THAT(said, HasSubstr(what));
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_THAT(said, HasSubstr("memory refused"));
-#endif
+  if (fs::exists("/proc/sys/kernel/seccomp/actions_avail")) {
+    for (const char* what : {"socket refused", "fork refused", "exec refused"})
+      EXPECT_THAT(said, HasSubstr(what));
+  }
+  if (glmocr::pdf::kLimitsMemory) {
+    EXPECT_THAT(said, HasSubstr("memory refused"));
+  }
   // Where the kernel has Landlock.
   if (said.find("landlock yes") != std::string::npos) {
     EXPECT_THAT(said, AllOf(HasSubstr("read refused"), HasSubstr("write refused")));
@@ -420,10 +426,11 @@ TEST_F(PdfTest, MemoryLimitEndsTheWorkerOnly) {
   PdfOptions options{.dpi = 2400, .max_side_px = 20000, .max_memory_bytes = uint64_t{512} << 20};
   const auto pdf = MustOpen(PdfOfPages({{"", 600, 600}, {"", 10, 10}}), options);
   const auto big = pdf->Read(0);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  ASSERT_FALSE(big.ok());
-  EXPECT_THAT(big.error().message, AllOf(HasSubstr("test.pdf': page 1 of 2"), HasSubstr("memory")));
-#endif
+  if (glmocr::pdf::kLimitsMemory) {
+    ASSERT_FALSE(big.ok());
+    EXPECT_THAT(big.error().message,
+                AllOf(HasSubstr("test.pdf': page 1 of 2"), HasSubstr("memory")));
+  }
   EXPECT_TRUE(pdf->Read(1).ok());
 }
 
@@ -562,9 +569,33 @@ TEST_F(PdfTest, HangingPageDoesNotLoseOthers) {
   EXPECT_TRUE(third.ok()) << third.error().message;
 }
 
+// A worker that dies on every page is not started for each page of a long document.
+TEST_F(PdfTest, GivesUpOnAFileThatKillsEveryWorker) {
+  PdfOptions options = OnePixelPerPoint();
+  const fs::path log = folder_ / "log";
+  options.worker =
+      Script("echo x >> " + log.string() + "\nprintf '" +
+             Escaped(Packed(Says(pdf::ReplyType::kOpened), pdf::Opened{.n_pages = 1000})) +
+             "' >&3\nhead -c 40 <&3 >/dev/null\nexit 0\n");
+  const auto pdf = OpenText(PdfOfPages({{""}}), options);
+  ASSERT_TRUE(pdf.ok()) << pdf.error().message;
+  for (int i = 0; i < 20; ++i) {
+    const auto page = (*pdf)->Read(i);
+    ASSERT_FALSE(page.ok());
+    EXPECT_THAT(page.error().message, HasSubstr("the PDF reader ended with status 0"));
+  }
+  for (int i = 20; i < 1000; ++i) {
+    const auto page = (*pdf)->Read(i);
+    ASSERT_FALSE(page.ok());
+    ASSERT_THAT(page.error().message, HasSubstr("of 1000: not tried"));
+  }
+  EXPECT_EQ(fs::file_size(log), 2 * 20u);
+}
+
 TEST_F(PdfTest, OpensManyAtOnce) {
   const std::string text = PdfOfPages({{ShowText(10, 100, 20, "words")}, {""}});
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> read{0};
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
@@ -587,6 +618,7 @@ int64_t ResidentKb() {
 
 TEST_F(PdfTest, MemoryStaysFlatOver300Pages) {
   std::vector<TestPage> pages;
+  pages.reserve(300);
   for (int i = 0; i < 300; ++i)
     pages.push_back({ShowText(20, 100, 20, "page number " + std::to_string(i)), 400, 500});
   const auto pdf = PdfDocument::Open(Write("long.pdf", PdfOfPages(pages)), {.dpi = 100});
@@ -599,7 +631,10 @@ TEST_F(PdfTest, MemoryStaysFlatOver300Pages) {
     ASSERT_EQ(page->text.words.back().text, std::to_string(i));
     if (i == 20) after_20 = ResidentKb();
   }
-  EXPECT_LT(ResidentKb() - after_20, 10 * 1024);  // a page's picture is 1.2 MB
+  // A page's picture is 1.2 MB. Sanitizers keep freed memory for a while.
+  if (glmocr::pdf::kLimitsMemory) {
+    EXPECT_LT(ResidentKb() - after_20, 10 * 1024);
+  }
 }
 
 TEST_F(PdfTest, MagicBytes) {

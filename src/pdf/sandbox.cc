@@ -25,13 +25,6 @@ bool Limit(decltype(RLIMIT_AS) what, rlim_t value) {
   return ::setrlimit(what, &wanted) == 0;
 }
 
-// Sanitizers reserve terabytes of address space for their shadow memory.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kCanLimitAddressSpace = false;
-#else
-constexpr bool kCanLimitAddressSpace = true;
-#endif
-
 bool ConfineFiles() {
   landlock_ruleset_attr rules{};
   rules.handled_access_fs =
@@ -121,7 +114,7 @@ bool LimitProcess(uint64_t max_memory_bytes) {
   bool ok = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
   ok &= ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
   ok &= Limit(RLIMIT_CORE, 0) && Limit(RLIMIT_FSIZE, 0) && Limit(RLIMIT_NOFILE, 64);
-  if (kCanLimitAddressSpace) ok &= Limit(RLIMIT_AS, max_memory_bytes);
+  if (kLimitsMemory) ok &= Limit(RLIMIT_AS, max_memory_bytes);
   return ok;
 }
 

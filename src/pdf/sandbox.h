@@ -6,6 +6,14 @@
 
 namespace glmocr::pdf {
 
+// Whether this build limits its address space. Sanitizers reserve terabytes for their shadow
+// memory.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kLimitsMemory = false;
+#else
+inline constexpr bool kLimitsMemory = true;
+#endif
+
 // Resource limits and prctl. Called first. False when the kernel refuses one: the worker must end.
 bool LimitProcess(uint64_t max_memory_bytes);
 // At most `seconds` more CPU time from now; then the kernel ends the process. Guards against the

@@ -7,6 +7,7 @@
 // before it looks at the file, ends when the socket closes. `--check-sandbox` shows what the limits
 // refuse, for tests.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +16,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <memory>
 #include <new>
 
 #include "pdf/pdfium.h"
@@ -172,9 +172,10 @@ int Serve(const char* library, unsigned cpu_seconds) {
 }
 
 // One line per thing that the worker must not be able to do: "NAME allowed" or "NAME refused".
-int CheckSandbox() {
+[[noreturn]] void CheckSandbox() {
   const auto say = [](const char* what, bool refused) {
     std::printf("%s %s\n", what, refused ? "refused" : "allowed");
+    std::fflush(stdout);
   };
   const bool landlock = Confine();
   std::printf("landlock %s\n", landlock ? "yes" : "no");
@@ -185,17 +186,19 @@ int CheckSandbox() {
   if (child == 0) ::_exit(0);
   say("fork", child < 0);
   char* const none[] = {nullptr};
-  ::fflush(stdout);
   ::execve("/bin/true", none, none);
   say("exec", true);
-  std::unique_ptr<char[]> memory(new (std::nothrow) char[size_t{1} << 36]);
-  say("memory", memory == nullptr);
-  return 0;
+  void* memory = ::mmap(nullptr, size_t{1} << 36, PROT_READ,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  say("memory", memory == MAP_FAILED);
+  ::_exit(0);  // what a sanitizer does at the end needs what is refused
 }
 
 int Main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "--check-sandbox") == 0)
-    return LimitProcess(uint64_t{1} << 31) ? CheckSandbox() : 1;
+  if (argc == 2 && std::strcmp(argv[1], "--check-sandbox") == 0) {
+    if (!LimitProcess(uint64_t{1} << 31)) return 1;
+    CheckSandbox();
+  }
   if (argc != 4) {
     std::fprintf(stderr,
                  "glm-ocr-pdf-worker: started by glm-ocr to read PDF files; not for use by hand\n");

@@ -53,7 +53,9 @@ struct ReadRegion {
   // newlines); of a table with `cells`: an HTML table. Otherwise what the model wrote. Empty for
   // pictures.
   std::string text;
-  std::vector<ReadLine> lines;  // empty where the model read the region whole
+  bool from_text_layer = false;           // taken from the PDF's own text, not read
+  std::optional<std::string> layer_text;  // with TextLayerMode::kCompare: what the layer says
+  std::vector<ReadLine> lines;            // empty where the model read the region whole
   std::vector<ReadCell> cells;
   std::vector<ReadToken> tokens;
   float confidence = 0;                       // geometric mean of the token probabilities, 0..1

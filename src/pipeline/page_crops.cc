@@ -118,9 +118,34 @@ class Cropper {
     for (LayoutRegion& region : layout.regions) {
       GLM_RETURN_IF_ERROR(AddRegion(layout.image, std::move(region)));
     }
+    UseTextLayer(layout.skew_degrees == 0 && layout.image.width_px == image.width_px &&
+                 layout.image.height_px == image.height_px);
     if (options_.keep_image)
       out_.page.image = std::make_shared<const Image>(std::move(layout.image));
     return OkStatus();
+  }
+
+  void UseTextLayer(bool same_pixels) {
+    const PdfTextLayer* layer = options_.text_layer;
+    if (layer == nullptr || options_.text_layer_mode == TextLayerMode::kOff || !same_pixels) return;
+    const TextLayerUse use(*layer, out_.page);
+    for (size_t r = 0; r < out_.page.regions.size(); ++r) {
+      ReadRegion& region = out_.page.regions[r];
+      if (!use.Covers(r) || TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (options_.text_layer_mode == TextLayerMode::kCompare) {
+        ReadRegion said = region;
+        use.Fill(r, said);
+        region.layer_text = said.text;
+      } else if (layer->good) {
+        use.Fill(r, region);
+        out_.regions[r].clear();
+      }
+    }
+    if (options_.text_layer_mode != TextLayerMode::kPrefer || !layer->good) return;
+    for (ReadRegion& region : use.Uncovered()) {
+      out_.page.regions.push_back(std::move(region));
+      out_.regions.emplace_back();
+    }
   }
 
   Status AddRegion(const Image& image, LayoutRegion region) {

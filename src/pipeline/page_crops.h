@@ -10,6 +10,7 @@
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
 #include "pipeline/page.h"
+#include "pipeline/text_layer_use.h"
 
 namespace glmocr {
 
@@ -44,6 +45,9 @@ struct CropOptions {
   std::string instruction;               // empty: what each region's task asks for
   int64_t max_new_tokens = 8192;
   bool keep_image = false;  // in page.image
+  // Of kRegions, in pixels of the picture; not used when the layout had to straighten the page.
+  const PdfTextLayer* text_layer = nullptr;
+  TextLayerMode text_layer_mode = TextLayerMode::kOff;
 };
 
 // Errors: what layout and the processor refuse (empty picture, too many lines, no memory).

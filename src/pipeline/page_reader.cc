@@ -133,7 +133,7 @@ int64_t PageReader::n_regions_done() const {
 }
 
 Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
-    const Image& image, const PageSource& source) const {
+    const Image& image, const PageSource& source, const PdfTextLayer* text_layer) const {
   auto pending = std::make_shared<PendingPage>();
   GLM_ASSIGN(PageCrops crops, CropPage(image, recognizer_.processor(),
                                        {.layout = options_.layout,
@@ -141,7 +141,9 @@ Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
                                         .reads_lines = recognizer_.reads_lines(),
                                         .instruction = options_.instruction,
                                         .max_new_tokens = options_.generation.max_new_tokens,
-                                        .keep_image = options_.keep_image}));
+                                        .keep_image = options_.keep_image,
+                                        .text_layer = text_layer,
+                                        .text_layer_mode = options_.text_layer}));
   pending->page = std::move(crops.page);
   pending->page.source = source.source;
   pending->page.page = source.page;
@@ -156,8 +158,9 @@ Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
     region.pieces_left = region.pieces.size();
     if (region.pieces_left > 0) {
       ++pending->regions_left;
-    } else if (!pending->page.regions[index].cells.empty()) {
-      AssembleText(pending->page.regions[index]);  // a grid without a single text
+    } else if (ReadRegion& read = pending->page.regions[index];
+               !read.cells.empty() && !read.from_text_layer) {
+      AssembleText(read);  // a grid without a single text
     }
   }
   pending->page.prepare_s = Seconds(pending->begun, Clock::now());
@@ -270,8 +273,8 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
 }
 
 Status PageReader::Add(const Image& image, const PageSource& source,
-                       const std::function<bool()>& keep_going) {
-  GLM_ASSIGN(std::shared_ptr<PendingPage> pending, Prepare(image, source));
+                       const std::function<bool()>& keep_going, const PdfTextLayer* text_layer) {
+  GLM_ASSIGN(std::shared_ptr<PendingPage> pending, Prepare(image, source, text_layer));
   pending_.push_back(pending);
   for (size_t r = 0; r < pending->regions.size(); ++r) {  // pictures are complete at once
     if (options_.on_region && pending->regions[r].pieces.empty())

@@ -27,6 +27,7 @@ struct PageReaderOptions {
   std::shared_ptr<const LayoutEngine> layout_engine;  // of Layout::kRegions
   std::string instruction;  // empty: what the region's task asks for (text, table, formula)
   GenerationOptions generation;
+  TextLayerMode text_layer = TextLayerMode::kOff;
   bool keep_tokens = true;  // in ReadRegion::tokens; a page has some thousand
   bool keep_image = false;  // in ReadPage::image, for writers that show the page
   // The text of page.regions[region] as it grows: whole characters, in order within a region,
@@ -55,7 +56,9 @@ class PageReader {
   // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty
   // picture, too many lines) is an error and is not handed over. `keep_going` is asked while
   // waiting; false ends the wait early. It must not throw.
-  Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going);
+  // `text_layer`: of a PDF page, used as options.text_layer says.
+  Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going,
+             const PdfTextLayer* text_layer = nullptr);
   // Queues a page that could not be loaded, so that pages keep their order: it is handed over with
   // `error` set and without regions.
   void AddBroken(const PageSource& source, Error error);
@@ -72,7 +75,8 @@ class PageReader {
   struct Region;
   struct PendingPage;
   struct Shared;
-  Result<std::shared_ptr<PendingPage>> Prepare(const Image& image, const PageSource& source) const;
+  Result<std::shared_ptr<PendingPage>> Prepare(const Image& image, const PageSource& source,
+                                               const PdfTextLayer* text_layer) const;
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
   bool EnterFlight(int64_t patches, const std::function<bool()>& keep_going);
   void Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);
