@@ -25,8 +25,9 @@ constexpr int kNarrow = 500, kWide = 1000;
 constexpr double kMinFontPt = 1;
 constexpr double kMaxStretch = 1.5;  // of the font's widths
 
-void Put(std::string& out, uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i) & 0xff);
+// `value` in `bytes` bytes, big end first.
+void Put(std::string& out, uint64_t value, size_t bytes) {
+  for (size_t i = bytes; i-- > 0;) out += static_cast<char>(i < 8 ? value >> (8 * i) & 0xff : 0);
 }
 
 uint32_t Checksum(const std::string& table) {
