@@ -9,50 +9,75 @@
 #include <utility>
 
 #include "base/file.h"
-#include "format/sdk_formatter.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
 namespace {
 
-std::vector<SdkPage> ToSdk(const std::vector<ReadPage>& pages) {
-  std::vector<SdkPage> out;
-  for (const ReadPage& page : pages) {
-    SdkPage& to = out.emplace_back();
-    for (const ReadRegion& r : page.regions) {
-      const RegionTask task = TaskOf(r.label);
-      if (task == RegionTask::kAbandon) continue;
-      SdkRegion region = {.label = std::string(RegionLabelName(r.label))};
-      if (task != RegionTask::kSkip) region.content = r.text;
-      to.push_back(std::move(region));
-    }
-  }
-  return out;
-}
+struct NamedFormat {
+  const char* name;
+  DocumentFormat format;
+};
+constexpr NamedFormat kFormats[] = {
+    {"text", DocumentFormat::kText}, {"md", DocumentFormat::kMarkdown},
+    {"json", DocumentFormat::kJson}, {"sdk-json", DocumentFormat::kSdkJson},
+    {"html", DocumentFormat::kHtml}, {"hocr", DocumentFormat::kHocr},
+    {"alto", DocumentFormat::kAlto}, {"pdf", DocumentFormat::kPdf},
+};
 
 }  // namespace
 
-std::string OutputOptions::Fingerprint() const { return strict ? "strict" : ""; }
+std::string OutputOptions::Fingerprint() const {
+  std::string flags;
+  for (const bool flag : {text.strict, text.pipe_tables, text.page_furniture, visualize})
+    flags += flag ? '1' : '0';
+  return flags;
+}
+
+const std::vector<std::string>& Output::FormatNames() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const NamedFormat& format : kFormats) all.emplace_back(format.name);
+    all.emplace_back("jsonl");
+    return all;
+  }();
+  return names;
+}
 
 Result<Output> Output::Open(const std::string& folder, const std::vector<std::string>& to,
                             const OutputOptions& options) {
   Output output;
   output.options_ = options;
   for (const std::string& name : to) {
-    output.formats_.push_back(name == "json" ? cli::Format::kJson
-                              : name == "md" ? cli::Format::kMarkdown
-                                             : cli::Format::kText);
+    if (name == "jsonl") output.page_lines_ = true;
+    for (const NamedFormat& format : kFormats) {
+      if (name == format.name) output.formats_.push_back(format.format);
+    }
   }
   if (folder.empty()) {
-    if (to.size() > 1) {
+    if (to.size() > 1 || options.visualize) {
       return Error{ErrorCode::kInvalidArgument,
-                   "standard output takes one format (name a folder with -o for several)"};
+                   "standard output takes one format (name a folder with -o for several, and for "
+                   "--visualize)"};
     }
-    if (to.empty()) output.formats_ = {cli::Format::kText};
-    output.streams_ = output.Has(cli::Format::kText) && ::isatty(STDOUT_FILENO) != 0;
+    if (to.empty()) output.formats_ = {DocumentFormat::kText};
+    const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+    const bool text = !output.formats_.empty() && output.formats_[0] == DocumentFormat::kText;
+    if (terminal && !output.formats_.empty() && output.formats_[0] == DocumentFormat::kPdf) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "a PDF is not for a terminal (name a folder with -o, or redirect the output)"};
+    }
+    output.streams_ = text && terminal;
     return output;
   }
-  if (to.empty()) output.formats_ = {cli::Format::kMarkdown, cli::Format::kJson};
+  if (output.page_lines_) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "jsonl goes to standard output only (in a folder, use json)"};
+  }
+  if (to.empty()) {
+    output.formats_ = {DocumentFormat::kMarkdown, DocumentFormat::kSdkJson, DocumentFormat::kJson};
+  }
+  if (options.visualize) output.formats_.push_back(DocumentFormat::kVisualize);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder, error)) {
@@ -64,11 +89,12 @@ Result<Output> Output::Open(const std::string& folder, const std::vector<std::st
   return output;
 }
 
-bool Output::Has(cli::Format format) const {
-  return std::find(formats_.begin(), formats_.end(), format) != formats_.end();
+bool Output::needs_images() const {
+  // Markdown's pictures are files, so only a folder has them.
+  return std::any_of(formats_.begin(), formats_.end(), [this](DocumentFormat format) {
+    return NeedsPageImage(format) || (format == DocumentFormat::kMarkdown && !folder_.empty());
+  });
 }
-bool Output::needs_images() const { return false; }
-bool Output::needs_tokens() const { return Has(cli::Format::kJson); }
 
 std::string Output::FolderFor(const std::string& input) {
   const std::string stem = input == "-" ? "stdin" : SdkFileStem(input);
@@ -76,35 +102,9 @@ std::string Output::FolderFor(const std::string& input) {
   return n == 1 ? stem : stem + "-" + std::to_string(n);
 }
 
-Status Output::Format(const std::vector<ReadPage>& pages, std::string* text) const {
-  if (Has(cli::Format::kMarkdown)) {
-    *text = FormatSdkDocument(ToSdk(pages), {.strict = options_.strict}).markdown + "\n";
-    return OkStatus();
-  }
-  for (size_t i = 0; i < pages.size(); ++i) {
-    if (Has(cli::Format::kJson)) {
-      *text += PageToJson(pages[i]);
-    } else {
-      if (i > 0) *text += '\f';
-      *text += PageToText(pages[i]);
-    }
-  }
-  return OkStatus();
-}
-
-Result<std::vector<OutputFile>> Output::Files(const std::vector<ReadPage>& pages,
-                                              const std::string& folder) const {
-  const std::string stem = folder + "/" + folder;
-  std::vector<OutputFile> files;
-  const SdkDocument document = FormatSdkDocument(ToSdk(pages), {.strict = options_.strict});
-  if (Has(cli::Format::kMarkdown)) files.push_back({stem + ".md", document.markdown});
-  if (Has(cli::Format::kJson)) files.push_back({stem + ".json", document.json});
-  if (Has(cli::Format::kText)) {
-    std::string text;
-    for (const ReadPage& page : pages) text += PageToText(page);
-    files.push_back({stem + ".txt", text});
-  }
-  return files;
+std::unique_ptr<DocumentWriter> Output::NewWriter(const std::string& folder) const {
+  return std::make_unique<DocumentWriter>(DocumentOptions{
+      .formats = formats_, .text = options_.text, .stem = folder, .pixels_per_inch = options_.dpi});
 }
 
 Status Output::WriteFile(const OutputFile& file) const {
@@ -117,6 +117,22 @@ Status Output::WriteFile(const OutputFile& file) const {
   return WriteFileAtomically(path, file.bytes);
 }
 
+Result<std::string> Output::Format(std::span<const ReadPage> pages) const {
+  if (page_lines_) {
+    std::string lines;
+    for (const ReadPage& page : pages) {
+      if (!page.error) lines += PageToJson(page);
+    }
+    return lines;
+  }
+  GLM_ASSIGN(
+      std::string text,
+      DocumentText(pages, formats_[0],
+                   {.formats = formats_, .text = options_.text, .pixels_per_inch = options_.dpi}));
+  if (!text.empty() && text.back() != '\n' && formats_[0] != DocumentFormat::kPdf) text += '\n';
+  return text;
+}
+
 Status Output::Put(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return OkStatus();
@@ -126,7 +142,7 @@ Status Output::Put(std::string_view text) {
 
 Status Output::Print(std::string_view text) {
   if (text.empty()) return OkStatus();
-  const bool blank_line = std::exchange(printed_, true) && !Has(cli::Format::kJson);
+  const bool blank_line = std::exchange(printed_, true) && !page_lines_;
   if (blank_line) GLM_RETURN_IF_ERROR(Put("\n"));
   return Put(text);
 }
@@ -141,17 +157,25 @@ Status Output::BeginStreamedPage() {
 
 Status Output::StreamText(const ReadPage& page, size_t region, std::string_view text) {
   GLM_RETURN_IF_ERROR(BeginStreamedPage());
+  // A picture must not be able to steer the terminal.
+  std::string shown(text);
+  if (const ReadRegion& read = page.regions[region]; !read.lines.empty() || !read.cells.empty()) {
+    // Complete: as the format has it. Page furniture is empty.
+    ReadPage alone = {.layout = page.layout};
+    alone.regions.push_back(read);
+    shown = PlainText(alone, options_.text);
+    if (shown.empty()) return OkStatus();
+    shown.pop_back();
+  }
+  std::erase_if(shown, [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  });
   if (!region_open_ || region != region_) {
     if (page_has_text_)
       GLM_RETURN_IF_ERROR(Put(page.regions[region].new_paragraph ? "\n\n" : "\n"));
     region_ = region;
     region_open_ = page_has_text_ = true;
   }
-  // A picture must not be able to steer the terminal.
-  std::string shown(text);
-  std::erase_if(shown, [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-  });
   return Put(shown);
 }
 

@@ -3,48 +3,50 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "format/document_writer.h"
 #include "pipeline/page.h"
 
 namespace glmocr::cli {
 
-enum class Format { kText, kMarkdown, kJson };
-
 struct OutputOptions {
-  bool strict = false;  // the SDK's formatter with all its quirks
+  PageTextOptions text;  // strict, pipe tables, furniture
+  bool visualize = false;
+  double dpi = 200;
+  // What of these decides about the files.
   std::string Fingerprint() const;
-};
-
-struct OutputFile {
-  std::string path;  // below the output folder
-  std::string bytes;
 };
 
 class Output {
  public:
-  // `folder` empty: standard output. Creates the folder. `to`: names of formats, empty for the
-  // default.
+  // `folder` empty: standard output. Creates the folder. `to`: names of formats ("md", "json",
+  // "sdk-json", "jsonl", "text", "html", "hocr", "alto", "pdf"); empty for the default.
   static Result<Output> Open(const std::string& folder, const std::vector<std::string>& to,
                              const OutputOptions& options);
+  static const std::vector<std::string>& FormatNames();
 
-  // The folder of an input, named after it ("scans/a.png" -> "a"; a second "a" -> "a-2").
+  // The folder of an input, named after it as the SDK does ("scans/a.png" -> "a"; a second "a" ->
+  // "a-2").
   std::string FolderFor(const std::string& input);
-  // The document as standard output gets it.
-  Status Format(const std::vector<ReadPage>& pages, std::string* text) const;
-  // The document's files.
-  Result<std::vector<OutputFile>> Files(const std::vector<ReadPage>& pages,
-                                        const std::string& folder) const;
+  // Makes the files of one input.
+  std::unique_ptr<DocumentWriter> NewWriter(const std::string& folder) const;
   // Nothing is left under the final name when writing fails.
   Status WriteFile(const OutputFile& file) const;
+
+  // The document as standard output gets it.
+  Result<std::string> Format(std::span<const ReadPage> pages) const;
   Status Print(std::string_view text);
 
   // Whether text shall appear while it is read: standard output is a terminal, and the format is
   // plain text.
   bool streams() const { return streams_; }
+  void DoNotStream() { streams_ = false; }
   // The next text of a page, in reading order; pages of one input follow each other. Control
   // characters are left out.
   Status StreamText(const ReadPage& page, size_t region, std::string_view text);
@@ -53,15 +55,15 @@ class Output {
   void EndStreamedInput() { in_input_ = false; }
 
   bool needs_images() const;
-  bool needs_tokens() const;
+  bool needs_tokens() const { return page_lines_; }
 
  private:
-  bool Has(cli::Format format) const;
   Status Put(std::string_view text);
   Status BeginStreamedPage();
 
   std::filesystem::path folder_;
-  std::vector<cli::Format> formats_;
+  std::vector<DocumentFormat> formats_;
+  bool page_lines_ = false;  // "jsonl"
   OutputOptions options_;
   bool printed_ = false;
   bool streams_ = false;

@@ -64,11 +64,32 @@ Command RegisterParse(CLI::App& app) {
   sub->add_option("-o,--output", o->out,
                   "Folder for a folder of files per input (default: standard output)")
       ->type_name("DIR");
-  sub->add_option("-t,--to,-f,--format", o->to,
-                  "Comma-separated: text, md, json (default: text; with -o md,json)")
+  sub->add_option(
+         "-t,--to,-f,--format", o->to,
+         "Comma-separated: text, md, json, sdk-json (as the official SDK), html, hocr, "
+         "alto, pdf (searchable), jsonl (a page a line, with tokens; standard output only); "
+         "default: text, with -o md,sdk-json,json")
       ->delimiter(',')
-      ->check(CLI::IsMember({"text", "md", "json"}))
+      ->check(CLI::IsMember(Output::FormatNames()))
       ->type_name("FORMATS");
+  sub->add_flag("--visualize", o->output.visualize,
+                "With -o: pictures of the pages with regions, order and confidence")
+      ->group("Output");
+  sub->add_option_function<std::string>(
+         "--compat", [o](const std::string& mode) { o->output.text.strict = mode == "strict"; },
+         "strict: the official SDK's Markdown and JSON byte for byte, with its quirks")
+      ->check(CLI::IsMember({"default", "strict"}))
+      ->default_str("default")
+      ->group("Output");
+  sub->add_option_function<std::string>(
+         "--tables", [o](const std::string& form) { o->output.text.pipe_tables = form == "pipe"; },
+         "In Markdown: html, or pipe tables where rows and columns are known")
+      ->check(CLI::IsMember({"html", "pipe"}))
+      ->default_str("html")
+      ->group("Output");
+  sub->add_flag("--furniture", o->output.text.page_furniture,
+                "Keep headers, footers and page numbers in text and Markdown")
+      ->group("Output");
   sub->add_option("--layout", o->layout,
                   "auto, geometric: regions from the page's picture alone; lines: every text line "
                   "is a region; none: the picture is one region")
@@ -140,8 +161,13 @@ Command RegisterParse(CLI::App& app) {
   glm-ocr parse scans/*.jpg -o out --to md
   glm-ocr parse archive/ -o out --resume              go on where an interrupted run stopped
   glm-ocr parse --model GLM-OCR table.png --layout none --task table
-  curl -s https://example.org/page.png | glm-ocr parse - --to json | jq -r .text)");
-  return [o] { return ParseJob(*o).Run(); };
+  glm-ocr parse report.pdf --pages 1-3,8 --to md
+  glm-ocr parse report.pdf -o out --to md,json,pdf --visualize
+  curl -s https://example.org/page.png | glm-ocr parse - --to jsonl | jq -r .text)");
+  return [o] {
+    o->output.dpi = o->input.pdf.dpi;
+    return ParseJob(*o).Run();
+  };
 }
 
 }  // namespace glmocr::cli

@@ -75,9 +75,12 @@ struct ParseJob::Document {
   std::string folder;  // below the output folder
   std::string hash;
   std::unique_ptr<DocumentReader> reader;
-  std::vector<int> page_numbers;  // from 1
-  std::vector<ReadPage> pages;
-  std::optional<Error> error;  // it could not be opened
+  std::vector<int> page_numbers;           // from 1
+  std::unique_ptr<DocumentWriter> writer;  // with an output folder
+  std::vector<ReadPage> pages;             // to be printed: without an output folder
+  size_t n_pages_done = 0;
+  JournalEntry entry;
+  std::optional<Error> error;  // it could not be opened, or its files cannot be written
   Clock::time_point begun = Clock::now();
 };
 
@@ -117,7 +120,8 @@ class ParseJob::Worker {
       if (!input.ok()) {
         status = input.error();
       } else {
-        status = reader_.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
+        status =
+            reader_.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
         if (!status.ok()) status = status.error().With(Place(source));
       }
     } catch (const std::bad_alloc&) {
@@ -128,7 +132,7 @@ class ParseJob::Worker {
 
   void TakePage(ReadPage page) {
     Document& document = *open_.front();
-    document.pages.push_back(std::move(page));
+    job_.TakePage(document, std::move(page));
     {
       std::lock_guard lock(job_.mutex_);
       ++job_.pages_done_;
@@ -137,7 +141,7 @@ class ParseJob::Worker {
         if (!status.ok() && !job_.fatal_) job_.fatal_ = status.error();
       }
     }
-    if (document.pages.size() < document.page_numbers.size()) return;
+    if (++document.n_pages_done < document.page_numbers.size()) return;
     std::unique_ptr<Document> finished = std::move(open_.front());
     open_.pop_front();
     job_.Finish(std::move(finished));
@@ -197,6 +201,7 @@ Status ParseJob::Prepare() {
     GLM_ASSIGN(journal_, Journal::Open(options_.out));
   }
   GLM_RETURN_IF_ERROR(LoadModel());
+  if (layout_ != Layout::kRegions) output_.DoNotStream();
   if (output_.streams()) progress_.emplace(ProgressMode::kOff);  // it would tear the text
   return OkStatus();
 }
@@ -225,7 +230,7 @@ PageReaderOptions ParseJob::ReaderOptions() {
                                .layout_engine = layout_engine_,
                                .instruction = Instruction(options_.task),
                                .generation = options_.generation,
-          .text_layer = options_.text_layer,
+                               .text_layer = options_.text_layer,
                                .keep_tokens = output_.needs_tokens(),
                                .keep_image = output_.needs_images()};
   if (output_.streams()) {
@@ -293,38 +298,53 @@ std::unique_ptr<ParseJob::Document> ParseJob::Next() {
   }
 }
 
-void ParseJob::Finish(std::unique_ptr<Document> document) {
-  JournalEntry entry = {.input = document->name,
-                        .folder = document->folder,
-                        .hash = document->hash,
-                        .options = options_hash_,
-                        .pages = static_cast<int>(document->pages.size())};
-  if (document->error) entry.error = document->error->message;
-  const auto page_failed = [&](const ReadPage& page, const std::string& message) {
-    if (!entry.failed_pages.empty() && entry.failed_pages.back().first == page.page) return;
-    entry.failed_pages.emplace_back(page.page, message);
+// A page of the document is read: its pictures are written now, so that no page waits in memory.
+void ParseJob::TakePage(Document& document, ReadPage page) {
+  ReportDifferences(page);
+  const auto failed = [&](const std::string& message) {
+    auto& pages = document.entry.failed_pages;
+    if (pages.empty() || pages.back().first != page.page) pages.emplace_back(page.page, message);
   };
-  for (const ReadPage& page : document->pages) {
-    if (page.error) page_failed(page, page.error->message);
-    for (const ReadRegion& region : page.regions) {
-      if (!region.error) continue;
-      page_failed(
-          page,
-          region.error->With(QuoteUntrusted(document->name) + ", page " + std::to_string(page.page))
-              .message);
-    }
+  if (page.error) failed(page.error->message);
+  for (const ReadRegion& region : page.regions) {
+    if (region.error)
+      failed(region.error->With(Place({page.source, page.page, page.n_pages})).message);
   }
-  if (entry.error.empty() && !document->pages.empty() &&
-      entry.failed_pages.size() == document->pages.size()) {
-    entry.error = entry.failed_pages.front().second;  // nothing to write
-    entry.failed_pages.clear();
+  if (!journal_) {
+    document.pages.push_back(std::move(page));
+    return;
+  }
+  if (document.error) return;
+  if (document.writer == nullptr) document.writer = output_.NewWriter(document.folder);
+  const Status written = WriteFiles(document.writer->AddPage(page), &document.entry);
+  if (!written.ok()) document.error = written.error();
+}
+
+void ParseJob::Finish(std::unique_ptr<Document> document) {
+  JournalEntry& entry = document->entry;
+  entry.input = document->name;
+  entry.folder = document->folder;
+  entry.hash = document->hash;
+  entry.options = options_hash_;
+  entry.pages = static_cast<int>(document->n_pages_done);
+  if (!document->error && entry.failed_pages.size() == document->n_pages_done &&
+      document->n_pages_done > 0) {
+    document->error = Error{ErrorCode::kCorrupt, entry.failed_pages.front().second};
+    entry.failed_pages.clear();  // nothing was read
   }
   std::string text;
-  if (entry.error.empty()) {
-    const Status written = options_.out.empty() ? output_.Format(document->pages, &text)
-                                                : WriteFiles(*document, &entry);
-    if (!written.ok()) entry.error = written.error().message;
+  if (!document->error) {
+    Status status;
+    if (journal_) {
+      status = WriteFiles(document->writer->Finish(), &entry);
+    } else {
+      Result<std::string> formatted = output_.Format(document->pages);
+      if (formatted.ok()) text = std::move(*formatted);
+      if (!formatted.ok()) status = formatted.error();
+    }
+    if (!status.ok()) document->error = status.error();
   }
+  if (document->error) entry.error = document->error->message;
   entry.seconds = SecondsSince(document->begun);
   std::lock_guard lock(mutex_);
   if (!entry.error.empty()) {
@@ -337,7 +357,6 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
   } else {
     ++done_;
   }
-  ReportDifferences(*document);
   if (journal_) {
     if (const Status status = journal_->Append(entry); !status.ok()) Report(status.error().message);
   } else if (output_.streams()) {
@@ -347,36 +366,37 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
   }
 }
 
-// With --text-layer compare.
-void ParseJob::ReportDifferences(const Document& document) {
-  if (options_.text_layer != TextLayerMode::kCompare) return;
-  for (const ReadPage& page : document.pages) {
-    std::string read, layer;
-    size_t n_differ = 0, n_compared = 0;
-    for (const ReadRegion& region : page.regions) {
-      if (!region.layer_text) continue;
-      ++n_compared;
-      if (region.text != *region.layer_text) ++n_differ;
-      read += region.text + '\n';
-      layer += *region.layer_text + '\n';
-    }
-    const std::string place = Place({page.source, page.page, page.n_pages});
-    if (n_compared == 0) {
-      Report(place + ": no text layer to compare with");
-      continue;
-    }
-    Report(fmt::format("{}: text layer and reading differ by {:.2f} % of the characters ({} of {} regions)",
-                       place, 100 * NormalizedEditDistance(CodePoints(read), CodePoints(layer)), n_differ, n_compared));
-  }
-}
-
-Status ParseJob::WriteFiles(Document& document, JournalEntry* entry) {
-  GLM_ASSIGN(std::vector<OutputFile> files, output_.Files(document.pages, document.folder));
-  for (const OutputFile& file : files) {
+Status ParseJob::WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry) {
+  if (!files.ok()) return files.error();
+  for (const OutputFile& file : *files) {
     GLM_RETURN_IF_ERROR(output_.WriteFile(file));
     entry->files.push_back(file.path);
   }
   return OkStatus();
+}
+
+// With --text-layer compare.
+void ParseJob::ReportDifferences(const ReadPage& page) {
+  if (options_.text_layer != TextLayerMode::kCompare || page.error) return;
+  std::string read, layer;
+  size_t n_differ = 0, n_compared = 0;
+  for (const ReadRegion& region : page.regions) {
+    if (!region.layer_text) continue;
+    ++n_compared;
+    if (region.text != *region.layer_text) ++n_differ;
+    read += region.text + '\n';
+    layer += *region.layer_text + '\n';
+  }
+  const std::string place = Place({page.source, page.page, page.n_pages});
+  const std::string message =
+      n_compared == 0
+          ? place + ": no text layer to compare with"
+          : fmt::format(
+                "{}: text layer and reading differ in {:.2f} % of the characters, {} of {} regions",
+                place, 100 * NormalizedEditDistance(CodePoints(read), CodePoints(layer)), n_differ,
+                n_compared);
+  std::lock_guard lock(mutex_);
+  Report(message);
 }
 
 // Texts come out in the order of the inputs.

@@ -62,8 +62,9 @@ class ParseJob {
   void Skip(const Document& document);
   // The document's last page has come, or it cannot be opened.
   void Finish(std::unique_ptr<Document> document);
-  Status WriteFiles(Document& document, JournalEntry* entry);
-  void ReportDifferences(const Document& document);
+  Status WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry);
+  void TakePage(Document& document, ReadPage page);
+  void ReportDifferences(const ReadPage& page);
   void Print(size_t index, std::string text);
   void Report(const std::string& message);
   bool KeepGoing() const;

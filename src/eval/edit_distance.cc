@@ -1,6 +1,8 @@
 #include "eval/edit_distance.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 namespace glmocr {
 namespace {
@@ -8,6 +10,23 @@ namespace {
 constexpr size_t kBits = 64;
 // Below this many cells / 64 the whole table is faster than bands.
 constexpr size_t kWholeTableWords = size_t{1} << 14;
+
+constexpr size_t kShort = 24;
+
+size_t ShortDistance(std::span<const uint32_t> a, std::span<const uint32_t> b) {
+  std::array<size_t, kShort + 1> row;
+  std::iota(row.begin(), row.begin() + static_cast<ptrdiff_t>(b.size()) + 1, size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
 
 }  // namespace
 
@@ -152,8 +171,11 @@ size_t EditDistance(std::span<const uint32_t> a, std::span<const uint32_t> b) {
   while (head < shorter && a[head] == b[head]) ++head;
   size_t tail = 0;
   while (tail < shorter - head && a[a.size() - 1 - tail] == b[b.size() - 1 - tail]) ++tail;
-  return EditPattern(a.subspan(head, a.size() - head - tail))
-      .Distance(b.subspan(head, b.size() - head - tail));
+  a = a.subspan(head, a.size() - head - tail);
+  b = b.subspan(head, b.size() - head - tail);
+  // For a few cells the plain table is faster than preparing a pattern: cells of tables are short.
+  if (a.size() <= kShort && b.size() <= kShort) return ShortDistance(a, b);
+  return EditPattern(a).Distance(b);
 }
 
 double NormalizedEditDistance(std::span<const uint32_t> a, std::span<const uint32_t> b) {

@@ -210,8 +210,8 @@ Result<PageScores> EvaluatePage(const Page& predicted, const Page& truth) {
   std::vector<const Block*> predicted_tables, truth_tables;
   std::vector<MatchItem> predicted_items, truth_items;
   for (const Block& block : truth.blocks) {
-    if (block.kind == BlockKind::kFurniture || block.kind == BlockKind::kInlineFormula) continue;
-    ++scores.n_blocks_truth;
+    if (block.kind == BlockKind::kInlineFormula) continue;
+    if (block.kind != BlockKind::kFurniture) ++scores.n_blocks_truth;
     if (block.kind == BlockKind::kTable) {
       truth_tables.push_back(&block);
     } else {

@@ -295,7 +295,9 @@ std::vector<Match> MatchBlocks(const std::vector<MatchItem>& truth,
                                const std::vector<MatchItem>& predicted) {
   std::vector<size_t> captions, truth_at, predicted_at;
   for (size_t g = 0; g < truth.size(); ++g) {
-    (truth[g].kind == BlockKind::kCaption ? captions : truth_at).push_back(g);
+    const bool aside =
+        truth[g].kind == BlockKind::kCaption || truth[g].kind == BlockKind::kFurniture;
+    (aside ? captions : truth_at).push_back(g);
   }
   // Step 1. Lengths alone tell most pairs apart.
   std::vector<char> gone(predicted.size());

@@ -1,7 +1,8 @@
 // Which blocks of the truth were read as which blocks of the prediction: OmniDocBench's
 // "quick_match" (utils/match_quick.py), step for step.
 //
-// 1. Captions of the truth that some block resembles (distance < 0.25) take that block away.
+// 1. Captions and page furniture of the truth take away the blocks that resemble them (distance
+//    < 0.25).
 // 2. Neighbouring blocks of the prediction that together resemble a block of the truth better than
 //    apart are joined (a paragraph that was cut in two).
 // 3. Blocks are assigned so that the normalized edit distances are least in sum; pairs above 0.7
@@ -34,7 +35,7 @@ struct Match {
 
 // More blocks than this on a page are matched in slices of the page, in order; costs grow with the
 // cube of the number of blocks.
-inline constexpr size_t kMaxBlocksAtOnce = 600;
+inline constexpr size_t kMaxBlocksAtOnce = 250;
 
 std::vector<Match> MatchBlocks(const std::vector<MatchItem>& truth,
                                const std::vector<MatchItem>& predicted);

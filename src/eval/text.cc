@@ -40,15 +40,16 @@ std::string_view Trimmed(std::string_view text) {
 }
 
 void RemoveAll(std::string& text, std::string_view what) {
-  size_t kept = 0, at = 0;
-  while (at < text.size()) {
-    if (text.compare(at, what.size(), what) == 0) {
-      at += what.size();
-    } else {
-      text[kept++] = text[at++];
-    }
+  size_t at = text.find(what);
+  if (at == std::string::npos) return;
+  std::string out;
+  size_t begin = 0;
+  for (; at != std::string::npos; at = text.find(what, begin)) {
+    out.append(text, begin, at - begin);
+    begin = at + what.size();
   }
-  text.resize(kept);
+  out.append(text, begin, std::string::npos);
+  text = std::move(out);
 }
 
 // Removes every "<head>...<tail>" that stays on one line, shortest first: what the pattern

@@ -52,7 +52,7 @@ class Analysis {
       Emit(0);
     }
     page.image = std::move(ink_.image);
-    geometric::LabelRegions(page, style_, &blocks_);
+    geometric::LabelRegions(page, style_, ink_.horizontal_rules, &blocks_);
     Finish(&page);
     return page;
   }

@@ -105,7 +105,7 @@ bool AreFields(const Group& left, const Group& right, double font) {
 
 // Two sides of white space are columns when both are wide and several lines long, stand beside each
 // other, and are no rows of a table or form.
-bool AreColumns(const Group& left, const Group& right, double font) {
+bool AreColumns(const Group& left, const Group& right, double font, int gap) {
   if (Lines(left) < 2 || Lines(right) < 2) return false;
   if (std::min(Width(left), Width(right)) < 5 * font) return false;
   const Extent l = ExtentOf(left), r = ExtentOf(right);
@@ -115,9 +115,11 @@ bool AreColumns(const Group& left, const Group& right, double font) {
   const Group l_beside = Within(left, top, bottom), r_beside = Within(right, top, bottom);
   if (l_beside.empty() || r_beside.empty()) return false;
   if (AreFields(l_beside, r_beside, font)) return false;
-  const bool table =
-      AlignedShare(l_beside, r_beside) > 0.8 && std::min(Fill(l_beside), Fill(r_beside)) < 0.62;
-  return !table;
+  if (AlignedShare(l_beside, r_beside) <= 0.8) return true;
+  // Two or three lines level with their neighbours say little; more white space says more.
+  constexpr double kFewLines = 3.5, kWideGap = 2.2;
+  if (std::min(Lines(l_beside), Lines(r_beside)) < kFewLines && gap < kWideGap * font) return false;
+  return std::min(Fill(l_beside), Fill(r_beside)) >= 0.62;
 }
 
 // The widest fitting vertical white space through the whole group; false when there is none.
@@ -138,7 +140,7 @@ bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = n
   for (const auto& [gap, at] : gaps) {
     left->assign(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(at));
     right->assign(sorted.begin() + static_cast<std::ptrdiff_t>(at), sorted.end());
-    if (!AreColumns(*left, *right, font)) continue;
+    if (!AreColumns(*left, *right, font, gap)) continue;
     if (gap_px != nullptr) *gap_px = gap;
     return true;
   }

@@ -147,7 +147,15 @@ class PdfDocument::Impl {
       return Named({ErrorCode::kInvalidArgument,
                     fmt::format("there is no page {} (it has {})", index + 1, n_pages_)});
     }
+    if (losses_ >= kMaxLosses) {
+      return Named({ErrorCode::kResourceExhausted,
+                    fmt::format("page {} of {}: not tried, because the PDF reader was lost on each "
+                                "of the {} pages read before (the file is damaged or hostile; "
+                                "name good pages with --pages)",
+                                index + 1, n_pages_, losses_)});
+    }
     auto page = ReadRaw(index);
+    losses_ = page.ok() || worker_ ? 0 : losses_ + 1;
     if (!page.ok()) {
       return Named(page.error().With(fmt::format("page {} of {}", index + 1, n_pages_)));
     }
@@ -271,6 +279,10 @@ class PdfDocument::Impl {
     return reply;
   }
 
+  // After so many pages in a row that cost a worker, the file has had its chance: at 30 seconds a
+  // page, a long one could go on for days.
+  static constexpr int kMaxLosses = 20;
+
   struct Asked {
     int index = 0;
     Clock::time_point deadline;
@@ -284,6 +296,7 @@ class PdfDocument::Impl {
   std::unique_ptr<WorkerProcess> worker_;
   std::optional<Asked> asked_;  // a page whose reply has not been read; worker_ is set then
   int served_ = 0;              // pages that this worker has rendered
+  int losses_ = 0;              // pages in a row on which the worker was lost
   uint32_t n_pages_ = 0;
 };
 

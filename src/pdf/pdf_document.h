@@ -68,8 +68,9 @@ class PdfDocument {
   int n_pages() const;
   // Page `index`, 0-based. The errors name file and page; other pages may be read after any of
   // them: kInvalidArgument (no such page), kCorrupt (the page's objects; the worker died on it, or
-  // sent nonsense), kCancelled (page_timeout_s), kResourceExhausted (memory). `next` is
-  // the page that renders meanwhile; the following one by default, -1 for none.
+  // sent nonsense), kCancelled (page_timeout_s), kResourceExhausted (memory; or the worker was lost
+  // on each of the 20 pages read before). `next` is the page that renders meanwhile; the following
+  // one by default, -1 for none.
   Result<PdfPage> Read(int index);
   Result<PdfPage> Read(int index, int next);
 

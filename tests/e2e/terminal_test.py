@@ -53,13 +53,13 @@ def check(name, ok, detail=""):
         failed = True
 
 
-for args in ([PAGE], [PAGE, PAGE], [PAGE, "-f", "md"], [PAGE, "-f", "json"]):
+for args in ([PAGE], [PAGE, PAGE], [PAGE, "-f", "md"], [PAGE, "-f", "jsonl"]):
     name = " ".join(a for a in args if a != PAGE) or f"text of {len(args)}"
     want = piped(args)
     chunks, stderr, code = at_terminal(args, both=False)
     shown = b"".join(data for _, data in chunks).replace(b"\r\n", b"\n")
     check(name, code == 0 == want.returncode, f"exit codes {code}, {want.returncode}")
-    if "json" in args:  # seconds differ from run to run
+    if "jsonl" in args:  # seconds differ from run to run
         check(name, shown.startswith(b'{"schema"') and shown.count(b"\n") == 1, shown[:200])
         continue
     check(name, shown == want.stdout, f"{shown[:300]!r} instead of {want.stdout[:300]!r}")
@@ -78,7 +78,8 @@ chunks, _, code = at_terminal([PAGE, "-o", out], both=True)
 shown = b"".join(data for _, data in chunks)
 check("folder", code == 0 and b"pages/s" in shown, shown[:200])
 files = sorted(os.path.relpath(os.path.join(d, f), out) for d, _, names in os.walk(out) for f in names)
-check("folder", files == ["article/article.json", "article/article.md", "journal.jsonl"], files)
+check("folder", files == ["article/article.json", "article/article.md", "article/article_document.json", "article/article_model.json",
+                        "journal.jsonl"], files)
 markdown = open(os.path.join(out, "article/article.md"), "rb").read()
 check("folder", markdown.strip() == piped([PAGE, "-f", "md"]).stdout.strip(), "another text")
 shutil.rmtree(out)

@@ -18,10 +18,12 @@ constexpr int kLeastTitleParts = 3;  // components: a large numeral is no title
 constexpr int kLeastBoldParts = 4;
 // Of the page's height.
 constexpr double kTopBand = 0.085, kBottomBand = 0.925;
-constexpr double kTitleBand = 0.5;  // the page's title is above
+constexpr double kHeadBand = 0.075;  // of a head in the text's type
+constexpr double kTitleBand = 0.5;   // the page's title is above
 // Multiples of the font size.
 constexpr double kFurnitureGap = 1.2;
 constexpr double kNumberWidth = 5.5;
+constexpr double kShortNumber = 2.2;
 constexpr double kFullPage = 30;  // a lower page is a clipping, which has no furniture
 constexpr size_t kLeastLines = 8;
 
@@ -165,7 +167,26 @@ bool IsNumber(const Block& block, const Box& text) {
   return centred || outer;
 }
 
-void LabelFurniture(const LayoutPage& page, const Style& style, std::vector<Block>* blocks) {
+// A running head: a number at one end of a line with a wide gap, or a rule below and nothing above.
+bool IsRunningHead(const Block& block, const Box& text, const std::vector<Box>& rules) {
+  if (block.lines.size() != 1) return false;
+  const TextLine& line = block.lines.front().text;
+  const double font = line.font_px;
+  if (HasWideGap(block)) {
+    const LinePiece &first = line.pieces.front(), &last = line.pieces.back();
+    const bool number_left = first.box.width < kShortNumber * font && first.box.x - text.x < font;
+    const bool number_right =
+        last.box.width < kShortNumber * font && text.right() - last.box.right() < font;
+    if (number_left || number_right) return true;
+  }
+  return std::any_of(rules.begin(), rules.end(), [&](const Box& rule) {
+    return rule.width > 0.6 * text.width && rule.y >= line.baseline_y &&
+           rule.y < line.baseline_y + 1.5 * font;
+  });
+}
+
+void LabelFurniture(const LayoutPage& page, const Style& style, const std::vector<Box>& rules,
+                    std::vector<Block>* blocks) {
   const int height = page.image.height_px;
   size_t n_lines = 0;
   Box text;
@@ -181,9 +202,12 @@ void LabelFurniture(const LayoutPage& page, const Style& style, std::vector<Bloc
     if (!top && !bottom) continue;
     if (Gap(*blocks, block, top, height) < kFurnitureGap * style.font) continue;
     const double font = Font(block);
-    if (block.lines.size() == 1 && font < kLarger * style.font && IsNumber(block, text)) {
+    // A lone digit may be taken for a small letter of larger type.
+    if (block.lines.size() == 1 && font < 1.6 * style.font && IsNumber(block, text)) {
       block.region.label = RegionLabel::kNumber;
-    } else if (font <= kSmaller * style.font) {
+    } else if (font <= kSmaller * style.font ||
+               (top && font < kLarger * style.font && b.bottom() < kHeadBand * height &&
+                IsRunningHead(block, text, rules))) {
       block.region.label = top ? RegionLabel::kHeader : RegionLabel::kFooter;
     }
   }
@@ -191,8 +215,9 @@ void LabelFurniture(const LayoutPage& page, const Style& style, std::vector<Bloc
 
 }  // namespace
 
-void LabelRegions(const LayoutPage& page, const Style& style, std::vector<Block>* blocks) {
-  LabelFurniture(page, style, blocks);
+void LabelRegions(const LayoutPage& page, const Style& style, const std::vector<Box>& rules,
+                  std::vector<Block>* blocks) {
+  LabelFurniture(page, style, rules, blocks);
   LabelTitles(page, style, blocks);
   LabelCaptions(style, blocks);
 }

@@ -136,10 +136,11 @@ bool Begins(const std::vector<Line>& lines, size_t first, size_t i, const Column
                        Near(lines[i + 1].text.box.x, line.text.box.x, kAligned * font);
     const bool last_of_item = i - 1 == first && previous.second_word_x > 0 &&
                               Near(line.text.box.x, previous.second_word_x, kAligned * font);
-    return !hangs && !last_of_item;
+    return !(hangs || last_of_item) || ForcedEnd(previous, line, column.left, column.right);
   }
   // Out again: after a first line that was indented, the paragraph goes on.
-  if (by < -kIndent * font) return i - 1 != first;
+  if (by < -kIndent * font)
+    return i - 1 != first || ForcedEnd(previous, line, column.left, column.right);
   return false;
 }
 
@@ -232,7 +233,7 @@ Line MakeLine(const Image& image, const Chain& chain, TextLine text) {
   if (n_words == 1) out.first_word_px = right - chain.parts.front().x;
   // A bullet or dash: low, small, in the middle of the letters' height, with a space after it.
   const double middle = chain.baseline - (first.y + first.height / 2.0);
-  out.marker = n_words > 1 && first.height < 0.45 * chain.font && first.width < 0.75 * chain.font &&
+  out.marker = n_words > 1 && first.height < 0.6 * chain.font && first.width < 0.75 * chain.font &&
                first.bottom() < chain.baseline - 0.05 * chain.font && middle < 0.55 * chain.font &&
                out.space_after_first > 0.2 * chain.font;
   return out;

@@ -89,7 +89,9 @@ Style BodyStyle(const std::vector<Line>& lines);
 // Consecutive lines in reading order to paragraphs, list items and blocks of single lines.
 // `around`: everything that stands in the area, which tells how much room is to the right of lines.
 std::vector<Block> MakeRegions(std::vector<Line> lines, const std::vector<Box>& around);
-// Titles with their levels, header, footer and page number, among blocks in reading order.
-void LabelRegions(const LayoutPage& page, const Style& style, std::vector<Block>* blocks);
+// Titles with their levels, captions, header, footer and page number, among blocks in reading
+// order. `rules`: the page's horizontal ones.
+void LabelRegions(const LayoutPage& page, const Style& style, const std::vector<Box>& rules,
+                  std::vector<Block>* blocks);
 
 }  // namespace glmocr::geometric
