@@ -5,21 +5,21 @@
 set -euo pipefail
 
 # A C++20 compiler, the build tools and the libraries that glm-ocr links.
-build=(make cmake ninja-build g++ ccache pkg-config python3
+build=(make cmake ninja-build g++ ccache pkg-config python3 python3-pip
   libfmt-dev nlohmann-json3-dev libcli11-dev libxxhash-dev libhwy-dev zlib1g-dev
   libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev libheif-dev libexif-dev libleptonica-dev libstb-dev
-  libutf8proc-dev libonig-dev)
+  libutf8proc-dev libonig-dev libpugixml-dev libqpdf-dev libxml2-dev)
 # Newer distributions ship libheif's decoders (HEVC, AV1) as plugins; Debian 12 has them in the library.
 # shellcheck disable=SC1091
 if [[ -r /etc/os-release && "$(. /etc/os-release; echo "$ID-${VERSION_ID:-}")" != debian-12 ]]; then
   build+=(libheif-plugin-aomdec libheif-plugin-libde265)
 fi
-test=("${build[@]}" git libgtest-dev libgmock-dev)
+test=("${build[@]}" git libgtest-dev libgmock-dev libxml2-dev poppler-utils)
 # `clang` brings no sanitizer run time by itself on Debian: libclang-rt comes only as a recommendation.
 fuzz=("${build[@]}" clang llvm)
 lint=("${test[@]}" clang-tidy clang-format)
 cross=("${build[@]}" g++-aarch64-linux-gnu)
-parity=("${build[@]}" python3-venv python3-pip)
+parity=("${build[@]}" python3-venv)
 
 list_only=no
 if [[ "${1:-}" == --list ]]; then list_only=yes; shift; fi

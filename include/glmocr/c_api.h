@@ -140,7 +140,8 @@ typedef enum glmocr_layout {
 typedef enum glmocr_task {
   GLMOCR_TASK_TEXT = 0,
   GLMOCR_TASK_TABLE = 1,
-  GLMOCR_TASK_FORMULA = 2
+  GLMOCR_TASK_FORMULA = 2,
+  GLMOCR_TASK_AUTO = 3 /* as the region asks; a whole picture is text */
 } glmocr_task;
 typedef enum glmocr_finish {
   GLMOCR_FINISH_STOP = 0,   /* the model said that it was done */
@@ -167,6 +168,7 @@ typedef struct glmocr_region {
   int32_t finish;              /* a glmocr_finish */
   float confidence;            /* geometric mean of the token probabilities, 0 to 1 */
   size_t n_tokens;
+  const char* label; /* "text", "doc_title", "table", "image", ...; zero-terminated */
 } glmocr_region;
 
 typedef struct glmocr_stats {

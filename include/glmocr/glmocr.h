@@ -160,17 +160,22 @@ struct LoadOptions {
 struct ModelInfo {
   std::string kernels;                    // the ones chosen
   Precision precision = Precision::kF32;  // kF32 or kBf16
-  bool reads_lines = false;               // Layout::kAuto finds text lines for it
+  bool reads_lines = false;               // its regions are read line by line
   bool has_draft_layer = false;
   int64_t max_context_tokens = 0;  // picture, prompt and answer of one region
 };
 
 enum class Layout {
-  kAuto,   // what the model needs
+  kAuto,   // the page's regions: titles, paragraphs, tables, pictures
   kNone,   // the whole picture is one region
   kLines,  // the text lines of the page, one region each
 };
-enum class Task { kText, kTable, kFormula };
+enum class Task {
+  kText,
+  kTable,
+  kFormula,
+  kAuto,  // as the region asks; a whole picture is text
+};
 
 struct Generation {
   float temperature = 0;         // 0: greedy, and all below but the penalties is ignored
@@ -213,6 +218,9 @@ struct Region {
   std::vector<Token> tokens;
   float confidence = 0;  // geometric mean of the token probabilities, 0 to 1
   FinishReason finish = FinishReason::kStop;
+  // "text", "doc_title", "paragraph_title", "table", "image", ...: the 25 classes of
+  // PP-DocLayoutV3. Pictures have no text; a table whose cells were found is HTML.
+  std::string label;
 };
 
 struct ReadStats {
@@ -239,7 +247,7 @@ struct Page {
 
 struct ReadOptions {
   Layout layout = Layout::kAuto;
-  Task task = Task::kText;
+  Task task = Task::kAuto;
   std::string prompt;  // not empty: asked instead of `task`. UTF-8
   Generation generation;
   // Cancels the read from any thread: it returns kCancelled within about a tenth of a second (while

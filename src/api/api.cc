@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "glmocr/glmocr.h"
+#include "layout/geometric.h"
+#include "layout/geometric.h"
 #include "media/decode.h"
 #include "pipeline/default_model.h"
 #include "pipeline/page_reader.h"
@@ -199,19 +201,40 @@ Result<RecognizerOptions> Translate(const LoadOptions& options) {
   return out;
 }
 
+// Empty: what the region's kind asks for.
+std::string Instruction(Task task) {
+  switch (task) {
+    case Task::kText:
+      return std::string(TaskInstruction(glmocr::Task::kText));
+    case Task::kTable:
+      return std::string(TaskInstruction(glmocr::Task::kTable));
+    case Task::kFormula:
+      return std::string(TaskInstruction(glmocr::Task::kFormula));
+    case Task::kAuto:
+      break;
+  }
+  return {};
+}
+
 Result<PageReaderOptions> Translate(const ReadOptions& options) {
   if (!Known(options.layout, Layout::kLines)) return Invalid("layout has no known value");
-  if (!Known(options.task, Task::kFormula)) return Invalid("task has no known value");
+  if (!Known(options.task, Task::kAuto)) return Invalid("task has no known value");
   const Generation& g = options.generation;
   if (g.max_new_tokens < 1) return Invalid("max_new_tokens must be at least 1");
   PageReaderOptions out;
-  out.layout = options.layout == Layout::kNone    ? glmocr::Layout::kNone
-               : options.layout == Layout::kLines ? glmocr::Layout::kLines
-                                                  : glmocr::Layout::kAuto;
-  const glmocr::Task task = options.task == Task::kTable     ? glmocr::Task::kTable
-                            : options.task == Task::kFormula ? glmocr::Task::kFormula
-                                                             : glmocr::Task::kText;
-  out.instruction = options.prompt.empty() ? std::string(TaskInstruction(task)) : options.prompt;
+  switch (options.layout) {
+    case Layout::kNone:
+      out.layout = glmocr::Layout::kNone;
+      break;
+    case Layout::kLines:
+      out.layout = glmocr::Layout::kLines;
+      break;
+    case Layout::kAuto:
+      out.layout = glmocr::Layout::kRegions;
+      out.layout_engine = MakeGeometricLayout();
+      break;
+  }
+  out.instruction = !options.prompt.empty() ? options.prompt : Instruction(options.task);
   out.generation.max_new_tokens = g.max_new_tokens;
   out.generation.stop_strings = g.stop;
   out.generation.sampling = {.repetition_penalty = g.repetition_penalty,
@@ -244,7 +267,8 @@ Region Translate(const ReadRegion& r) {
                 .new_paragraph = r.new_paragraph,
                 .text = r.text,
                 .confidence = r.confidence,
-                .finish = Translate(r.finish)};
+                .finish = Translate(r.finish),
+                .label = std::string(RegionLabelName(r.label))};
   region.tokens.reserve(r.tokens.size());
   for (const ReadToken& t : r.tokens) region.tokens.push_back({t.id, t.text, t.probability});
   return region;

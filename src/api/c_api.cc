@@ -42,7 +42,7 @@ static_assert(static_cast<int>(api::ErrorCode::kCancelled) == GLMOCR_CANCELLED);
 static_assert(static_cast<int>(api::ErrorCode::kInternal) == GLMOCR_INTERNAL);
 static_assert(static_cast<int>(api::FinishReason::kLoop) == GLMOCR_FINISH_LOOP);
 static_assert(static_cast<int>(api::Layout::kLines) == GLMOCR_LAYOUT_LINES);
-static_assert(static_cast<int>(api::Task::kFormula) == GLMOCR_TASK_FORMULA);
+static_assert(static_cast<int>(api::Task::kAuto) == GLMOCR_TASK_AUTO);
 static_assert(static_cast<int>(api::Precision::kBf16) == GLMOCR_PRECISION_BF16);
 
 glmocr_status Fail(const api::Error& e, glmocr_error** error) {
@@ -179,7 +179,8 @@ glmocr_region View(const api::Region& r) {
           .new_paragraph = r.new_paragraph ? 1 : 0,
           .finish = static_cast<int32_t>(r.finish),
           .confidence = r.confidence,
-          .n_tokens = r.tokens.size()};
+          .n_tokens = r.tokens.size(),
+          .label = r.label.c_str()};
 }
 
 std::optional<api::Error> Translate(const glmocr_read_options* given, api::ReadOptions* out) {

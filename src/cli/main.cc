@@ -26,6 +26,7 @@ constexpr const char* kFooter = R"(Examples:
   glm-ocr parse --model GLM-OCR table.png --task table
   glm-ocr parse - --format json < page.png       JSON Lines with boxes and per-token confidence
   glm-ocr inspect GLM-OCR                        what a model directory holds and needs
+  glm-ocr eval out samples                       error rates of what was read, against ground truth
   glm-ocr bench --random glm-ocr-0.9b            speed of the full-size model on this machine
 
 Exit codes: 0 all done; 1 nothing could be done; 2 wrong options; 3 some inputs failed; 130 interrupted.
@@ -40,7 +41,8 @@ int Main(int argc, char** argv) {
   const std::pair<const char*, Command> commands[] = {{"parse", RegisterParse(app)},
                                                       {"inspect", RegisterInspect(app)},
                                                       {"trace", RegisterTrace(app)},
-                                                      {"bench", RegisterBench(app)}};
+                                                      {"bench", RegisterBench(app)},
+                                                      {"eval", RegisterEval(app)}};
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);
     return kExitUsage;

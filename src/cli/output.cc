@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,14 +12,72 @@
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
+namespace {
 
-Result<Output> Output::Open(const std::string& folder, OutputFormat format) {
+struct NamedFormat {
+  const char* name;
+  DocumentFormat format;
+};
+constexpr NamedFormat kFormats[] = {
+    {"text", DocumentFormat::kText}, {"md", DocumentFormat::kMarkdown},
+    {"json", DocumentFormat::kJson}, {"sdk-json", DocumentFormat::kSdkJson},
+    {"html", DocumentFormat::kHtml}, {"hocr", DocumentFormat::kHocr},
+    {"alto", DocumentFormat::kAlto}, {"pdf", DocumentFormat::kPdf},
+};
+
+}  // namespace
+
+std::string OutputOptions::Fingerprint() const {
+  std::string flags;
+  for (const bool flag : {text.strict, text.pipe_tables, text.page_furniture, visualize})
+    flags += flag ? '1' : '0';
+  return flags;
+}
+
+const std::vector<std::string>& Output::FormatNames() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const NamedFormat& format : kFormats) all.emplace_back(format.name);
+    all.emplace_back("jsonl");
+    return all;
+  }();
+  return names;
+}
+
+Result<Output> Output::Open(const std::string& folder, const std::vector<std::string>& to,
+                            const OutputOptions& options) {
   Output output;
-  output.format_ = format;
-  output.to_stdout_ = folder.empty();
-  output.streams_ =
-      output.to_stdout_ && format != OutputFormat::kJson && ::isatty(STDOUT_FILENO) != 0;
-  if (output.to_stdout_) return output;
+  output.options_ = options;
+  for (const std::string& name : to) {
+    if (name == "jsonl") output.page_lines_ = true;
+    for (const NamedFormat& format : kFormats) {
+      if (name == format.name) output.formats_.push_back(format.format);
+    }
+  }
+  if (folder.empty()) {
+    if (to.size() > 1 || options.visualize) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "standard output takes one format (name a folder with -o for several, and for "
+                   "--visualize)"};
+    }
+    if (to.empty()) output.formats_ = {DocumentFormat::kText};
+    const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+    const bool text = !output.formats_.empty() && output.formats_[0] == DocumentFormat::kText;
+    if (terminal && !output.formats_.empty() && output.formats_[0] == DocumentFormat::kPdf) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "a PDF is not for a terminal (name a folder with -o, or redirect the output)"};
+    }
+    output.streams_ = text && terminal;
+    return output;
+  }
+  if (output.page_lines_) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "jsonl goes to standard output only (in a folder, use json)"};
+  }
+  if (to.empty()) {
+    output.formats_ = {DocumentFormat::kMarkdown, DocumentFormat::kSdkJson, DocumentFormat::kJson};
+  }
+  if (options.visualize) output.formats_.push_back(DocumentFormat::kVisualize);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder, error)) {
@@ -30,82 +89,100 @@ Result<Output> Output::Open(const std::string& folder, OutputFormat format) {
   return output;
 }
 
-std::string Output::JoinPages(const std::vector<ReadPage>& pages, OutputFormat format) {
-  std::string text;
-  for (size_t i = 0; i < pages.size(); ++i) {
-    if (i > 0 && format == OutputFormat::kText) text += '\f';
-    if (i > 0 && format == OutputFormat::kMarkdown) text += "\n---\n\n";
-    text += FormatPage(pages[i], format);
+bool Output::needs_images() const {
+  // Markdown's pictures are files, so only a folder has them.
+  return std::any_of(formats_.begin(), formats_.end(), [this](DocumentFormat format) {
+    return NeedsPageImage(format) || (format == DocumentFormat::kMarkdown && !folder_.empty());
+  });
+}
+
+std::string Output::FolderFor(const std::string& input) {
+  const std::string stem = input == "-" ? "stdin" : SdkFileStem(input);
+  const int n = ++used_names_[stem];
+  return n == 1 ? stem : stem + "-" + std::to_string(n);
+}
+
+std::unique_ptr<DocumentWriter> Output::NewWriter(const std::string& folder) const {
+  return std::make_unique<DocumentWriter>(DocumentOptions{
+      .formats = formats_, .text = options_.text, .stem = folder, .pixels_per_inch = options_.dpi});
+}
+
+Status Output::WriteFile(const OutputFile& file) const {
+  const fs::path path = folder_ / file.path;
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  if (error)
+    return Error{ErrorCode::kIo,
+                 "cannot create '" + path.parent_path().string() + "': " + error.message()};
+  return WriteFileAtomically(path, file.bytes);
+}
+
+Result<std::string> Output::Format(std::span<const ReadPage> pages) const {
+  if (page_lines_) {
+    std::string lines;
+    for (const ReadPage& page : pages) {
+      if (!page.error) lines += PageToJson(page);
+    }
+    return lines;
   }
+  GLM_ASSIGN(
+      std::string text,
+      DocumentText(pages, formats_[0],
+                   {.formats = formats_, .text = options_.text, .pixels_per_inch = options_.dpi}));
+  if (!text.empty() && text.back() != '\n' && formats_[0] != DocumentFormat::kPdf) text += '\n';
   return text;
 }
 
-fs::path Output::FileFor(const std::string& input) {
-  const std::string stem = input == "-" ? "stdin" : fs::path(input).stem().string();
-  const char* extension = format_ == OutputFormat::kText       ? ".txt"
-                          : format_ == OutputFormat::kMarkdown ? ".md"
-                                                               : ".json";
-  const int n = ++used_names_[stem];
-  return folder_ / (stem + (n == 1 ? "" : "-" + std::to_string(n)) + extension);
-}
-
-Status Output::Write(const std::string& input, const std::string& text) {
-  if (!to_stdout_) return WriteFileAtomically(FileFor(input), text);
-  const bool blank_line = printed_ && format_ != OutputFormat::kJson;
-  printed_ = true;
-  if (blank_line) GLM_RETURN_IF_ERROR(Print("\n"));
-  return Print(text);
-}
-
-Status Output::Print(std::string_view text) {
+Status Output::Put(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return OkStatus();
   return Error{ErrorCode::kIo,
                std::string("cannot write to standard output: ") + std::strerror(errno)};
 }
 
-// What stands between this page and what was printed before, as Write and JoinPages have it.
-Status Output::BeginStreamedPage(const ReadPage& page) {
-  if (in_page_) return OkStatus();
-  in_page_ = true;
+Status Output::Print(std::string_view text) {
+  if (text.empty()) return OkStatus();
+  const bool blank_line = std::exchange(printed_, true) && !page_lines_;
+  if (blank_line) GLM_RETURN_IF_ERROR(Put("\n"));
+  return Put(text);
+}
+
+// What stands between this page and what was printed before, as Print and Format have it.
+Status Output::BeginStreamedPage() {
+  if (std::exchange(in_page_, true)) return OkStatus();
   page_has_text_ = region_open_ = false;
-  const bool blank_line = std::exchange(printed_, true);
-  if (page.page == 1) return blank_line ? Print("\n") : OkStatus();
-  return Print(format_ == OutputFormat::kText ? "\f" : "\n---\n\n");
+  if (std::exchange(in_input_, true)) return Put("\f");
+  return std::exchange(printed_, true) ? Put("\n") : OkStatus();
 }
 
 Status Output::StreamText(const ReadPage& page, size_t region, std::string_view text) {
-  GLM_RETURN_IF_ERROR(BeginStreamedPage(page));
-  if (!region_open_ || region != region_) {
-    GLM_RETURN_IF_ERROR(EndStreamedRegion());
-    if (page_has_text_)
-      GLM_RETURN_IF_ERROR(Print(page.regions[region].new_paragraph ? "\n\n" : "\n"));
-    region_ = region;
-    region_open_ = page_has_text_ = true;
-  }
+  GLM_RETURN_IF_ERROR(BeginStreamedPage());
   // A picture must not be able to steer the terminal.
   std::string shown(text);
+  if (const ReadRegion& read = page.regions[region]; !read.lines.empty() || !read.cells.empty()) {
+    // Complete: as the format has it. Page furniture is empty.
+    ReadPage alone = {.layout = page.layout};
+    alone.regions.push_back(read);
+    shown = PlainText(alone, options_.text);
+    if (shown.empty()) return OkStatus();
+    shown.pop_back();
+  }
   std::erase_if(shown, [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
   });
-  if (format_ == OutputFormat::kText) return Print(shown);
-  region_markdown_ += shown;
-  return OkStatus();
+  if (!region_open_ || region != region_) {
+    if (page_has_text_)
+      GLM_RETURN_IF_ERROR(Put(page.regions[region].new_paragraph ? "\n\n" : "\n"));
+    region_ = region;
+    region_open_ = page_has_text_ = true;
+  }
+  return Put(shown);
 }
 
-Status Output::EndStreamedRegion() {
-  ReadPage alone;
-  alone.regions.push_back({.text = std::exchange(region_markdown_, {})});
-  std::string text = PageToMarkdown(alone);
-  if (!text.empty()) text.pop_back();  // the newline that ends a page
-  return Print(text);
-}
-
-Status Output::EndStreamedPage(const ReadPage& page) {
-  GLM_RETURN_IF_ERROR(BeginStreamedPage(page));
-  GLM_RETURN_IF_ERROR(EndStreamedRegion());
+Status Output::EndStreamedPage() {
+  GLM_RETURN_IF_ERROR(BeginStreamedPage());
   in_page_ = false;
-  return page_has_text_ ? Print("\n") : OkStatus();
+  return page_has_text_ ? Put("\n") : OkStatus();
 }
 
 }  // namespace glmocr::cli

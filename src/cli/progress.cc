@@ -20,9 +20,16 @@ void Progress::Update(const State& s) {
   last_ = now;
   drawn_ = true;
   const double seconds = std::chrono::duration<double>(now - begun_).count();
-  const std::string line = fmt::format(
-      "\r\033[K{}/{} inputs, {}/{} regions, {:.1f} regions/s", s.inputs_done, s.inputs,
-      s.regions_done, s.regions, seconds > 0 ? static_cast<double>(s.regions_done) / seconds : 0.0);
+  std::string line =
+      fmt::format("\r\033[K{}/{} inputs, {} pages, {:.1f} pages/s", s.inputs_done, s.inputs,
+                  s.pages_done, seconds > 0 ? static_cast<double>(s.pages_done) / seconds : 0.0);
+  // Inputs differ in length, so this is a guess; skipped ones took no time.
+  const size_t read = s.inputs_done - s.inputs_skipped;
+  if (read > 0 && s.inputs_done < s.inputs) {
+    const auto left = static_cast<int64_t>(seconds * static_cast<double>(s.inputs - s.inputs_done) /
+                                           static_cast<double>(read));
+    line += fmt::format(", about {}:{:02} left", left / 60, left % 60);
+  }
   std::fputs(line.c_str(), stderr);
   std::fflush(stderr);
 }

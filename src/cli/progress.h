@@ -15,8 +15,10 @@ class Progress {
   ~Progress();  // clears the line
 
   struct State {
-    size_t inputs_done = 0, inputs = 0;
-    int64_t regions_done = 0, regions = 0;
+    size_t inputs_done = 0;  // skipped ones too
+    size_t inputs_skipped = 0;
+    size_t inputs = 0;
+    int64_t pages_done = 0;
   };
   // Redraws at most ten times a second.
   void Update(const State& state);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "media/lines_internal.h"
+#include "media/line_steps.h"
 
 namespace glmocr::lines {
 namespace {
@@ -20,7 +20,8 @@ constexpr double kSpeck = 0.1;  // of the typical height: dirt
 constexpr double kReachUp =
     1.0;  // of the font size: a line's accents above its baseline, its commas below
 constexpr double kReachDown = 0.3;
-constexpr double kHuge = 6;  // of the typical height: no letter
+constexpr double kMostMarkGap = 1.2;  // of the font size: a colon after a space of typewriter type
+constexpr double kHuge = 6;           // of the typical height: no letter
 
 double Percentile(std::vector<double>& v, double p) {
   const auto at = static_cast<size_t>(
@@ -115,8 +116,9 @@ std::vector<Chain> JoinNeighbours(const std::vector<Box>& letters, double unit) 
 }
 
 // Dots, accents, quotes, dashes: to the chain in whose band they lie, the nearest first. Chains
-// grow on the way, so that a row of dots is followed to its end.
-void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains) {
+// grow on the way, so that a row of dots is followed to its end. Returns those that no chain takes.
+std::vector<Box> AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains) {
+  std::vector<Box> left;
   std::sort(small.begin(), small.end(), [](const Box& a, const Box& b) { return a.x < b.x; });
   // Chains by the bands of height `unit` that they reach, so that a mark looks at a few only.
   std::vector<std::vector<int>> bands;
@@ -131,7 +133,10 @@ void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains
   for (const Box& s : small) {
     const double cy = s.y + s.height / 2.0;
     const auto band = static_cast<size_t>(cy / unit);
-    if (band >= bands.size()) continue;
+    if (band >= bands.size()) {
+      left.push_back(s);
+      continue;
+    }
     Chain* best = nullptr;
     double nearest = 1e30;
     for (int i : bands[band]) {
@@ -140,12 +145,11 @@ void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains
       if (s.height > 1.3 * c.font) continue;
       // A full stop is a tenth of the font size wide and high, a dash thinner but longer. Less is
       // dirt.
-      if (std::min(s.width, s.height) < 0.06 * c.font ||
-          std::max(s.width, s.height) < 0.1 * c.font) {
-        continue;
-      }
+      const int thin = std::min(s.width, s.height), wide = std::max(s.width, s.height);
+      const bool dash = thin >= 0.04 * c.font && s.width >= 0.3 * c.font;
+      if ((thin < 0.06 * c.font && !dash) || wide < 0.1 * c.font) continue;
       const int gap = std::max(0, HorizontalGap(s, c.box));
-      if (gap > 0.9 * c.font) continue;
+      if (gap > kMostMarkGap * c.font) continue;
       // Between two lines the nearer one wins, measured from the middle of its letters.
       const double distance = gap + std::fabs(cy - (c.baseline - 0.3 * c.font));
       if (distance < nearest) {
@@ -153,15 +157,54 @@ void AttachSmall(std::vector<Box> small, double unit, std::vector<Chain>& chains
         best = &c;
       }
     }
+    if (best == nullptr) {
+      left.push_back(s);
+      continue;
+    }
+    best->parts.push_back(s);
+    best->box = Union(best->box, s);
+  }
+  return left;
+}
+
+// Bullets and dashes in front of the items of a list: a lone small mark before a line, at the
+// height of its small letters.
+void AttachBullets(const std::vector<Box>& small, std::vector<Chain>& chains) {
+  constexpr double kReach = 2.5, kLeast = 0.15, kMost = 0.85;  // of the font size
+  for (const Box& s : small) {
+    const double cy = s.y + s.height / 2.0;
+    Chain* best = nullptr;
+    for (Chain& c : chains) {
+      const double gap = c.box.x - s.right();
+      if (gap <= 0 || gap > kReach * c.font || c.parts.size() < 3) continue;
+      if (cy < c.baseline - 0.6 * c.font || cy > c.baseline - 0.1 * c.font) continue;
+      if (s.width < kLeast * c.font || s.width > kMost * c.font || s.height > 0.5 * c.font)
+        continue;
+      if (s.height < 0.04 * c.font) continue;
+      if (best == nullptr || c.box.x < best->box.x) best = &c;
+    }
     if (best == nullptr) continue;
+    // Nothing else stands between or left of it: dirt comes in numbers.
+    const double left = s.x - 2 * best->font;
+    const bool alone = std::none_of(small.begin(), small.end(), [&](const Box& o) {
+      return &o != &s && o.right() > left && o.x < best->box.x && VerticalOverlap(o, best->box) > 0;
+    });
+    if (!alone) continue;
     best->parts.push_back(s);
     best->box = Union(best->box, s);
   }
 }
 
+// The box lies where a line's letters do.
+bool InBand(const Chain& line, const Box& b) {
+  return b.y >= line.baseline - 0.95 * line.font && b.bottom() <= line.baseline + 0.3 * line.font;
+}
+
 // Parts of one line that chaining left apart: same baseline and size, close together or one over
 // the other.
 void MergeChains(std::vector<Chain>& chains) {
+  double most_font = 0;
+  for (const Chain& c : chains) most_font = std::max(most_font, c.font);
   for (bool changed = true; changed;) {
     changed = false;
     std::sort(chains.begin(), chains.end(),
@@ -171,12 +214,16 @@ void MergeChains(std::vector<Chain>& chains) {
         Chain& a = chains[i];
         const Chain& b = chains[j];
         const double font = std::max(a.font, b.font), small = std::min(a.font, b.font);
-        if (b.box.x - a.box.right() > 1.2 * font) break;
+        if (b.box.x - a.box.right() > 1.2 * most_font) break;
+        if (b.box.x - a.box.right() > 1.2 * font) continue;
         const int low = std::min(a.box.height, b.box.height);
         const bool level = std::fabs(a.baseline - b.baseline) < 0.2 * small && font < 1.6 * small;
         const bool covered =
             VerticalOverlap(a.box, b.box) > 0.7 * low && HorizontalGap(a.box, b.box) < 0.3 * small;
-        if (!level && !covered) continue;
+        // Single signs that do not stand on the baseline: * = ".
+        const bool sign = (a.parts.size() > 3 && b.parts.size() <= 2 && InBand(a, b.box)) ||
+                          (b.parts.size() > 3 && a.parts.size() <= 2 && InBand(b, a.box));
+        if (!level && !covered && !sign) continue;
         a.parts.insert(a.parts.end(), b.parts.begin(), b.parts.end());
         Measure(a);
         chains.erase(chains.begin() + static_cast<std::ptrdiff_t>(j));
@@ -221,12 +268,15 @@ void Measure(Chain& chain) {
   }
   const double upper = Percentile(heights, 0.75);
   std::vector<double> bottoms, tops;
+  // Quotes hang above the baseline; in a short line they are many.
+  const double least = chain.box.y + 0.6 * chain.box.height;
   for (const Box& p : chain.parts) {
-    if (p.height >= 0.5 * upper) bottoms.push_back(p.bottom());
+    if (p.height >= 0.5 * upper && p.bottom() >= least) bottoms.push_back(p.bottom());
   }
+  if (bottoms.empty()) bottoms.push_back(chain.box.bottom());
   // Descenders hang below the baseline, nothing of letter size ends above it: a little under the
-  // median.
-  chain.baseline = Percentile(bottoms, 0.4);
+  // median, in a few letters like "(grey)" lower.
+  chain.baseline = Percentile(bottoms, bottoms.size() < 10 ? 0.25 : 0.4);
   for (const Box& p : chain.parts) {
     if (p.height >= 0.5 * upper) tops.push_back(chain.baseline - p.y);
   }
@@ -295,10 +345,11 @@ std::vector<Chain> ChainComponents(const std::vector<Box>& components, double un
   });
   if (static_cast<int64_t>(chains.size()) > int64_t{4} * options.max_lines)
     return chains;  // noise; refused by the caller
-  AttachSmall(std::move(small), unit, chains);
+  const std::vector<Box> marks = AttachSmall(std::move(small), unit, chains);
+  for (Chain& c : chains) Measure(c);
+  AttachBullets(marks, chains);
   for (Chain& c : chains) Measure(c);
   MergeChains(chains);
-  SettleFonts(chains);
   return chains;
 }
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "media/lines_internal.h"
+#include "media/line_steps.h"
 
 namespace glmocr::lines {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "media/lines_internal.h"
+#include "media/line_steps.h"
 
 namespace glmocr::lines {
 namespace {
@@ -27,8 +27,9 @@ int Width(const Group& group) {
 double AlignedShare(const Group& a, const Group& b) {
   int n = 0;
   for (const Chain& c : b) {
+    if (c.object >= 0) continue;
     n += std::any_of(a.begin(), a.end(), [&](const Chain& o) {
-      return std::fabs(o.baseline - c.baseline) < 0.15 * std::max(o.font, c.font);
+      return o.object < 0 && std::fabs(o.baseline - c.baseline) < 0.15 * std::max(o.font, c.font);
     });
   }
   return static_cast<double>(n) / static_cast<double>(b.size());
@@ -42,18 +43,88 @@ double Fill(const Group& group) {
   return sum / (static_cast<double>(group.size()) * Width(group));
 }
 
-// Two sides of white space are columns when both are wide and several lines long, and no rows of a
-// table.
-bool AreColumns(const Group& left, const Group& right, double font) {
-  if (left.size() < 2 || right.size() < 2) return false;
+// How many lines high the group is when its chains stand one below the other.
+double Lines(const Group& group) {
+  double n = 0;
+  for (const Chain& c : group) n += c.object < 0 ? 1 : std::max(1.0, c.box.height / (1.3 * c.font));
+  return n;
+}
+
+struct Extent {
+  int top, bottom;
+};
+
+Extent ExtentOf(const Group& group) {
+  Box box = group.front().box;
+  for (const Chain& c : group) box = Union(box, c.box);
+  return {box.y, box.bottom()};
+}
+
+Group Within(const Group& group, int top, int bottom) {
+  Group out;
+  for (const Chain& c : group) {
+    if (c.box.y < bottom && top < c.box.bottom()) out.push_back(c);
+  }
+  return out;
+}
+
+// The pitch of lines within the group, in multiples of the font size; 0 for a single line.
+double MedianPitch(const Group& group, double font) {
+  std::vector<double> baselines, pitches;
+  for (const Chain& c : group) {
+    if (c.object < 0) baselines.push_back(c.baseline);
+  }
+  std::sort(baselines.begin(), baselines.end());
+  for (size_t i = 1; i < baselines.size(); ++i) pitches.push_back(baselines[i] - baselines[i - 1]);
+  if (pitches.empty()) return 0;
+  const auto middle = pitches.begin() + static_cast<std::ptrdiff_t>(pitches.size() / 2);
+  std::nth_element(pitches.begin(), middle, pitches.end());
+  return *middle / font;
+}
+
+// Two dots one over the other at the chain's end: a label before its value.
+bool EndsWithColon(const Chain& chain) {
+  if (chain.parts.size() < 3) return false;
+  const Box &a = chain.parts[chain.parts.size() - 2], &b = chain.parts.back();
+  const auto dot = [&](const Box& p) {
+    return p.width < 0.25 * chain.font && p.height < 0.25 * chain.font;
+  };
+  const bool over = a.x < b.right() && b.x < a.right();
+  return dot(a) && dot(b) && over && std::abs(a.y - b.y) > 0.15 * chain.font;
+}
+
+// Labels with their values to the right, each row by itself: rows far apart from each other, or
+// colons at the labels' ends.
+bool AreFields(const Group& left, const Group& right, double font) {
+  constexpr double kRowsApart = 1.85;  // running text has 1.0 to 1.5
+  if (AlignedShare(left, right) <= 0.8 && AlignedShare(right, left) <= 0.8) return false;
+  if (MedianPitch(left, font) > kRowsApart && MedianPitch(right, font) > kRowsApart) return true;
+  const auto colons = std::count_if(left.begin(), left.end(), EndsWithColon);
+  return static_cast<double>(colons) >= 0.6 * static_cast<double>(left.size());
+}
+
+// Two sides of white space are columns when both are wide and several lines long, stand beside each
+// other, and are no rows of a table or form.
+bool AreColumns(const Group& left, const Group& right, double font, int gap) {
+  if (Lines(left) < 2 || Lines(right) < 2) return false;
   if (std::min(Width(left), Width(right)) < 5 * font) return false;
-  const bool table = AlignedShare(left, right) > 0.8 && std::min(Fill(left), Fill(right)) < 0.62;
-  return !table;
+  const Extent l = ExtentOf(left), r = ExtentOf(right);
+  const int top = std::max(l.top, r.top), bottom = std::min(l.bottom, r.bottom);
+  if (bottom - top < 0.4 * std::min(l.bottom - l.top, r.bottom - r.top)) return false;
+  // Tables and forms are told by what stands side by side, not by a title above.
+  const Group l_beside = Within(left, top, bottom), r_beside = Within(right, top, bottom);
+  if (l_beside.empty() || r_beside.empty()) return false;
+  if (AreFields(l_beside, r_beside, font)) return false;
+  if (AlignedShare(l_beside, r_beside) <= 0.8) return true;
+  // Two or three lines level with their neighbours say little; more white space says more.
+  constexpr double kFewLines = 3.5, kWideGap = 2.2;
+  if (std::min(Lines(l_beside), Lines(r_beside)) < kFewLines && gap < kWideGap * font) return false;
+  return std::min(Fill(l_beside), Fill(r_beside)) >= 0.62;
 }
 
 // The widest fitting vertical white space through the whole group; false when there is none.
 bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = nullptr) {
-  if (group.size() < 4) return false;
+  if (Lines(group) < 4) return false;
   const double font = MedianFont(group);
   Group sorted = group;
   std::sort(sorted.begin(), sorted.end(),
@@ -69,7 +140,7 @@ bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = n
   for (const auto& [gap, at] : gaps) {
     left->assign(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(at));
     right->assign(sorted.begin() + static_cast<std::ptrdiff_t>(at), sorted.end());
-    if (!AreColumns(*left, *right, font)) continue;
+    if (!AreColumns(*left, *right, font, gap)) continue;
     if (gap_px != nullptr) *gap_px = gap;
     return true;
   }
@@ -99,8 +170,9 @@ std::vector<Group> Rows(Group group) {
             [](const Chain& a, const Chain& b) { return a.baseline < b.baseline; });
   std::vector<Group> rows;
   for (Chain& c : group) {
-    const bool level = !rows.empty() && std::fabs(rows.back().front().baseline - c.baseline) <
-                                            0.3 * std::min(rows.back().front().font, c.font);
+    const bool lines = !rows.empty() && rows.back().front().object < 0 && c.object < 0;
+    const bool level = lines && std::fabs(rows.back().front().baseline - c.baseline) <
+                                    0.3 * std::min(rows.back().front().font, c.font);
     // Chains over each other are two lines, however close their baselines.
     const bool free =
         level && std::none_of(rows.back().begin(), rows.back().end(), [&](const Chain& o) {
@@ -206,6 +278,11 @@ void Order(const Group& group, int* column, std::vector<Chain>* out) {
 }
 
 }  // namespace
+
+Chain MakeObject(int object, const Box& box, double font) {
+  // It stands in the order where its top does: columns beside a tall picture begin there.
+  return {.box = box, .baseline = box.y + font, .cap = 0.72 * font, .font = font, .object = object};
+}
 
 std::vector<Chain> OrderChains(const std::vector<Chain>& chains) {
   std::vector<Chain> out;

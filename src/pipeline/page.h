@@ -53,7 +53,9 @@ struct ReadRegion {
   // newlines); of a table with `cells`: an HTML table. Otherwise what the model wrote. Empty for
   // pictures.
   std::string text;
-  std::vector<ReadLine> lines;  // empty where the model read the region whole
+  bool from_text_layer = false;           // taken from the PDF's own text, not read
+  std::optional<std::string> layer_text;  // with TextLayerMode::kCompare: what the layer says
+  std::vector<ReadLine> lines;            // empty where the model read the region whole
   std::vector<ReadCell> cells;
   std::vector<ReadToken> tokens;
   float confidence = 0;                       // geometric mean of the token probabilities, 0..1
@@ -68,6 +70,7 @@ struct ReadPage {
   int n_pages = 1;
   int width_px = 0, height_px = 0;
   double skew_degrees = 0;
+  std::optional<Error> error;       // the page could not be loaded: no sizes, no regions
   std::string layout;               // the engine: "geometric", "pp-doclayout-v3", "lines", "none"
   std::vector<ReadRegion> regions;  // reading order
   // The page as the boxes refer to it, and `PageReaderOptions::keep_image` was set; else null.

@@ -4,13 +4,15 @@
 #include <chrono>
 #include <cmath>
 
-#include "media/lines.h"
+#include "pipeline/assemble.h"
 
 namespace glmocr {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Of a second attempt at a piece that ran into a loop.
+constexpr float kRetryPenalty = 1.15f;
 constexpr auto kAskInterval =
     std::chrono::milliseconds(100);  // how often keep_going is asked while waiting
 
@@ -20,6 +22,13 @@ double Seconds(Clock::time_point from, Clock::time_point to) {
 
 // Which of two ends of pieces describes their line.
 FinishReason Worse(FinishReason a, FinishReason b) { return a == FinishReason::kStop ? b : a; }
+
+// Geometric mean; 0 without tokens.
+float MeanProbability(double log_probability, size_t n_tokens) {
+  return n_tokens == 0
+             ? 0
+             : static_cast<float>(std::exp(log_probability / static_cast<double>(n_tokens)));
+}
 
 void AddTo(Usage& sum, const Usage& usage) {
   sum.prompt_tokens += usage.prompt_tokens;
@@ -33,12 +42,10 @@ void AddTo(Usage& sum, const Usage& usage) {
 }  // namespace
 
 struct PageReader::Piece {
-  // Until it is submitted.
-  ImageInput input;
-  int64_t max_new_tokens = 0;
-  PieceStart start = PieceStart::kWord;
+  Crop crop;  // its pixels until it is done: it may be read twice
   PendingPage* page = nullptr;
   size_t region = 0;
+  bool retried = false;
 
   // Written by the engine's thread, taken by the reader's, under the lock.
   std::string new_text;
@@ -49,6 +56,7 @@ struct PageReader::Piece {
   Piece* next_arrived = nullptr;
 
   // The reader's thread.
+  CropReading first_reading;  // of a retried piece
   std::string text;  // arrived, not yet streamed: pieces of a region stream one after the other
   size_t n_streamed_bytes = 0;  // of the piece's own text, what is in `text` included
   bool done = false;
@@ -58,10 +66,11 @@ struct PageReader::Region {
   std::vector<Piece> pieces;
   size_t streaming = 0;  // the piece whose text goes out
   size_t pieces_left = 0;
-  std::string held;  // with TextOrder::kReading: text that waits for its turn
+  std::string held;      // with TextOrder::kReading: text that waits for its turn
+  bool by_line = false;  // its text is assembled from lines: it goes out when it is complete
 };
 
-struct PageReader::PendingPage {
+struct PageReader::PendingPage : std::enable_shared_from_this<PageReader::PendingPage> {
   ReadPage page;
   std::vector<Region> regions;
   std::vector<RequestId> requests;
@@ -123,48 +132,39 @@ int64_t PageReader::n_regions_done() const {
   return shared_->done;
 }
 
-// Finds the regions of the page and prepares their pixels for the model.
-Status PageReader::Collect(const Image& image, PendingPage* pending) const {
-  const GlmOcrProcessor& processor = recognizer_.processor();
-  Layout layout = options_.layout;
-  if (layout == Layout::kAuto) layout = recognizer_.reads_lines() ? Layout::kLines : Layout::kNone;
-  if (layout == Layout::kNone) {
-    GLM_ASSIGN(ImageInput input, processor.PrepareImage(image));
-    Region region;
-    region.pieces.push_back(
-        {.input = std::move(input), .max_new_tokens = options_.generation.max_new_tokens});
-    pending->regions.push_back(std::move(region));
-    pending->page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
-    return OkStatus();
-  }
-  GLM_ASSIGN(LinePage lines, FindTextLines(image));
-  pending->page.skew_degrees = lines.skew_degrees;
-  const TextLine* previous = nullptr;
-  for (const TextLine& line : lines.lines) {
-    Region region;
-    for (const LinePiece& piece : line.pieces) {
-      GLM_ASSIGN(ImageInput input, processor.PrepareImage(PieceForModel(lines.image, piece)));
-      // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already
-      // nonsense.
-      const int64_t limit =
-          std::min<int64_t>(options_.generation.max_new_tokens, 16 + 8 * input.n_tokens);
-      region.pieces.push_back(
-          {.input = std::move(input), .max_new_tokens = limit, .start = piece.start});
+Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
+    const Image& image, const PageSource& source, const PdfTextLayer* text_layer) const {
+  auto pending = std::make_shared<PendingPage>();
+  GLM_ASSIGN(PageCrops crops, CropPage(image, recognizer_.processor(),
+                                       {.layout = options_.layout,
+                                        .engine = options_.layout_engine.get(),
+                                        .reads_lines = recognizer_.reads_lines(),
+                                        .instruction = options_.instruction,
+                                        .max_new_tokens = options_.generation.max_new_tokens,
+                                        .keep_image = options_.keep_image,
+                                        .text_layer = text_layer,
+                                        .text_layer_mode = options_.text_layer}));
+  pending->page = std::move(crops.page);
+  pending->page.source = source.source;
+  pending->page.page = source.page;
+  pending->page.n_pages = source.n_pages;
+  for (std::vector<Crop>& of_region : crops.regions) {
+    Region& region = pending->regions.emplace_back();
+    const size_t index = pending->regions.size() - 1;
+    for (Crop& crop : of_region) {
+      region.by_line = crop.line >= 0;
+      region.pieces.push_back({.crop = std::move(crop), .page = pending.get(), .region = index});
     }
-    pending->regions.push_back(std::move(region));
-    const bool new_column = previous != nullptr && previous->column != line.column;
-    const double pitch = previous == nullptr ? 0 : line.baseline_y - previous->baseline_y;
-    // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins a
-    // new one.
-    const bool gap =
-        previous != nullptr &&
-        (pitch > 1.75 * std::max(line.font_px, previous->font_px) ||
-         line.font_px > 1.25 * previous->font_px || previous->font_px > 1.25 * line.font_px);
-    pending->page.regions.push_back(
-        {.box_px = line.box, .column = line.column, .new_paragraph = new_column || gap});
-    previous = &line;
+    region.pieces_left = region.pieces.size();
+    if (region.pieces_left > 0) {
+      ++pending->regions_left;
+    } else if (ReadRegion& read = pending->page.regions[index];
+               !read.cells.empty() && !read.from_text_layer) {
+      AssembleText(read);  // a grid without a single text
+    }
   }
-  return OkStatus();
+  pending->page.prepare_s = Seconds(pending->begun, Clock::now());
+  return pending;
 }
 
 // Waits on the reader's thread, which meanwhile takes what the engine's thread has left.
@@ -237,13 +237,16 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
     };
   }
   GenerationOptions generation = options_.generation;
-  generation.max_new_tokens = piece.max_new_tokens;
-  std::vector<ImageInput> images;
-  images.push_back(std::move(piece.input));
+  generation.max_new_tokens = piece.crop.max_new_tokens;
+  if (piece.retried) {
+    generation.sampling.repetition_penalty =
+        std::max(kRetryPenalty, generation.sampling.repetition_penalty);
+  }
+  std::vector<ImageInput> images = {piece.crop.input};
   page->requests.push_back(0);  // an id that no request has
   piece.submitted_at = Clock::now();
   const auto id =
-      recognizer_.Submit(std::move(images), options_.instruction, generation, end, on_text);
+      recognizer_.Submit(std::move(images), piece.crop.instruction, generation, end, on_text);
   if (id.ok()) {
     page->requests.back() = *id;
   } else {
@@ -255,7 +258,7 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
                         const std::function<bool()>& keep_going) {
   for (Region& region : page->regions) {
     for (Piece& piece : region.pieces) {
-      const int64_t patches = piece.input.patches->rows();
+      const int64_t patches = piece.crop.input.patches->rows();
       if (!EnterFlight(patches, keep_going)) return;
       try {
         SubmitPiece(page, piece, patches);
@@ -270,25 +273,26 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
 }
 
 Status PageReader::Add(const Image& image, const PageSource& source,
-                       const std::function<bool()>& keep_going) {
-  auto pending = std::make_shared<PendingPage>();
-  pending->page = {.source = source.source,
-                   .page = source.page,
-                   .n_pages = source.n_pages,
-                   .width_px = image.width_px,
-                   .height_px = image.height_px};
-  GLM_RETURN_IF_ERROR(Collect(image, pending.get()));
-  pending->page.prepare_s = Seconds(pending->begun, Clock::now());
-  for (size_t r = 0; r < pending->regions.size(); ++r) {
-    Region& region = pending->regions[r];
-    region.pieces_left = region.pieces.size();
-    for (Piece& piece : region.pieces) piece.page = pending.get(), piece.region = r;
-    if (region.pieces_left > 0) ++pending->regions_left;
-  }
+                       const std::function<bool()>& keep_going, const PdfTextLayer* text_layer) {
+  GLM_ASSIGN(std::shared_ptr<PendingPage> pending, Prepare(image, source, text_layer));
   pending_.push_back(pending);
+  for (size_t r = 0; r < pending->regions.size(); ++r) {  // pictures are complete at once
+    if (options_.on_region && pending->regions[r].pieces.empty())
+      options_.on_region(pending->page, r);
+  }
   Submit(pending, keep_going);
   EmitFinished();
   return OkStatus();
+}
+
+void PageReader::AddBroken(const PageSource& source, Error error) {
+  auto pending = std::make_shared<PendingPage>();
+  pending->page.source = source.source;
+  pending->page.page = source.page;
+  pending->page.n_pages = source.n_pages;
+  pending->page.error = std::move(error);
+  pending_.push_back(std::move(pending));
+  EmitFinished();
 }
 
 // Hands on what has arrived since the last call.
@@ -314,8 +318,9 @@ void PageReader::TakeArrived() {
       const bool more = options_.on_text && piece->reading.text.size() > piece->n_streamed_bytes;
       if (more) piece->text += piece->reading.text.substr(piece->n_streamed_bytes);
     }
+    if (ended && Retry(*piece)) continue;
     Stream(*piece->page, piece->region);
-    if (ended) FinishPiece(*piece->page, piece->region);
+    if (ended) FinishPiece(*piece);
     ReleaseText();
   }
 }
@@ -324,6 +329,7 @@ void PageReader::TakeArrived() {
 void PageReader::Stream(PendingPage& page, size_t region_index) {
   if (!options_.on_text) return;
   Region& region = page.regions[region_index];
+  if (region.by_line) return;
   while (region.streaming < region.pieces.size()) {
     Piece& piece = region.pieces[region.streaming];
     const std::string text = std::exchange(piece.text, {});
@@ -334,7 +340,7 @@ void PageReader::Stream(PendingPage& page, size_t region_index) {
     }
     if (!piece.done) return;
     if (++region.streaming < region.pieces.size() &&
-        region.pieces[region.streaming].start == PieceStart::kWord) {
+        region.pieces[region.streaming].crop.start == PieceStart::kWord) {
       std::string& text = region.pieces[region.streaming].text;
       text.insert(text.begin(), ' ');
     }
@@ -353,34 +359,102 @@ void PageReader::ReleaseText() {
   }
 }
 
+// A piece that ended in a loop is read once more with a penalty on repetition. Text that streams
+// cannot be taken back, so only pieces whose text waits are.
+bool PageReader::Retry(Piece& piece) {
+  const bool streams = options_.on_text && !piece.page->regions[piece.region].by_line;
+  if (piece.reading.finish != FinishReason::kLoop || piece.retried || streams) return false;
+  const std::shared_ptr<PendingPage> page = piece.page->shared_from_this();
+  const int64_t patches = piece.crop.input.patches->rows();
+  {
+    // It takes the place that it has just left.
+    std::lock_guard lock(shared_->flight->mutex);
+    ++shared_->flight->crops;
+    shared_->flight->patches += patches;
+    --shared_->done;
+    piece.ended = piece.done = false;
+  }
+  piece.retried = true;
+  piece.first_reading = std::move(piece.reading);
+  piece.text.clear();
+  piece.n_streamed_bytes = 0;
+  SubmitPiece(page, piece, patches);
+  return true;
+}
+
 // One more piece of the region has ended; the last one completes the region.
-void PageReader::FinishPiece(PendingPage& page, size_t region_index) {
-  Region& region = page.regions[region_index];
+void PageReader::FinishPiece(Piece& piece) {
+  PendingPage& page = *piece.page;
+  Region& region = page.regions[piece.region];
+  piece.crop.input = {};
+  // The second reading of a piece counts when it went better.
+  if (piece.retried && piece.reading.finish != FinishReason::kStop &&
+      !piece.first_reading.text.empty()) {
+    piece.reading = std::move(piece.first_reading);
+  }
   if (--region.pieces_left > 0) return;
+  Assemble(page, piece.region);
+  region.pieces.clear();
+  --page.regions_left;
+  if (region.by_line && options_.on_text) {
+    const std::string& text = page.page.regions[piece.region].text;
+    if (options_.text_order == TextOrder::kReading) {
+      region.held += text;
+    } else if (!text.empty()) {
+      options_.on_text(page.page, piece.region, text);
+    }
+  }
+  if (options_.on_region) options_.on_region(page.page, piece.region);
+}
+
+// Puts the region together from its pieces.
+void PageReader::Assemble(PendingPage& page, size_t region_index) {
+  Region& region = page.regions[region_index];
   ReadRegion& read = page.page.regions[region_index];
   double log_probability = 0;
+  size_t n_tokens = 0;
+  std::vector<double> line_log_probability(read.lines.size());
+  std::vector<size_t> line_tokens(read.lines.size());
+  std::vector<std::vector<size_t>> cell_lines(read.cells.size());
   for (size_t p = 0; p < region.pieces.size(); ++p) {
     Piece& piece = region.pieces[p];
+    const Crop& crop = piece.crop;
     CropReading& reading = piece.reading;
-    if (p > 0 && piece.start == PieceStart::kWord) read.text += ' ';
-    read.text += reading.text;
+    const bool same_line = p > 0 && region.pieces[p - 1].crop.line == crop.line;
+    std::string& text =
+        crop.line >= 0 ? read.lines[static_cast<size_t>(crop.line)].text : read.text;
+    if (same_line && crop.start == PieceStart::kWord) text += ' ';
+    text += reading.text;
+    if (crop.line >= 0) {
+      const auto line = static_cast<size_t>(crop.line);
+      line_log_probability[line] += reading.log_probability;
+      line_tokens[line] += reading.tokens.size();
+      if (crop.cell >= 0 && !same_line) cell_lines[static_cast<size_t>(crop.cell)].push_back(line);
+    }
     if (!reading.tokens.empty()) {
       const double first = Seconds(page.begun, piece.submitted_at) + reading.timing.first_token_s;
       page.page.first_token_s =
           page.page.first_token_s == 0 ? first : std::min(page.page.first_token_s, first);
     }
-    std::move(reading.tokens.begin(), reading.tokens.end(), std::back_inserter(read.tokens));
+    n_tokens += reading.tokens.size();
+    if (options_.keep_tokens)
+      std::move(reading.tokens.begin(), reading.tokens.end(), std::back_inserter(read.tokens));
     log_probability += reading.log_probability;
     read.finish = Worse(read.finish, reading.finish);
     AddTo(read.usage, reading.usage);
     if (reading.error && !read.error) read.error = reading.error;
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
-  const double n = std::max<double>(1, static_cast<double>(read.tokens.size()));
-  read.confidence = read.tokens.empty() ? 0 : static_cast<float>(std::exp(log_probability / n));
-  region.pieces.clear();
-  --page.regions_left;
-  if (options_.on_region) options_.on_region(page.page, region_index);
+  read.confidence = MeanProbability(log_probability, n_tokens);
+  for (size_t l = 0; l < read.lines.size(); ++l)
+    read.lines[l].confidence = MeanProbability(line_log_probability[l], line_tokens[l]);
+  if (!region.by_line) return;
+  for (size_t c = 0; c < read.cells.size(); ++c) {
+    std::vector<std::string_view> lines;
+    for (const size_t line : cell_lines[c]) lines.push_back(read.lines[line].text);
+    read.cells[c].text = JoinParagraph(lines);
+  }
+  AssembleText(read);
 }
 
 void PageReader::EmitFinished() {

@@ -10,16 +10,10 @@
 #include <string>
 
 #include "media/image.h"
-#include "pipeline/page.h"
+#include "pipeline/page_crops.h"
 #include "pipeline/recognizer.h"
 
 namespace glmocr {
-
-enum class Layout {
-  kAuto,   // kLines for models that read lines, else kNone
-  kNone,   // the whole picture is one region
-  kLines,  // text lines, each cut into pieces at word gaps
-};
 
 // In which order text comes while several regions are being read.
 enum class TextOrder {
@@ -30,11 +24,16 @@ enum class TextOrder {
 // All callbacks run from within Add and Finish, on their thread; what they throw comes out there.
 struct PageReaderOptions {
   Layout layout = Layout::kAuto;
-  std::string instruction = "Text Recognition:";
+  std::shared_ptr<const LayoutEngine> layout_engine;  // of Layout::kRegions
+  std::string instruction;  // empty: what the region's task asks for (text, table, formula)
   GenerationOptions generation;
+  TextLayerMode text_layer = TextLayerMode::kOff;
+  bool keep_tokens = true;  // in ReadRegion::tokens; a page has some thousand
+  bool keep_image = false;  // in ReadPage::image, for writers that show the page
   // The text of page.regions[region] as it grows: whole characters, in order within a region,
   // regions in text_order. In sum it is the region's final text, except that a region that ended
-  // with kLoop loses its repetition afterwards. Of the page only sizes and boxes are known yet.
+  // with kLoop loses its repetition afterwards. Regions that are read line by line for
+  // Layout::kRegions come in one piece. Of the page only sizes and boxes are known yet.
   std::function<void(const ReadPage& page, size_t region, std::string_view text)> on_text;
   TextOrder text_order = TextOrder::kAsRead;
   // page.regions[region] is complete.
@@ -57,7 +56,12 @@ class PageReader {
   // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty
   // picture, too many lines) is an error and is not handed over. `keep_going` is asked while
   // waiting; false ends the wait early. It must not throw.
-  Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going);
+  // `text_layer`: of a PDF page, used as options.text_layer says.
+  Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going,
+             const PdfTextLayer* text_layer = nullptr);
+  // Queues a page that could not be loaded, so that pages keep their order: it is handed over with
+  // `error` set and without regions.
+  void AddBroken(const PageSource& source, Error error);
   // Waits for all queued pages. False when keep_going said no: the unfinished pages are left to the
   // destructor.
   bool Finish(const std::function<bool()>& keep_going);
@@ -71,7 +75,8 @@ class PageReader {
   struct Region;
   struct PendingPage;
   struct Shared;
-  Status Collect(const Image& image, PendingPage* pending) const;
+  Result<std::shared_ptr<PendingPage>> Prepare(const Image& image, const PageSource& source,
+                                               const PdfTextLayer* text_layer) const;
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
   bool EnterFlight(int64_t patches, const std::function<bool()>& keep_going);
   void Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);
@@ -79,7 +84,9 @@ class PageReader {
   void TakeArrived();
   void Stream(PendingPage& page, size_t region);
   void ReleaseText();
-  void FinishPiece(PendingPage& page, size_t region);
+  void FinishPiece(Piece& piece);
+  void Assemble(PendingPage& page, size_t region);
+  bool Retry(Piece& piece);
   void EmitFinished();
 
   Recognizer& recognizer_;

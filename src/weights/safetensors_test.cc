@@ -258,7 +258,7 @@ TEST_F(SafetensorsFileTest, WriterRefusesWrongSizesAndLeavesNothing) {
 
 TEST_F(SafetensorsFileTest, WriterRefusesBadSpecs) {
   const auto path = folder_ / "t.safetensors";
-  const auto open = [&](std::vector<TensorSpec> specs) {
+  const auto open = [&](const std::vector<TensorSpec>& specs) {
     return SafetensorsWriter::Open(path, specs).ok();
   };
   EXPECT_FALSE(open({{"a", DType::kU8, {1}}, {"a", DType::kU8, {1}}}));

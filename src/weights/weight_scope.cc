@@ -105,7 +105,7 @@ std::string WeightScope::StoredName(std::string_view canonical) const {
 TensorView WeightScope::At(std::string_view name, const Shape& want) const {
   const std::string path = Path(name);
   const std::string stored = StoredName(path);
-  const TensorView empty{nullptr, DType::kF32, want};
+  TensorView empty{nullptr, DType::kF32, want};
   const std::optional<TensorView> view = checkpoint_->Find(stored);
   if (!view) {
     report_->missing.push_back(path);

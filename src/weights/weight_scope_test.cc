@@ -21,6 +21,7 @@ class WeightScopeTest : public testing::Test {
   Checkpoint Make(const std::vector<Spec>& specs) {
     const std::vector<std::byte> zeros(4096);
     std::vector<NamedTensor> tensors;
+    tensors.reserve(specs.size());
     for (const Spec& spec : specs)
       tensors.push_back({spec.name, {zeros.data(), spec.dtype, spec.shape}});
     const auto path = folder_ / "model.safetensors";

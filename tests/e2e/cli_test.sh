@@ -17,12 +17,13 @@ expect help 0 "Examples" "$glm" --help
 expect no_arguments 2 "parse" "$glm"
 expect unknown_option 2 "nonsense" "$glm" parse --nonsense "$page"
 expect text 0 "[A-Za-z]{3}" "$glm" parse "$page"
-expect json 0 '"schema":"glm-ocr.page/1"' "$glm" parse -f json "$page"
+expect jsonl 0 '"schema":"glm-ocr.page/1"' "$glm" parse -f jsonl "$page"
+expect json 0 '"glm-ocr.document/1"' "$glm" parse --to json "$page"
 expect missing_file 1 "nope.png.*" "$glm" parse "$dir/nope.png"
 : >"$dir/empty.png"
 expect empty_file 1 "empty.png" "$glm" parse "$dir/empty.png"
 expect partial 3 "1 of 2 inputs failed" "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md
-[[ -s $dir/o/page.md && $(ls "$dir/o" | wc -l) == 1 ]] || { echo "FAILED partial: $(ls "$dir/o")"; failed=1; }
+[[ -s $dir/o/page/page.md && $(ls "$dir/o") == $'journal.jsonl\npage' ]] || { echo "FAILED partial: $(ls "$dir/o")"; failed=1; }
 expect missing_model 1 "does not exist" "$glm" parse --model "$dir/none" "$page"
 mkdir "$dir/bad"; cp "$root"/models/starter/*.json "$dir/bad"; head -c 100000 "$root/models/starter/model.safetensors" >"$dir/bad/model.safetensors"
 expect truncated_model 1 "model.safetensors" "$glm" parse --model "$dir/bad" "$page"
@@ -32,6 +33,16 @@ if [[ -w /dev/full ]]; then
   "$glm" parse "$page" >/dev/full 2>"$dir/err"; code=$?
   [[ $code == 1 ]] && grep -q "standard output" "$dir/err" || { echo "FAILED full_disk: exit $code"; failed=1; }
 fi
+# A run that was cut short goes on: what is done is not read again, what failed is.
+"$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md --resume 2>"$dir/err"; code=$?
+[[ $code == 3 ]] && grep -q "1 of 2 inputs were done before" "$dir/err" && grep -q "1 of 2 inputs failed" "$dir/err" ||
+  { echo "FAILED resume: exit $code"; cat "$dir/err"; failed=1; }
+cp "$page" "$dir/empty.png"
+"$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md --resume 2>"$dir/err"; code=$?
+[[ $code == 0 ]] && grep -q "1 of 2 inputs were done before" "$dir/err" && cmp -s "$dir/o/empty/empty.md" "$dir/o/page/page.md" ||
+  { echo "FAILED resume after repair: exit $code"; cat "$dir/err"; failed=1; }
+expect resume_needs_folder 2 "output" "$glm" parse --resume "$page"
+expect one_format 1 "one format" "$glm" parse --to md,json "$page"
 "$glm" parse - <"$page" >"$dir/stdin.txt" && "$glm" parse "$page" >"$dir/file.txt" && cmp "$dir/stdin.txt" "$dir/file.txt" ||
   { echo "FAILED stdin"; failed=1; }
 exit $failed

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of tests/fuzz/corpus/{safetensors,config} from the shipped model. No packages needed."""
+"""Writes the seed inputs of tests/fuzz/corpus/{safetensors,config,pdf_protocol}, the second from the shipped model. No packages needed."""
 import json
 import pathlib
 import struct
@@ -16,7 +16,41 @@ def tensor(dtype, shape, begin, end):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
+def reply(kind, payload=b"", magic=0x50464447):
+    return struct.pack("<II", magic, kind) + payload
+
+
+def page(index, width, height, text, pt=(10.0, 10.0), flags=0, n_chars=None):
+    """A page of src/pdf/protocol.h: `text` five pixels a character, gray pixels."""
+    header = struct.pack("<IiiIdd", index, width, height, len(text) if n_chars is None else n_chars, *pt)
+    chars = b"".join(struct.pack("<IIiiii", ord(c), flags, 5 * i, 2, 5 * i + 4, 9) for i, c in enumerate(text))
+    return reply(3, header + chars + bytes([i * 37 % 256 for i in range(max(0, width * height * 3))]))
+
+
+def pdf_protocol(out):
+    out.mkdir(parents=True, exist_ok=True)
+    opened = reply(1, struct.pack("<I", 3))
+    seeds = {
+        "opened": opened,
+        "failed": reply(2, struct.pack("<I", 2)) + reply(2, struct.pack("<I", 99)),
+        "pages": opened + page(0, 20, 12, "ab c\r\nd") + page(1, 1, 1, ""),
+        "hyphen": page(0, 20, 12, "a\2b", flags=8),
+        "scan": page(0, 20, 12, "words", flags=4),
+        "odd_characters": page(0, 20, 12, "\ud835\udefc\ue000\U0001d6fc\ud800\0\xa0\u3000"),
+        "outside": page(0, 2, 2, "far away"),
+        "too_wide": page(0, 65, 1, ""),
+        "no_size": page(0, 0, -1, "", pt=(float("nan"), -1)),
+        "too_many": page(0, 1, 1, "", n_chars=2**32 - 1),
+        "cut": page(0, 20, 12, "ab")[:-5],
+        "no_magic": reply(1, magic=1),
+        "unknown": reply(4),
+    }
+    for name, seed in seeds.items():
+        (out / name).write_bytes(seed)
+
+
 def main():
+    pdf_protocol(ROOT / "tests/fuzz/corpus/pdf_protocol")
     out = ROOT / "tests/fuzz/corpus/safetensors"
     out.mkdir(parents=True, exist_ok=True)
     seeds = {

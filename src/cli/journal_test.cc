@@ -1,0 +1,85 @@
+#include "cli/journal.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+
+namespace glmocr::cli {
+namespace {
+
+class JournalTest : public testing::Test {
+ protected:
+  JournalTest() {
+    std::string name = testing::TempDir() + "journalXXXXXX";
+    dir_ = ::mkdtemp(name.data());
+  }
+  ~JournalTest() override { std::filesystem::remove_all(dir_); }
+
+  Journal Open() {
+    auto journal = Journal::Open(dir_);
+    EXPECT_TRUE(journal.ok()) << journal.error().message;
+    return std::move(*journal);
+  }
+  void Touch(const std::string& name) { EXPECT_TRUE(WriteFileAtomically(dir_ / name, "x").ok()); }
+
+  std::filesystem::path dir_;
+};
+
+JournalEntry Done() {
+  return {.input = "in/a.pdf",
+          .folder = "a",
+          .hash = "11",
+          .options = "22",
+          .pages = 3,
+          .files = {"a.md"},
+          .seconds = 1.5};
+}
+
+TEST_F(JournalTest, KnowsWhatIsDoneAfterReopening) {
+  Touch("a.md");
+  ASSERT_TRUE(Open().Append(Done()).ok());
+  const Journal journal = Open();
+  EXPECT_TRUE(journal.IsDone("a", "11", "22"));
+  EXPECT_FALSE(journal.IsDone("a", "12", "22")) << "other bytes";
+  EXPECT_FALSE(journal.IsDone("a", "11", "23")) << "other options";
+  EXPECT_FALSE(journal.IsDone("b", "11", "22")) << "another folder";
+  std::filesystem::remove(dir_ / "a.md");
+  EXPECT_FALSE(journal.IsDone("a", "11", "22")) << "its file is gone";
+}
+
+TEST_F(JournalTest, TheLastEntryCounts) {
+  Touch("a.md");
+  JournalEntry failed = Done();
+  failed.error = "it was truncated";
+  JournalEntry partial = Done();
+  partial.failed_pages = {{2, "it was black"}};
+  ASSERT_TRUE(Open().Append(failed).ok());
+  EXPECT_FALSE(Open().IsDone("a", "11", "22"));
+  ASSERT_TRUE(Open().Append(Done()).ok());
+  EXPECT_TRUE(Open().IsDone("a", "11", "22"));
+  ASSERT_TRUE(Open().Append(partial).ok());
+  EXPECT_FALSE(Open().IsDone("a", "11", "22"));
+}
+
+TEST_F(JournalTest, SurvivesTornAndForeignLines) {
+  Touch("a.md");
+  const std::string line = Done().ToJson();
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "journal.jsonl",
+                                  "nonsense\n[]\n{}\n" + line + "\n" + line.substr(0, 20))
+                  .ok());
+  JournalEntry other = Done();
+  other.folder = "b";
+  ASSERT_TRUE(Open().Append(other).ok()) << "goes onto a line of its own";
+  EXPECT_TRUE(Open().IsDone("a", "11", "22"));
+  EXPECT_TRUE(Open().IsDone("b", "11", "22"));
+}
+
+TEST_F(JournalTest, NamesTheFileThatCannotBeWritten) {
+  const auto journal = Journal::Open(dir_ / "missing");
+  ASSERT_FALSE(journal.ok());
+  EXPECT_NE(journal.error().message.find("journal.jsonl"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace glmocr::cli

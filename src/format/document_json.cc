@@ -1,0 +1,130 @@
+#include "format/document_json.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "format/sdk_formatter.h"
+#include "format/sdk_pages.h"
+
+namespace glmocr {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double Rounded(double x) { return std::round(x * 1e4) / 1e4; }
+
+Json BoxJson(const Box& box) { return {box.x, box.y, box.right(), box.bottom()}; }
+
+std::string_view TaskName(RegionTask task) {
+  switch (task) {
+    case RegionTask::kText:
+      return "text";
+    case RegionTask::kTable:
+      return "table";
+    case RegionTask::kFormula:
+      return "formula";
+    case RegionTask::kSkip:
+      return "picture";
+    case RegionTask::kAbandon:
+      return "furniture";
+  }
+  return {};
+}
+
+Json LinesJson(const std::vector<ReadLine>& lines) {
+  Json out = Json::array();
+  for (const ReadLine& line : lines) {
+    out.push_back({{"box", BoxJson(line.box_px)},
+                   {"baseline_y", Rounded(line.baseline_y)},
+                   {"text", line.text},
+                   {"confidence", Rounded(line.confidence)}});
+  }
+  return out;
+}
+
+Json CellsJson(const std::vector<ReadCell>& cells) {
+  Json out = Json::array();
+  for (const ReadCell& cell : cells) {
+    out.push_back({{"row", cell.row},
+                   {"column", cell.column},
+                   {"row_span", cell.row_span},
+                   {"column_span", cell.column_span},
+                   {"header", cell.header},
+                   {"box", BoxJson(cell.box_px)},
+                   {"text", cell.text}});
+  }
+  return out;
+}
+
+Json RegionJson(const ReadPage& page, const ReadRegion& region, size_t index) {
+  Json out;
+  out["index"] = index;
+  out["label"] = RegionLabelName(region.label);
+  out["kind"] = TaskName(TaskOf(region.label));
+  out["box"] = BoxJson(region.box_px);
+  out["bbox_2d"] = BoxIn1000(region.box_px, page.width_px, page.height_px);
+  out["polygon"] = Json::array();
+  for (const Point& p : region.polygon_px) out["polygon"].push_back({p.x, p.y});
+  out["layout_score"] = Rounded(region.layout_score);
+  if (region.heading_level > 0) out["heading_level"] = region.heading_level;
+  out["column"] = region.column;
+  out["text"] = region.text;
+  return out;
+}
+
+}  // namespace
+
+std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> image_paths) {
+  // One region at a time, so that what is written is the region's own text before blocks are
+  // merged.
+  Json out;
+  out["page"] = page.page;
+  out["width"] = page.width_px;
+  out["height"] = page.height_px;
+  out["skew_degrees"] = Rounded(page.skew_degrees);
+  if (page.error) out["error"] = page.error->message;
+  out["layout"] = page.layout;
+  out["seconds"] = Rounded(page.seconds);
+  out["prepare_seconds"] = Rounded(page.prepare_s);
+  out["first_token_seconds"] = Rounded(page.first_token_s);
+  Json regions = Json::array();
+  for (size_t i = 0; i < page.regions.size(); ++i) {
+    const ReadRegion& r = page.regions[i];
+    Json region = RegionJson(page, r, i);
+    ReadPage alone;
+    alone.layout = page.layout;
+    alone.width_px = page.width_px;
+    alone.height_px = page.height_px;
+    alone.regions.push_back(r);
+    alone.regions[0].new_paragraph = true;
+    const ConvertedPage converted = ConvertPage(alone, {.page_furniture = true});
+    const auto markdown = converted.regions.empty() ? std::optional<std::string>()
+                                                    : FormatSdkRegion(converted.regions[0]);
+    region["markdown"] = markdown.value_or("");
+    region["confidence"] = Rounded(r.confidence);
+    region["finish_reason"] = FinishReasonName(r.finish);
+    if (r.error) region["error"] = r.error->message;
+    region["tokens"] = r.usage.completion_tokens;
+    if (!r.lines.empty()) region["lines"] = LinesJson(r.lines);
+    if (!r.cells.empty()) region["cells"] = CellsJson(r.cells);
+    if (i < image_paths.size() && !image_paths[i].empty()) region["image_path"] = image_paths[i];
+    regions.push_back(std::move(region));
+  }
+  out["regions"] = std::move(regions);
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string DocumentJson(const std::string& source, std::span<const std::string> pages) {
+  const auto quoted = [](const std::string& s) {
+    return Json(s).dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  std::string out = R"({"schema":"glm-ocr.document/1","source":)" + quoted(source) + ",\"pages\":[";
+  for (size_t i = 0; i < pages.size(); ++i) {
+    out += i == 0 ? "\n" : ",\n";
+    out += pages[i];
+  }
+  return out + (pages.empty() ? "]}\n" : "\n]}\n");
+}
+
+}  // namespace glmocr

@@ -1,0 +1,17 @@
+// The project's own JSON of a document, schema "glm-ocr.document/1"; docs/json.md describes it.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "pipeline/page.h"
+
+namespace glmocr {
+
+// One page as the JSON text of an object. `image_paths`: per region, the crop's path, or "".
+std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> image_paths);
+
+// The whole document from its pages' objects, one page a line.
+std::string DocumentJson(const std::string& source, std::span<const std::string> pages);
+
+}  // namespace glmocr

@@ -1,0 +1,221 @@
+#include "format/document_writer.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/untrusted_text.h"
+#include "format/document_json.h"
+#include "format/html.h"
+#include "format/py_text.h"
+#include "format/searchable_pdf.h"
+#include "format/visualize.h"
+#include "format/xml_formats.h"
+#include "media/encode.h"
+
+namespace glmocr {
+namespace {
+
+constexpr int kCropQuality = 95;  // as the SDK saves crops and visualizations
+constexpr std::array<std::string_view, kDocumentFormats> kNames = {
+    "markdown", "sdk_json", "json", "text", "html", "hocr", "alto", "pdf", "visualize"};
+
+Image Crop(const Image& page, const Box& box) {
+  Image out(box.width, box.height);
+  for (int y = 0; y < box.height; ++y) {
+    const uint8_t* from = page.row(box.y + y) + static_cast<size_t>(box.x) * 3;
+    std::copy(from, from + out.row_bytes(), out.row(y));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view DocumentFormatName(DocumentFormat format) {
+  return kNames[static_cast<size_t>(format)];
+}
+
+std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name) {
+  const auto found = std::find(kNames.begin(), kNames.end(), name);
+  if (found == kNames.end()) return std::nullopt;
+  return static_cast<DocumentFormat>(found - kNames.begin());
+}
+
+bool NeedsPageImage(DocumentFormat format) {
+  return format == DocumentFormat::kPdf || format == DocumentFormat::kVisualize;
+}
+
+struct DocumentWriter::State {
+  DocumentOptions options;
+  std::string source, stem;
+  size_t pages = 0;
+  SdkDocumentBuilder sdk;
+  std::vector<std::string> json_pages;
+  std::string text, html;
+  HocrWriter hocr;
+  AltoWriter alto;
+  SearchablePdf pdf;
+
+  explicit State(DocumentOptions o)
+      : options(std::move(o)),
+        sdk({.strict = options.text.strict,
+             .page_separator = options.text.strict ? "\n\n" : options.page_separator}),
+        pdf(std::max(1.0, options.pixels_per_inch)) {}
+
+  bool Wants(DocumentFormat format) const {
+    return std::find(options.formats.begin(), options.formats.end(), format) !=
+           options.formats.end();
+  }
+  std::string Path(const std::string& name) const { return stem + "/" + name; }
+
+  // The JPEG of a region; "" when it has no pixels.
+  Result<std::string> CropJpeg(const ReadPage& page, const ReadRegion& region) const {
+    const Box box = SdkCropBox(BoxIn1000(region.box_px, page.width_px, page.height_px),
+                               page.image->width_px, page.image->height_px);
+    if (box.width <= 0 || box.height <= 0) return std::string();
+    return EncodeJpeg(Crop(*page.image, box), kCropQuality);
+  }
+
+  Status AddSdkPage(const ReadPage& page, std::vector<std::string>& image_paths,
+                    std::vector<OutputFile>& files) {
+    const ConvertedPage converted = ConvertPage(page, options.text);
+    if (converted.plain) {
+      std::string content;
+      for (const SdkRegion& region : converted.regions) content += region.content.value_or("");
+      sdk.AddPlainPage(content);
+      return OkStatus();
+    }
+    for (SdkImage& image : sdk.AddPage(converted.regions)) {
+      const size_t index = converted.source[image.region];
+      GLM_ASSIGN(std::string jpeg, CropJpeg(page, page.regions[index]));
+      image_paths[index] = image.path;
+      files.push_back({Path(image.path), std::move(jpeg)});
+    }
+    return OkStatus();
+  }
+
+  Status AddHtmlPage(const ReadPage& page) {
+    std::vector<std::string> pictures(page.regions.size());
+    for (size_t i = 0; i < page.regions.size() && page.image && options.text.pictures; ++i) {
+      if (TaskOf(page.regions[i].label) != RegionTask::kSkip) continue;
+      GLM_ASSIGN(pictures[i], CropJpeg(page, page.regions[i]));
+    }
+    html += HtmlPage(page, pictures, options.text);
+    return OkStatus();
+  }
+};
+
+DocumentWriter::DocumentWriter(DocumentOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
+DocumentWriter::~DocumentWriter() = default;
+DocumentWriter::DocumentWriter(DocumentWriter&&) noexcept = default;
+DocumentWriter& DocumentWriter::operator=(DocumentWriter&&) noexcept = default;
+
+Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
+  State& s = *state_;
+  if (s.pages == 0) {
+    s.source = page.source;
+    s.stem = s.options.stem.empty() ? SdkFileStem(page.source) : s.options.stem;
+  }
+  const bool has_image = page.image != nullptr && !page.image->empty();
+  for (const DocumentFormat format : s.options.formats) {
+    if (has_image || page.error || !NeedsPageImage(format)) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{}: page {} was read without keeping its picture, which format {} "
+                             "shows",
+                             QuoteUntrusted(page.source), page.page, DocumentFormatName(format))};
+  }
+  std::vector<OutputFile> files;
+  std::vector<std::string> image_paths(page.regions.size());
+  const bool markdown = s.Wants(DocumentFormat::kMarkdown);
+  if (markdown || s.Wants(DocumentFormat::kSdkJson))
+    GLM_RETURN_IF_ERROR(s.AddSdkPage(page, image_paths, files));
+  if (s.Wants(DocumentFormat::kJson)) s.json_pages.push_back(DocumentPageJson(page, image_paths));
+  if (s.Wants(DocumentFormat::kText)) {
+    if (s.pages > 0) s.text += '\f';
+    s.text += PlainText(page, s.options.text);
+  }
+  if (s.Wants(DocumentFormat::kHtml)) GLM_RETURN_IF_ERROR(s.AddHtmlPage(page));
+  if (s.Wants(DocumentFormat::kHocr)) s.hocr.AddPage(page);
+  if (s.Wants(DocumentFormat::kAlto)) s.alto.AddPage(page);
+  if (s.Wants(DocumentFormat::kPdf) && !has_image) {
+    GLM_RETURN_IF_ERROR(s.pdf.AddBlankPage());
+  } else if (s.Wants(DocumentFormat::kPdf)) {
+    GLM_ASSIGN(const std::string jpeg, EncodeJpeg(*page.image, s.options.pdf_jpeg_quality));
+    GLM_RETURN_IF_ERROR(s.pdf.AddPage(page, jpeg));
+  }
+  if (s.Wants(DocumentFormat::kVisualize) && has_image) {
+    GLM_ASSIGN(const Image drawn, DrawRegions(page));
+    GLM_ASSIGN(std::string jpeg, EncodeJpeg(drawn, kCropQuality));
+    const std::string name =
+        page.n_pages == 1 ? s.stem + ".jpg" : fmt::format("{}_page{}.jpg", s.stem, s.pages);
+    files.push_back({s.Path("layout_vis/" + name), std::move(jpeg)});
+  }
+  ++s.pages;
+  return files;
+}
+
+Result<std::vector<OutputFile>> DocumentWriter::Finish() {
+  State& s = *state_;
+  if (s.pages == 0) s.stem = s.options.stem.empty() ? "result" : s.options.stem;
+  std::vector<OutputFile> files;
+  const auto add = [&](const std::string& ending, std::string bytes) {
+    files.push_back({s.Path(s.stem + ending), std::move(bytes)});
+  };
+  const bool sdk_json = s.Wants(DocumentFormat::kSdkJson);
+  if (sdk_json || s.Wants(DocumentFormat::kMarkdown)) {
+    SdkDocument document = s.sdk.Finish();
+    const bool blank = py::Strip(py::Decode(document.markdown)).empty();
+    if (s.Wants(DocumentFormat::kMarkdown) && !(blank && s.options.text.strict)) {
+      // The SDK ends the file without a newline.
+      if (!blank && !s.options.text.strict) document.markdown += '\n';
+      add(".md", blank ? std::string() : std::move(document.markdown));
+    }
+    if (sdk_json) {
+      add(".json", std::move(document.json));
+      if (!document.model_json.empty()) add("_model.json", std::move(document.model_json));
+    }
+  }
+  if (s.Wants(DocumentFormat::kJson))
+    add(sdk_json ? "_document.json" : ".json", DocumentJson(s.source, s.json_pages));
+  if (s.Wants(DocumentFormat::kText)) add(".txt", std::move(s.text));
+  if (s.Wants(DocumentFormat::kHtml)) add(".html", HtmlDocument(s.stem, s.html));
+  if (s.Wants(DocumentFormat::kHocr)) add(".hocr", s.hocr.Finish());
+  if (s.Wants(DocumentFormat::kAlto)) add(".xml", s.alto.Finish());
+  if (s.Wants(DocumentFormat::kPdf)) {
+    GLM_ASSIGN(std::string bytes, s.pdf.Finish());
+    add(".pdf", std::move(bytes));
+  }
+  return files;
+}
+
+Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
+                                              const DocumentOptions& options) {
+  DocumentWriter writer(options);
+  std::vector<OutputFile> files;
+  const auto append = [&](std::vector<OutputFile> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(files));
+  };
+  for (const ReadPage& page : pages) {
+    GLM_ASSIGN(std::vector<OutputFile> more, writer.AddPage(page));
+    append(std::move(more));
+  }
+  GLM_ASSIGN(std::vector<OutputFile> more, writer.Finish());
+  append(std::move(more));
+  return files;
+}
+
+Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat format,
+                                 const DocumentOptions& options) {
+  if (format == DocumentFormat::kVisualize)
+    return Error{ErrorCode::kInvalidArgument, "format visualize has no text"};
+  DocumentOptions only = options;
+  only.formats = {format};
+  if (format != DocumentFormat::kHtml) only.text.pictures = false;
+  GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only));
+  return files.empty() ? std::string() : std::move(files.front().bytes);
+}
+
+}  // namespace glmocr

@@ -1,0 +1,97 @@
+// The files of a read document, in the SDK's folder layout: pages in, named bytes out. Nothing is
+// written to disk here.
+//
+//   DocumentWriter writer(options);
+//   for (const ReadPage& page : pages) Save(writer.AddPage(page));   // pictures of the page
+//   Save(writer.Finish());                                           // the document's own files
+//
+// Files of an input "scans/report.tif", all below "report/":
+//   markdown   report.md, imgs/cropped_page{p}_idx{n}.jpg
+//   sdk_json   report.json, report_model.json: what the SDK writes
+//   json       report.json, or report_document.json beside the SDK's: docs/json.md
+//   text       report.txt      html  report.html      hocr  report.hocr      alto  report.xml
+//   pdf        report.pdf      visualize  layout_vis/report.jpg, of several pages
+//   report_page{p}.jpg
+// p counts pages from 0 in the order they were added, n the pictures of the document from 0.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "format/sdk_pages.h"
+#include "pipeline/page.h"
+
+namespace glmocr {
+
+enum class DocumentFormat {
+  kMarkdown,
+  kSdkJson,
+  kJson,
+  kText,
+  kHtml,
+  kHocr,
+  kAlto,
+  kPdf,
+  kVisualize,
+};
+inline constexpr int kDocumentFormats = 9;
+
+// "markdown", "sdk_json", "json", "text", "html", "hocr", "alto", "pdf", "visualize".
+std::string_view DocumentFormatName(DocumentFormat format);
+std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name);
+// Whether AddPage needs ReadPage::image (Markdown only loses its pictures without it).
+bool NeedsPageImage(DocumentFormat format);
+
+struct DocumentOptions {
+  std::vector<DocumentFormat> formats = {DocumentFormat::kMarkdown};
+  PageTextOptions text;
+  // The folder's and the files' name; empty: made of the first page's source as the SDK does.
+  std::string stem;
+  // Between pages of Markdown. The SDK has "\n\n"; strict output always has.
+  std::string page_separator = "\n\n";
+  int pdf_jpeg_quality = 80;
+  double pixels_per_inch = 200;  // of the pictures, for the size of PDF pages
+};
+
+struct OutputFile {
+  std::string path;  // relative, '/' between names, below the stem's folder
+  std::string bytes;
+};
+
+class DocumentWriter {
+ public:
+  explicit DocumentWriter(DocumentOptions options);
+  ~DocumentWriter();
+  DocumentWriter(DocumentWriter&&) noexcept;
+  DocumentWriter& operator=(DocumentWriter&&) noexcept;
+
+  // The files that are complete with this page: its crops and its visualization. Keeps text and
+  // boxes, and of the picture the JPEG of a PDF's page; the page may go afterwards.
+  // A page that could not be loaded (ReadPage::error) is an empty page everywhere, so that numbers
+  // of later pages stay; JSON tells its error. Errors: kInvalidArgument (a format needs the
+  // picture, and the page has none), kResourceExhausted.
+  Result<std::vector<OutputFile>> AddPage(const ReadPage& page);
+  // The files of the document. Markdown that is blank is not written when output is strict, as the
+  // SDK does it. Call once.
+  Result<std::vector<OutputFile>> Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// All files of a document whose pages are in memory.
+Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
+                                              const DocumentOptions& options);
+
+// One format's text of pages for a terminal or a pipe: what the file holds (of kMarkdown without
+// pictures). Errors: kInvalidArgument for kVisualize.
+Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat format,
+                                 const DocumentOptions& options);
+
+}  // namespace glmocr

@@ -1,0 +1,300 @@
+#include "format/searchable_pdf.h"
+
+#include <fmt/core.h>
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <qpdf/Buffer.hh>
+#include <qpdf/QPDF.hh>
+#include <qpdf/QPDFObjectHandle.hh>
+#include <qpdf/QPDFPageDocumentHelper.hh>
+#include <qpdf/QPDFPageObjectHelper.hh>
+#include <qpdf/QPDFWriter.hh>
+#include <utility>
+#include <vector>
+
+#include "format/py_text.h"
+#include "format/text_geometry.h"
+
+namespace glmocr {
+namespace {
+
+// PDF 1.7, annex C.2: no viewer needs to show larger pages.
+constexpr double kMaxSidePt = 14400;
+// Widths of characters in 1/1000 of the font size; wide ones are East Asian.
+constexpr int kNarrow = 500, kWide = 1000;
+constexpr double kMinFontPt = 1;
+constexpr double kMaxStretch = 1.5;  // of the font's widths
+
+void Put(std::string& out, uint64_t value, int bytes) {
+  for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+uint32_t Checksum(const std::string& table) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < table.size(); ++i)
+    sum += static_cast<uint32_t>(static_cast<uint8_t>(table[i])) << (24 - 8 * (i % 4));
+  return sum;
+}
+
+// A TrueType font of two glyphs without outlines, with the tables that PDF asks of an embedded one
+// (PDF 1.7, 9.9). Layouts: OpenType specification, chapter "font tables".
+std::string GlyphlessFont() {
+  std::string head, hhea, maxp, hmtx, loca;
+  Put(head, 0x00010000, 4);                                    // version
+  Put(head, 0x00010000, 4);                                    // revision
+  Put(head, 0, 4);                                             // checkSumAdjustment, below
+  Put(head, 0x5F0F3CF5, 4);                                    // magic
+  Put(head, 0, 2);                                             // flags
+  Put(head, 1000, 2);                                          // units per em
+  Put(head, 0, 16);                                            // created, modified
+  Put(head, 0, 2), Put(head, static_cast<uint16_t>(-200), 2);  // lower left of all glyphs
+  Put(head, kWide, 2), Put(head, 800, 2);                      // upper right
+  Put(head, 0, 2);                                             // style
+  Put(head, 8, 2);                                             // smallest readable size
+  Put(head, 2, 2), Put(head, 0, 2), Put(head, 0, 2);  // direction, short offsets, glyph format
+
+  Put(hhea, 0x00010000, 4);
+  Put(hhea, 800, 2), Put(hhea, static_cast<uint16_t>(-200), 2), Put(hhea, 0, 2);
+  Put(hhea, kNarrow, 2);                              // widest advance
+  Put(hhea, 0, 2), Put(hhea, 0, 2), Put(hhea, 0, 2);  // bearings, extent
+  Put(hhea, 1, 2), Put(hhea, 0, 2), Put(hhea, 0, 2);  // caret
+  Put(hhea, 0, 8), Put(hhea, 0, 2), Put(hhea, 1, 2);  // reserved, format, one full metric
+
+  Put(maxp, 0x00010000, 4), Put(maxp, 2, 2);  // two glyphs
+  Put(maxp, 0, 8), Put(maxp, 1, 2), Put(maxp, 0, 16);
+  Put(hmtx, kNarrow, 2), Put(hmtx, 0, 2), Put(hmtx, 0, 2);
+  Put(loca, 0, 6);
+
+  std::vector<std::pair<std::string, std::string>> tables = {{"glyf", std::string(4, 0)},
+                                                             {"head", head},
+                                                             {"hhea", hhea},
+                                                             {"hmtx", hmtx},
+                                                             {"loca", loca},
+                                                             {"maxp", maxp}};
+  std::string font, bodies;
+  Put(font, 0x00010000, 4);
+  Put(font, tables.size(), 2);
+  Put(font, 64, 2), Put(font, 2, 2), Put(font, tables.size() * 16 - 64, 2);  // binary search
+  size_t head_at = 0;
+  const size_t bodies_at = 12 + 16 * tables.size();
+  for (const auto& [tag, body] : tables) {
+    const size_t at = bodies_at + bodies.size();
+    if (tag == "head") head_at = at;
+    font += tag;
+    Put(font, Checksum(body), 4);
+    Put(font, at, 4);
+    Put(font, body.size(), 4);
+    bodies += body;
+    bodies.resize((bodies.size() + 3) / 4 * 4);
+  }
+  font += bodies;
+  std::string adjustment;
+  Put(adjustment, 0xB1B0AFBAu - Checksum(font), 4);
+  font.replace(head_at + 8, 4, adjustment);
+  return font;
+}
+
+std::string Utf16Hex(char32_t c) {
+  if (c < 0x10000) return fmt::format("{:04X}", static_cast<uint32_t>(c));
+  const uint32_t rest = static_cast<uint32_t>(c) - 0x10000;
+  return fmt::format("{:04X}{:04X}", 0xD800 + (rest >> 10), 0xDC00 + (rest & 0x3ff));
+}
+
+// Characters of the document and the 16-bit codes that stand for them.
+class Characters {
+ public:
+  uint16_t Code(char32_t c) {
+    const auto found = codes_.find(c);
+    if (found != codes_.end()) return found->second;
+    if (characters_.size() == 0xffff) return Code(characters_.front());  // nobody has that many
+    characters_ += c;
+    const auto code = static_cast<uint16_t>(characters_.size());  // 0 is no character
+    codes_.emplace(c, code);
+    return code;
+  }
+
+  static int Width(char32_t c) {
+    return utf8proc_charwidth(static_cast<utf8proc_int32_t>(c)) == 2 ? kWide : kNarrow;
+  }
+
+  // PDF 1.7, 9.10.3.
+  std::string ToUnicode() const {
+    std::string out =
+        "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
+        "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
+        "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"
+        "1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n";
+    constexpr size_t kPerBlock = 100;
+    for (size_t begin = 0; begin < characters_.size(); begin += kPerBlock) {
+      const size_t end = std::min(characters_.size(), begin + kPerBlock);
+      out += fmt::format("{} beginbfchar\n", end - begin);
+      for (size_t i = begin; i < end; ++i)
+        out += fmt::format("<{:04X}> <{}>\n", i + 1, Utf16Hex(characters_[i]));
+      out += "endbfchar\n";
+    }
+    return out + "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n";
+  }
+
+  // The widths that are not kNarrow, as the array W of a CIDFont.
+  std::string Widths() const {
+    std::string out = "[";
+    for (size_t i = 0; i < characters_.size(); ++i) {
+      if (Width(characters_[i]) != kNarrow)
+        out += fmt::format(" {} [{}]", i + 1, Width(characters_[i]));
+    }
+    return out + " ]";
+  }
+
+  // Every code shows glyph 1.
+  std::string CidToGidMap() const {
+    std::string out;
+    for (size_t i = 0; i <= characters_.size(); ++i) Put(out, 1, 2);
+    return out;
+  }
+
+ private:
+  std::map<char32_t, uint16_t> codes_;
+  py::Text characters_;
+};
+
+}  // namespace
+
+struct SearchablePdf::State {
+  double points_per_pixel;
+  QPDF pdf;
+  QPDFObjectHandle font;
+  Characters characters;
+
+  std::string TextLayer(const ReadPage& page, double scale) {
+    std::string out;
+    for (const ReadRegion& region : page.regions) {
+      for (const PlacedLine& line : PlaceLines(region)) {
+        std::string codes;
+        int width = 0;
+        for (const char32_t c : py::Decode(line.text)) {
+          codes += fmt::format("{:04X}", characters.Code(c));
+          width += Characters::Width(c);
+        }
+        // PDFium (Chrome) drops strings without extent, and of a single glyph without shape it sees
+        // none; a blank behind the line helps.
+        codes += fmt::format("{:04X}", characters.Code(U' '));
+        // As high as the letters, but not so small that gaps between words look like columns.
+        const double natural_pt = line.box_px.width * scale * 1000 / width;
+        const double font_pt = std::max(
+            {kMinFontPt, (line.baseline_y - line.box_px.y) * scale, natural_pt / kMaxStretch});
+        const double percent = natural_pt / font_pt * 100;
+        out += fmt::format("/F0 {:.2f} Tf {:.3f} Tz 1 0 0 1 {:.2f} {:.2f} Tm <{}> Tj\n", font_pt,
+                           percent, line.box_px.x * scale,
+                           (page.height_px - line.baseline_y) * scale, codes);
+      }
+    }
+    return out.empty() ? out : "BT 3 Tr\n" + out + "ET\n";
+  }
+
+  QPDFObjectHandle NewPage(double width_pt, double height_pt, const std::string& contents) {
+    QPDFObjectHandle node = pdf.makeIndirectObject(QPDFObjectHandle::parse(
+        fmt::format("<< /Type /Page /MediaBox [ 0 0 {:.2f} {:.2f} ] /Resources << /XObject << >> "
+                    "/Font << >> >> >>",
+                    width_pt, height_pt)));
+    node.replaceKey("/Contents", QPDFObjectHandle::newStream(&pdf, contents));
+    QPDFPageDocumentHelper(pdf).addPage(QPDFPageObjectHelper(node), false);
+    return node;
+  }
+
+  void Add(const ReadPage& page, const std::string& jpeg) {
+    const double longest = std::max(page.width_px, page.height_px);
+    const double scale = std::min(points_per_pixel, kMaxSidePt / longest);
+    const double width = page.width_px * scale, height = page.height_px * scale;
+    QPDFObjectHandle picture = QPDFObjectHandle::newStream(&pdf, jpeg);
+    picture.replaceDict(QPDFObjectHandle::parse(
+        fmt::format("<< /Type /XObject /Subtype /Image /Width {} /Height {} /ColorSpace /DeviceRGB "
+                    "/BitsPerComponent 8 /Filter /DCTDecode >>",
+                    page.width_px, page.height_px)));
+    QPDFObjectHandle node =
+        NewPage(width, height,
+                fmt::format("q {:.2f} 0 0 {:.2f} 0 0 cm /Im0 Do Q\n", width, height) +
+                    TextLayer(page, scale));
+    node.getKey("/Resources").getKey("/XObject").replaceKey("/Im0", picture);
+    node.getKey("/Resources").getKey("/Font").replaceKey("/F0", font);
+  }
+
+  void MakeFont() {
+    QPDFObjectHandle file = QPDFObjectHandle::newStream(&pdf, GlyphlessFont());
+    file.getDict().replaceKey(
+        "/Length1", QPDFObjectHandle::newInteger(static_cast<long long>(GlyphlessFont().size())));
+    QPDFObjectHandle descriptor = QPDFObjectHandle::parse(
+        "<< /Type /FontDescriptor /FontName /Glyphless /Flags 4 /FontBBox [ 0 -200 1000 800 ] "
+        "/ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 800 /StemV 80 >>");
+    descriptor.replaceKey("/FontFile2", file);
+    QPDFObjectHandle cid_font = QPDFObjectHandle::parse(
+        fmt::format("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Glyphless /CIDSystemInfo << "
+                    "/Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /DW {} /W {} >>",
+                    kNarrow, characters.Widths()));
+    cid_font.replaceKey("/FontDescriptor", pdf.makeIndirectObject(descriptor));
+    cid_font.replaceKey("/CIDToGIDMap",
+                        QPDFObjectHandle::newStream(&pdf, characters.CidToGidMap()));
+    QPDFObjectHandle descendants = QPDFObjectHandle::newArray();
+    descendants.appendItem(pdf.makeIndirectObject(cid_font));
+    font.replaceKey("/DescendantFonts", descendants);
+    font.replaceKey("/ToUnicode", QPDFObjectHandle::newStream(&pdf, characters.ToUnicode()));
+  }
+};
+
+SearchablePdf::SearchablePdf(double pixels_per_inch) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.points_per_pixel = 72 / pixels_per_inch;
+  s.pdf.emptyPDF();
+  s.font = s.pdf.makeIndirectObject(QPDFObjectHandle::parse(
+      "<< /Type /Font /Subtype /Type0 /BaseFont /Glyphless /Encoding /Identity-H >>"));
+  QPDFObjectHandle info = QPDFObjectHandle::parse("<< /Producer (glm-ocr) >>");
+  s.pdf.getTrailer().replaceKey("/Info", s.pdf.makeIndirectObject(info));
+}
+SearchablePdf::~SearchablePdf() = default;
+SearchablePdf::SearchablePdf(SearchablePdf&&) noexcept = default;
+SearchablePdf& SearchablePdf::operator=(SearchablePdf&&) noexcept = default;
+
+Status SearchablePdf::AddPage(const ReadPage& page, const std::string& jpeg) {
+  if (page.width_px <= 0 || page.height_px <= 0) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("page {} of '{}' has no size", page.page, page.source)};
+  }
+  try {
+    state_->Add(page, jpeg);
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::kInternal, fmt::format("cannot make page {} of a PDF of '{}': {}",
+                                                   page.page, page.source, e.what())};
+  }
+  return OkStatus();
+}
+
+Status SearchablePdf::AddBlankPage() {
+  try {
+    state_->NewPage(595, 842, "");
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::kInternal, fmt::format("cannot make a page of a PDF: {}", e.what())};
+  }
+  return OkStatus();
+}
+
+Result<std::string> SearchablePdf::Finish() {
+  try {
+    state_->MakeFont();
+    QPDFWriter writer(state_->pdf);
+    writer.setOutputMemory();
+    writer.setDeterministicID(true);
+    writer.setObjectStreamMode(qpdf_o_generate);
+    writer.setCompressStreams(true);
+    writer.write();
+    const auto bytes = writer.getBufferSharedPointer();
+    return std::string(reinterpret_cast<const char*>(bytes->getBuffer()), bytes->getSize());
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::kInternal, fmt::format("cannot write a PDF: {}", e.what())};
+  }
+}
+
+}  // namespace glmocr

@@ -1,0 +1,37 @@
+// A PDF whose pages show their pictures and whose text can be searched, selected and extracted: it
+// lies over the picture in text rendering mode 3 (invisible), line by line, in a font without
+// shapes whose ToUnicode map holds every character of the document. Choice of library:
+// docs/decisions/0009-searchable-pdf.md. Right-to-left text lies in reading order from the left of
+// its line: it can be found, but selecting it in a viewer marks other letters.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "pipeline/page.h"
+
+namespace glmocr {
+
+class SearchablePdf {
+ public:
+  // `pixels_per_inch` of the pages' pictures, which gives the pages their size.
+  explicit SearchablePdf(double pixels_per_inch);
+  ~SearchablePdf();
+  SearchablePdf(SearchablePdf&&) noexcept;
+  SearchablePdf& operator=(SearchablePdf&&) noexcept;
+
+  // `jpeg` is the page's picture (RGB, width_px x height_px of the page); it is kept until Finish.
+  // Errors: kInvalidArgument (a page without size).
+  Status AddPage(const ReadPage& page, const std::string& jpeg);
+  // An empty page of A4 in place of one that could not be loaded.
+  Status AddBlankPage();
+  // The file's bytes; the same pages give the same bytes. Call once. Errors: kInternal.
+  Result<std::string> Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace glmocr

@@ -1,0 +1,43 @@
+// Tables as rows and columns, whichever way they were read, and as text.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/page.h"
+
+namespace glmocr {
+
+struct TableText {
+  int row = 0, column = 0;  // 0-based, of the upper left corner
+  int row_span = 1, column_span = 1;
+  bool header = false;
+  std::string text;
+};
+
+struct Table {
+  int rows = 0, columns = 0;
+  std::vector<TableText> cells;  // row by row
+};
+
+// The table of an HTML `<table>` that is well-formed XML but for entities and `<br>` (what GLM-OCR
+// writes). Null for anything else, and for tables of more than 1,000,000 places.
+std::optional<Table> ParseHtmlTable(std::string_view html);
+
+// The region's cells, or its HTML.
+std::optional<Table> TableOf(const ReadRegion& region);
+
+// A pipe table of GitHub's Markdown: the first row is the head; a cell that spans several places
+// stands in the first of them.
+std::string PipeTable(const Table& table);
+// Lines of cells with tabs between them.
+std::string TabTable(const Table& table);
+// <table><tr><td>..., spans kept, text escaped.
+std::string HtmlTable(const Table& table);
+
+// & < > " and ' as entities.
+std::string EscapeHtml(std::string_view text);
+
+}  // namespace glmocr

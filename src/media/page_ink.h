@@ -1,0 +1,35 @@
+// What is printed on a page: its picture made easy to read, and the ink on it sorted into letters,
+// rules and pictures.
+//
+// The line finder (media/lines.h) and layout analysis begin with this; binarisation, skew,
+// morphology and components are leptonica's. How to use:
+//   GLM_ASSIGN(PageInk ink, FindInk(image));
+//   GLM_ASSIGN(auto chains, lines::FindChains(ink.letters, ink.letter_px, {}));
+// All boxes are in pixels of PageInk::image.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "media/image.h"
+#include "media/lines.h"
+
+namespace glmocr {
+
+struct PageInk {
+  Image image;  // upright (larger than the input when turned), dark on light, evenly lit
+  double skew_degrees = 0;  // the input was turned by this much, clockwise positive
+  bool inverted = false;    // the whole input is light on dark
+  // Light writing on dark areas of a page that else is dark on light: `image` shows it inverted.
+  std::vector<Box> panels;
+  double letter_px = 0;               // typical height of letters, 0 for a page without any
+  std::vector<Box> letters;           // components that are neither rules nor in pictures
+  std::vector<Box> pictures;          // solid areas, larger than letters in both directions
+  std::vector<Box> horizontal_rules;  // long thin straight strokes, pieces of one joined
+  std::vector<Box> vertical_rules;
+};
+
+// Errors: kInvalidArgument (empty image), kResourceExhausted (memory).
+Result<PageInk> FindInk(const Image& page, const LineFinderOptions& options = {});
+
+}  // namespace glmocr

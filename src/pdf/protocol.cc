@@ -1,0 +1,83 @@
+#include "pdf/protocol.h"
+
+#include <cmath>
+#include <cstring>
+#include <new>
+
+namespace glmocr::pdf {
+namespace {
+
+template <typename T>
+void Append(std::string* out, const T& value) {
+  out->append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+Error Nonsense(const char* what) {
+  return {ErrorCode::kCorrupt, std::string("the PDF worker sent ") + what};
+}
+
+bool IsPageSide(double points) { return std::isfinite(points) && points > 0; }
+
+Result<RawPage> ReadPage(ByteSource& source, const ReplyLimits& limits) {
+  RawPage page;
+  PageHeader& header = page.header;
+  GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));
+  if (header.width_px < 1 || header.height_px < 1 || header.width_px > limits.max_side_px ||
+      header.height_px > limits.max_side_px)
+    return Nonsense("a picture of impossible size");
+  if (!IsPageSide(header.width_pt) || !IsPageSide(header.height_pt))
+    return Nonsense("a page of impossible size");
+  if (header.n_chars > limits.max_chars) return Nonsense("too many characters");
+  page.chars.resize(header.n_chars);
+  if (header.n_chars > 0)
+    GLM_RETURN_IF_ERROR(source.Read(page.chars.data(), header.n_chars * sizeof(CharRecord)));
+  page.image = Image(header.width_px, header.height_px);
+  GLM_RETURN_IF_ERROR(source.Read(page.image.rgb.data(), page.image.rgb.size()));
+  return page;
+}
+
+}  // namespace
+
+std::string EncodeOpen(std::string_view password) {
+  GLM_CHECK(password.size() <= kMaxPasswordBytes);
+  std::string out;
+  Append(&out, RequestHeader{static_cast<uint32_t>(RequestType::kOpen),
+                             static_cast<uint32_t>(password.size())});
+  out += password;
+  return out;
+}
+
+std::string EncodePageRequest(const PageRequest& request) {
+  std::string out;
+  Append(&out, RequestHeader{static_cast<uint32_t>(RequestType::kPage), sizeof(request)});
+  Append(&out, request);
+  return out;
+}
+
+Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits) {
+  ReplyHeader header;
+  GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));
+  if (header.magic != kReplyMagic) return Nonsense("something that is no reply");
+  switch (static_cast<ReplyType>(header.type)) {
+    case ReplyType::kOpened: {
+      Opened opened;
+      GLM_RETURN_IF_ERROR(source.Read(&opened, sizeof(opened)));
+      return Reply(opened);
+    }
+    case ReplyType::kFailed: {
+      Failed failed;
+      GLM_RETURN_IF_ERROR(source.Read(&failed, sizeof(failed)));
+      return Reply(failed);
+    }
+    case ReplyType::kPage:
+      try {
+        GLM_ASSIGN(RawPage page, ReadPage(source, limits));
+        return Reply(std::move(page));
+      } catch (const std::bad_alloc&) {
+        return Error{ErrorCode::kResourceExhausted, "not enough memory for the page's picture"};
+      }
+  }
+  return Nonsense("a reply of unknown kind");
+}
+
+}  // namespace glmocr::pdf

@@ -1,0 +1,122 @@
+// What the program and its PDF worker say to each other over a socket: requests one way, replies
+// the other.
+//
+// Why a protocol of our own: it is three messages of fixed layout and runs of numbers and pixels,
+// small enough to check every value. Both ends are one build on one machine, so numbers lie in
+// memory order. The worker parses hostile files and is believed to be hostile itself: ReadReply
+// takes nothing on trust and allocates no more than ReplyLimits allow.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "media/image.h"
+
+namespace glmocr::pdf {
+
+// --- Requests ---
+enum class RequestType : uint32_t { kOpen = 1, kPage = 2 };
+struct RequestHeader {
+  uint32_t type = 0;
+  uint32_t payload_bytes = 0;
+};
+// The payload of kOpen is the password (at most kMaxPasswordBytes, may be empty).
+inline constexpr uint32_t kMaxPasswordBytes = 1024;
+// The payload of kPage.
+struct PageRequest {
+  uint32_t index = 0;  // 0-based
+  int32_t max_side_px = 0;
+  double dpi = 0;
+  uint32_t read_text = 1;
+  uint32_t reserved = 0;
+};
+
+// --- Replies ---
+enum class ReplyType : uint32_t { kOpened = 1, kFailed = 2, kPage = 3 };
+inline constexpr uint32_t kReplyMagic = 0x50464447;
+struct ReplyHeader {
+  uint32_t magic = kReplyMagic;
+  uint32_t type = 0;
+};
+// Then, by type:
+struct Opened {
+  uint32_t n_pages = 0;
+};
+// Why a request failed. Numbers, not text: what the worker says reaches no terminal.
+enum class FailureReason : uint32_t {
+  kNoLibrary = 1,  // libpdfium.so cannot be loaded, or lacks a function
+  kPassword,       // needed, or not the right one
+  kFormat,         // not a PDF, or damaged beyond repair
+  kSecurity,       // an encryption that PDFium does not know
+  kIo,             // the file cannot be read
+  kPage,           // the page's objects are damaged
+  kPageSize,       // the page has no usable size
+  kMemory,         // no memory for the picture
+  kUnknown,        // PDFium does not say
+};
+struct Failed {
+  uint32_t reason = 0;  // FailureReason
+};
+// kPage: PageHeader, then n_chars CharRecords, then height_px * width_px * 3 bytes of RGB.
+struct PageHeader {
+  uint32_t index = 0;
+  int32_t width_px = 0;
+  int32_t height_px = 0;
+  uint32_t n_chars = 0;
+  double width_pt = 0;  // as shown: after rotation
+  double height_pt = 0;
+};
+// One character of the text layer in the order in which the page's content places it.
+struct CharRecord {
+  enum Flag : uint32_t {
+    kGenerated = 1,  // put in by PDFium: spaces and line ends that the page does not write
+    kUnmapped = 2,   // the font does not say which character the glyph is
+    kInvisible = 4,  // drawn with render mode 3, as OCR software does over a scan
+    kHyphen = 8,     // a hyphen that a line's end put into a word
+    kCut = 16,       // the page has more characters than this last one
+  };
+  uint32_t codepoint = 0;
+  uint32_t flags = 0;
+  int32_t left = 0, top = 0, right = 0, bottom = 0;  // pixels of the picture, exclusive ends
+};
+// A page of a dense newspaper has some 50,000.
+inline constexpr uint32_t kMaxChars = 1'000'000;
+
+static_assert(sizeof(RequestHeader) == 8 && sizeof(PageRequest) == 24 && sizeof(ReplyHeader) == 8);
+static_assert(sizeof(Opened) == 4 && sizeof(Failed) == 4);
+static_assert(sizeof(PageHeader) == 32 && sizeof(CharRecord) == 24);
+
+// `type`'s message with its payload.
+std::string EncodeOpen(std::string_view password);
+std::string EncodePageRequest(const PageRequest& request);
+
+// Where a reply's bytes come from.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  // Exactly n bytes into `to`, or an error.
+  virtual Status Read(void* to, size_t n) = 0;
+};
+
+struct RawPage {
+  PageHeader header;
+  std::vector<CharRecord> chars;
+  Image image;
+};
+using Reply = std::variant<Opened, Failed, RawPage>;
+
+struct ReplyLimits {
+  int max_side_px = 0;
+  uint32_t max_chars = kMaxChars;
+};
+// The next reply. Of a RawPage every number is checked: sizes within the limits, the picture whole,
+// at most max_chars characters (their codepoints and boxes are any bits). Errors: kCorrupt when the
+// bytes are no reply, kResourceExhausted when memory is short, and those of `source`.
+Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits);
+
+}  // namespace glmocr::pdf

@@ -1,0 +1,27 @@
+// What the PDF worker gives up before it looks at a file: new privileges, core dumps, writing,
+// most descriptors, memory beyond a limit, the network, other programs, and all files but fonts.
+#pragma once
+
+#include <cstdint>
+
+namespace glmocr::pdf {
+
+// Whether this build limits its address space. Sanitizers reserve terabytes for their shadow
+// memory.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kLimitsMemory = false;
+#else
+inline constexpr bool kLimitsMemory = true;
+#endif
+
+// Resource limits and prctl. Called first. False when the kernel refuses one: the worker must end.
+bool LimitProcess(uint64_t max_memory_bytes);
+// At most `seconds` more CPU time from now; then the kernel ends the process. Guards against the
+// parent being gone; while it lives it keeps the time itself.
+void LimitCpuFromNow(unsigned seconds);
+// Landlock (files: reading below the system's font folders only) and seccomp (no sockets, programs,
+// processes). Called after libpdfium is loaded. Kernels without one of them leave that part out:
+// the limits above hold everywhere. True when files are confined.
+bool Confine();
+
+}  // namespace glmocr::pdf

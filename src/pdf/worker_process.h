@@ -1,0 +1,73 @@
+// The PDF worker as the program sees it: a child process with a socket, and no wait without a
+// deadline.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "pdf/protocol.h"
+
+namespace glmocr::pdf {
+
+using Clock = std::chrono::steady_clock;
+
+// A descriptor that closes itself.
+class UniqueFd {
+ public:
+  explicit UniqueFd(int fd = -1) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  UniqueFd& operator=(UniqueFd&& other) noexcept;
+  ~UniqueFd();
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+struct WorkerOptions {
+  std::filesystem::path program;
+  std::string pdfium;
+  uint64_t max_memory_bytes = 0;
+  unsigned cpu_seconds_per_request = 0;
+};
+
+// Not thread-safe.
+class WorkerProcess : public ByteSource {
+ public:
+  // Starts `options.program` in a process group of its own (a Ctrl-C at the terminal is ours to
+  // handle), without environment, with /dev/null as its standard streams and `pdf_fd` as its only
+  // file. Errors: kNotFound or kIo, naming the program.
+  static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerOptions& options, int pdf_fd);
+  ~WorkerProcess() override;  // kills it
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+  // Everything after this call fails with kCancelled once `deadline` is over.
+  void SetDeadline(Clock::time_point deadline) { deadline_ = deadline; }
+  Status Write(std::string_view bytes);
+  Status Read(void* to, size_t n) override;  // kIo when the worker has ended
+  // Waits for the first byte of a reply.
+  Status WaitReadable();
+
+  // Ends it at once. How it had ended by itself, if it had: "was killed by signal 11", "ended with
+  // status 3"; else empty.
+  std::string Kill();
+  pid_t pid() const { return pid_; }
+
+ private:
+  WorkerProcess(pid_t pid, UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
+  Status WaitFor(short events);  // NOLINT(google-runtime-int)
+
+  pid_t pid_;  // -1 after Kill
+  UniqueFd socket_;
+  Clock::time_point deadline_ = Clock::time_point::max();
+};
+
+}  // namespace glmocr::pdf

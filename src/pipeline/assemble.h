@@ -1,0 +1,23 @@
+// Puts a region's text together from what was read of its lines and cells.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "pipeline/page.h"
+
+namespace glmocr {
+
+// Lines of running text as one paragraph: joined by spaces; a word that was hyphenated at a line's
+// end ("exam-", "ple") becomes whole. A hyphen before anything but a small letter stays, and so do
+// both parts of "A-" + "B".
+std::string JoinParagraph(std::span<const std::string_view> lines);
+
+// Cells as an HTML table, <th> for header cells, row by row. Texts are escaped.
+std::string TableHtml(std::span<const ReadCell> cells);
+
+// Sets region.text from its lines, or from its cells where it has some.
+void AssembleText(ReadRegion& region);
+
+}  // namespace glmocr

@@ -1,0 +1,78 @@
+// What the user names as input, found and opened: PDF files and pictures of one or more pages, by
+// one interface.
+//
+// Names become documents in two steps, so that one bad name among thousands costs only itself:
+// ExpandInputs says what there is to read, OpenDocument opens one of it and says what is wrong with
+// it. Kinds are told by the first bytes, never by a file's name.
+//   GLM_ASSIGN(std::vector<DocumentInput> inputs, ExpandInputs(names));
+//   for (const DocumentInput& input : inputs) {
+//     Result<std::unique_ptr<DocumentReader>> document = OpenDocument(input, options); ...
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/result.h"
+#include "media/decode.h"
+#include "pdf/pdf_document.h"
+
+namespace glmocr {
+
+// One document that may be opened.
+struct DocumentInput {
+  std::string name;            // for messages, output names and journals: the path, "-", "data-1"
+  std::string location;        // a file's path, "-" (standard input), or a data: URI; empty: `name`
+  std::optional<Error> error;  // nothing to open here, and why
+};
+
+struct InputOptions {
+  DecodeOptions decode;
+  PdfOptions pdf;
+  // What of these options decides about a page's picture; equal for equal pictures.
+  std::string Fingerprint() const;
+};
+
+struct InputPage {
+  Image image;
+  std::optional<PdfTextLayer> text;    // of PDF pages, unless PdfOptions::read_text is off
+  double width_pt = 0, height_pt = 0;  // of PDF pages, 72 points an inch; else 0
+};
+
+// An open document. For one thread at a time.
+class DocumentReader {
+ public:
+  virtual ~DocumentReader() = default;
+  virtual int n_pages() const = 0;  // at least 1
+  // Of the document's bytes, however they were given.
+  virtual Hash128 content_hash() const = 0;
+  // Page `index`, from 0. Errors name the input, and the page where it has several; other pages may
+  // be read after any of them. `next` is the page that is wanted next, which a PDF renders
+  // meanwhile; -1 for none. Without it: the following one.
+  virtual Result<InputPage> Read(int index, int next) = 0;
+  Result<InputPage> Read(int index) { return Read(index, index + 1); }
+};
+
+// The documents behind what a user names, in the order of the names:
+//   a file or "-"        itself
+//   a folder             the files below it whose names end as those of readable kinds do, at any
+//                        depth, in natural order (page 2 before page 10); hidden files and folders
+//                        are left out, links to folders are not followed
+//   a pattern (*, ?, [)  of which no file has the name: the files and folders that match it
+//   file: URI            the file or folder
+//   data: URI            what it holds
+// A name with nothing behind it (an empty folder, a web address) becomes an input with an error.
+// kResourceExhausted: more than a million documents.
+Result<std::vector<DocumentInput>> ExpandInputs(const std::vector<std::string>& names);
+
+// Errors are those of the input, of PdfDocument::Open and of media/decode.h; kUnsupported when it
+// is neither a PDF nor a picture.
+Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
+                                                     const InputOptions& options);
+
+// PageRanges::Parse and Select in one (pipeline/page_ranges.h).
+Result<std::vector<int>> SelectPages(const std::string& ranges, int n_pages);
+
+}  // namespace glmocr

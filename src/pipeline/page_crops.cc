@@ -1,0 +1,241 @@
+#include "pipeline/page_crops.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "pipeline/task.h"
+
+namespace glmocr {
+namespace {
+
+Task TaskFor(RegionLabel label) {
+  switch (TaskOf(label)) {
+    case RegionTask::kTable:
+      return Task::kTable;
+    case RegionTask::kFormula:
+      return Task::kFormula;
+    default:
+      return Task::kText;
+  }
+}
+
+class Cropper {
+ public:
+  Cropper(const GlmOcrProcessor& processor, const CropOptions& options)
+      : processor_(processor), options_(options) {}
+
+  Result<PageCrops> Run(const Image& image) {
+    Layout layout = options_.layout;
+    if (layout == Layout::kAuto) layout = options_.reads_lines ? Layout::kLines : Layout::kNone;
+    out_.page.width_px = image.width_px;
+    out_.page.height_px = image.height_px;
+    Status status;
+    switch (layout) {
+      case Layout::kLines:
+        status = Lines(image);
+        break;
+      case Layout::kRegions:
+        status = Regions(image);
+        break;
+      default:
+        status = Whole(image);
+    }
+    if (!status.ok()) return status.error();
+    return std::move(out_);
+  }
+
+ private:
+  std::string Instruction(Task task) const {
+    return options_.instruction.empty() ? std::string(TaskInstruction(task)) : options_.instruction;
+  }
+
+  void Keep(const Image& image) {
+    if (options_.keep_image) out_.page.image = std::make_shared<const Image>(image);
+  }
+
+  Result<Crop> WholeCrop(const Image& image, Task task) const {
+    GLM_ASSIGN(ImageInput input, processor_.PrepareImage(image));
+    return Crop{.input = std::move(input),
+                .instruction = Instruction(task),
+                .max_new_tokens = options_.max_new_tokens};
+  }
+
+  Status Whole(const Image& image) {
+    out_.page.layout = "none";
+    GLM_ASSIGN(Crop crop, WholeCrop(image, Task::kText));
+    out_.regions.emplace_back().push_back(std::move(crop));
+    out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
+    Keep(image);
+    return OkStatus();
+  }
+
+  Status AddLine(const Image& image, const TextLine& line, int index, int cell,
+                 std::vector<Crop>* crops) const {
+    for (const LinePiece& piece : line.pieces) {
+      GLM_ASSIGN(ImageInput input, processor_.PrepareImage(PieceForModel(image, piece)));
+      // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already
+      // nonsense.
+      const int64_t limit = std::min<int64_t>(options_.max_new_tokens, 16 + 8 * input.n_tokens);
+      crops->push_back({.input = std::move(input),
+                        .instruction = Instruction(Task::kText),
+                        .max_new_tokens = limit,
+                        .start = piece.start,
+                        .line = index,
+                        .cell = cell});
+    }
+    return OkStatus();
+  }
+
+  Status Lines(const Image& image) {
+    out_.page.layout = "lines";
+    GLM_ASSIGN(LinePage found, FindTextLines(image));
+    out_.page.skew_degrees = found.skew_degrees;
+    const TextLine* previous = nullptr;
+    for (const TextLine& line : found.lines) {
+      GLM_RETURN_IF_ERROR(AddLine(found.image, line, -1, -1, &out_.regions.emplace_back()));
+      const bool new_column = previous != nullptr && previous->column != line.column;
+      const double pitch = previous == nullptr ? 0 : line.baseline_y - previous->baseline_y;
+      // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins
+      // a new one.
+      const bool gap =
+          previous != nullptr &&
+          (pitch > 1.75 * std::max(line.font_px, previous->font_px) ||
+           line.font_px > 1.25 * previous->font_px || previous->font_px > 1.25 * line.font_px);
+      out_.page.regions.push_back(
+          {.box_px = line.box, .column = line.column, .new_paragraph = new_column || gap});
+      previous = &line;
+    }
+    Keep(found.image);
+    return OkStatus();
+  }
+
+  Status Regions(const Image& image) {
+    GLM_CHECK(options_.engine != nullptr);
+    GLM_ASSIGN(LayoutPage layout, options_.engine->Analyze(image));
+    out_.page.layout = options_.engine->name();
+    out_.page.skew_degrees = layout.skew_degrees;
+    for (LayoutRegion& region : layout.regions) {
+      GLM_RETURN_IF_ERROR(AddRegion(layout.image, std::move(region)));
+    }
+    UseTextLayer(layout.skew_degrees == 0 && layout.image.width_px == image.width_px &&
+                 layout.image.height_px == image.height_px);
+    if (options_.keep_image)
+      out_.page.image = std::make_shared<const Image>(std::move(layout.image));
+    return OkStatus();
+  }
+
+  void UseTextLayer(bool same_pixels) {
+    const PdfTextLayer* layer = options_.text_layer;
+    if (layer == nullptr || options_.text_layer_mode == TextLayerMode::kOff || !same_pixels) return;
+    const TextLayerUse use(*layer, out_.page);
+    for (size_t r = 0; r < out_.page.regions.size(); ++r) {
+      ReadRegion& region = out_.page.regions[r];
+      if (!use.Covers(r) || TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (options_.text_layer_mode == TextLayerMode::kCompare) {
+        ReadRegion said = region;
+        use.Fill(r, said);
+        region.layer_text = said.text;
+      } else if (layer->good) {
+        use.Fill(r, region);
+        out_.regions[r].clear();
+      }
+    }
+    if (options_.text_layer_mode != TextLayerMode::kPrefer || !layer->good) return;
+    for (ReadRegion& region : use.Uncovered()) {
+      out_.page.regions.push_back(std::move(region));
+      out_.regions.emplace_back();
+    }
+  }
+
+  Status AddRegion(const Image& image, LayoutRegion region) {
+    ReadRegion& read = out_.page.regions.emplace_back();
+    std::vector<Crop>& crops = out_.regions.emplace_back();
+    read.box_px = region.box;
+    read.label = region.label;
+    read.layout_score = region.score;
+    read.heading_level = region.heading_level;
+    read.new_paragraph = true;
+    if (!region.lines.empty()) read.column = region.lines.front().column;
+    for (const Point& p : region.polygon) read.polygon_px.push_back(p);
+    if (TaskOf(region.label) == RegionTask::kSkip) return OkStatus();
+    if (!options_.reads_lines) {
+      const Box box = SdkCropBox(region.box, image.width_px, image.height_px);
+      if (box.width <= 0 || box.height <= 0) return OkStatus();
+      GLM_ASSIGN(Crop crop, WholeCrop(CutOut(image, box), TaskFor(region.label)));
+      crops.push_back(std::move(crop));
+      return OkStatus();
+    }
+    if (!region.cells.empty()) return AddCells(image, region.cells, &read, &crops);
+    if (!region.lines.empty()) return AddLines(image, region.lines, {}, &read, &crops);
+    // The engine tells of regions only: their lines are found here.
+    const Image cut = CutOut(image, region.box);
+    GLM_ASSIGN(LinePage found, FindTextLines(cut));
+    return AddLines(found.image, found.lines, region.box, &read, &crops);
+  }
+
+  // `at`: where `image` lies in the page.
+  Status AddLines(const Image& image, const std::vector<TextLine>& lines, const Box& at,
+                  ReadRegion* read, std::vector<Crop>* crops) const {
+    for (const TextLine& line : lines) {
+      const Box box = {line.box.x + at.x, line.box.y + at.y, line.box.width, line.box.height};
+      read->lines.push_back({.box_px = box, .baseline_y = line.baseline_y + at.y});
+      GLM_RETURN_IF_ERROR(
+          AddLine(image, line, static_cast<int>(read->lines.size()) - 1, -1, crops));
+    }
+    return OkStatus();
+  }
+
+  Status AddCells(const Image& image, const std::vector<TableCell>& cells, ReadRegion* read,
+                  std::vector<Crop>* crops) const {
+    for (const TableCell& cell : cells) {
+      read->cells.push_back({.row = cell.row,
+                             .column = cell.column,
+                             .row_span = cell.row_span,
+                             .column_span = cell.column_span,
+                             .header = cell.header,
+                             .box_px = cell.box});
+      for (const TextLine& line : cell.lines) {
+        read->lines.push_back({.box_px = line.box, .baseline_y = line.baseline_y});
+        GLM_RETURN_IF_ERROR(AddLine(image, line, static_cast<int>(read->lines.size()) - 1,
+                                    static_cast<int>(read->cells.size()) - 1, crops));
+      }
+    }
+    return OkStatus();
+  }
+
+  const GlmOcrProcessor& processor_;
+  const CropOptions& options_;
+  PageCrops out_;
+};
+
+}  // namespace
+
+Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
+                           const CropOptions& options) {
+  return Cropper(processor, options).Run(image);
+}
+
+Box SdkCropBox(const Box& box, int page_width_px, int page_height_px) {
+  // Python: int(int(x / size * 1000) * size / 1000), the first in doubles in that order.
+  const auto there_and_back = [](int at, int size) {
+    if (size <= 0) return 0;
+    const auto thousandths = static_cast<int64_t>(static_cast<double>(at) / size * 1000);
+    return static_cast<int>(thousandths * size / 1000);
+  };
+  const int x0 = there_and_back(box.x, page_width_px);
+  const int y0 = there_and_back(box.y, page_height_px);
+  return {x0, y0, there_and_back(box.right(), page_width_px) - x0,
+          there_and_back(box.bottom(), page_height_px) - y0};
+}
+
+Image CutOut(const Image& image, const Box& box) {
+  GLM_CHECK(box.x >= 0 && box.y >= 0 && box.right() <= image.width_px &&
+            box.bottom() <= image.height_px);
+  Image out(box.width, box.height);
+  for (int y = 0; y < box.height; ++y)
+    std::memcpy(out.row(y), image.row(box.y + y) + box.x * 3, out.row_bytes());
+  return out;
+}
+
+}  // namespace glmocr

@@ -1,0 +1,64 @@
+// From a page's picture to the crops that the model reads: layout, then per region either its text
+// lines (for models that read lines), the lines of its cells, or the region whole.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "layout/layout.h"
+#include "models/glm_ocr/processor.h"
+#include "pipeline/page.h"
+#include "pipeline/text_layer_use.h"
+
+namespace glmocr {
+
+// How a page becomes regions.
+enum class Layout {
+  kAuto,     // kLines for models that read lines, else kNone
+  kNone,     // the whole picture is one region
+  kLines,    // every text line is a region, cut into pieces at word gaps
+  kRegions,  // the regions of a layout engine
+};
+
+struct Crop {
+  ImageInput input;
+  std::string instruction;
+  int64_t max_new_tokens = 0;
+  PieceStart start = PieceStart::kWord;  // how it continues the crop before it, in the same line
+  int line = -1;                         // in ReadRegion::lines; -1: the crop is the region
+  int cell = -1;                         // in ReadRegion::cells; -1: no table
+};
+
+struct PageCrops {
+  // Sizes, and regions with all that layout tells; texts are empty. Lines and cells have their
+  // boxes.
+  ReadPage page;
+  std::vector<std::vector<Crop>> regions;  // of every page.regions; empty for pictures
+};
+
+struct CropOptions {
+  Layout layout = Layout::kAuto;
+  const LayoutEngine* engine = nullptr;  // of kRegions
+  bool reads_lines = false;              // the model wants single lines
+  std::string instruction;               // empty: what each region's task asks for
+  int64_t max_new_tokens = 8192;
+  bool keep_image = false;  // in page.image
+  // Of kRegions, in pixels of the picture; not used when the layout had to straighten the page.
+  const PdfTextLayer* text_layer = nullptr;
+  TextLayerMode text_layer_mode = TextLayerMode::kOff;
+};
+
+// Errors: what layout and the processor refuse (empty picture, too many lines, no memory).
+Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
+                           const CropOptions& options);
+
+// The pixels that the official SDK cuts out for a detection: its box in thousandths of the page,
+// truncated, and back. May be empty.
+Box SdkCropBox(const Box& box, int page_width_px, int page_height_px);
+
+// `box` of the picture; it must lie inside.
+Image CutOut(const Image& image, const Box& box);
+
+}  // namespace glmocr
