@@ -60,7 +60,7 @@ def main() -> None:
         make_model(model, SMALL if args.small else PUBLISHED, args.seed)
     truth, bounds = measured(model, draws=2 if args.small else 1)
     choices = model / "choices.safetensors"
-    save_file(dict(queries=truth["queries"].astype(np.int64), reference_points=truth["reference_points"].astype(np.float32)), choices)
+    save_file(dict(queries=truth["queries"].astype(np.int64), reference_points=np.ascontiguousarray(truth["reference_points"], np.float32)), choices)
     ours = trace(args.binary, model, args.kernels, choices)
     wrong = compare_choices(trace(args.binary, model, args.kernels, None), truth, bounds)
     print("| stage | largest error / bound | max error | its bound | rms error / bound | largest value |\n|---|---|---|---|---|---|")
