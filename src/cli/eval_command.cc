@@ -99,7 +99,7 @@ Result<std::map<std::string, Input>> Collect(const std::string& where, Side side
     if (side == Side::kPredicted && input->is_truth) continue;
     const char* name = input->format == SourceFormat::kMarkdown ? "md"
                        : input->format == SourceFormat::kText   ? "txt"
-                                                                  : "json";
+                                                                : "json";
     if (side == Side::kPredicted && format != "auto" && format != name) continue;
     any_truth = any_truth || input->is_truth;
     found.push_back(*std::move(input));

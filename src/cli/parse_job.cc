@@ -15,6 +15,7 @@
 #include "eval/edit_distance.h"
 #include "eval/text.h"
 #include "layout/geometric.h"
+#include "layout/pp_doclayout.h"
 #include "pipeline/task.h"
 
 namespace glmocr::cli {
@@ -221,7 +222,21 @@ Status ParseJob::LoadModel() {
   layout_ = options_.layout == "none"    ? Layout::kNone
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
-  if (layout_ == Layout::kRegions) layout_engine_ = MakeGeometricLayout();
+  if (layout_ != Layout::kRegions) return OkStatus();
+  const bool network = options_.layout == "pp-doclayout-v3" ||
+                       (options_.layout == "auto" && !options_.layout_model.empty());
+  if (!network) {
+    layout_engine_ = MakeGeometricLayout();
+    return OkStatus();
+  }
+  if (options_.layout_model.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "--layout pp-doclayout-v3 needs its weights: name their folder with "
+                 "--layout-model DIR, or use --layout geometric"};
+  }
+  GLM_ASSIGN(layout_engine_,
+             MakePpDocLayout(options_.layout_model, {.n_threads = options_.model.threads,
+                                                     .kernels = options_.model.kernels}));
   return OkStatus();
 }
 
