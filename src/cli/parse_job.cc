@@ -101,23 +101,27 @@ class ParseJob::Worker {
         job_.Finish(std::move(document));
         continue;
       }
-      Document& open = *document;
+      // Its last page may finish and free it from within AddPage.
+      const std::string name = document->name;
+      const std::vector<int> pages = document->page_numbers;
+      const std::unique_ptr<DocumentReader> input = std::move(document->reader);
       open_.push_back(std::move(document));
-      for (const int page : open.page_numbers) {
+      for (size_t i = 0; i < pages.size(); ++i) {
         if (!keep_going()) return;
-        AddPage(open, page, keep_going);
+        AddPage(*input, {name, pages[i], input->n_pages()},
+                i + 1 < pages.size() ? pages[i + 1] : 0, keep_going);
       }
-      open.reader.reset();
     }
     reader_.Finish(keep_going);
   }
 
  private:
-  void AddPage(Document& document, int page, const std::function<bool()>& keep_going) {
-    const PageSource source = {document.name, page, document.reader->n_pages()};
+  // `next`: the page that is read after this one, 0 for none.
+  void AddPage(DocumentReader& document, const PageSource& source, int next,
+               const std::function<bool()>& keep_going) {
     Status status;
     try {
-      Result<InputPage> input = document.reader->Read(page - 1);
+      Result<InputPage> input = document.Read(source.page - 1, next - 1);
       if (!input.ok()) {
         status = input.error();
       } else {
@@ -126,7 +130,7 @@ class ParseJob::Worker {
         if (!status.ok()) status = status.error().With(Place(source));
       }
     } catch (const std::bad_alloc&) {
-      status = Error{ErrorCode::kResourceExhausted, "out of memory (choose a smaller --dpi)"};
+      status = Error{ErrorCode::kResourceExhausted, Place(source) + ": out of memory (choose a smaller --dpi)"};
     }
     if (!status.ok()) reader_.AddBroken(source, status.error());
   }
