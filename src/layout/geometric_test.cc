@@ -74,8 +74,8 @@ TEST(GeometricLayout, ParagraphsBySpace) {
   const int second = Paragraph(&drawn, 80, 100, 700, 3) + 20;
   Paragraph(&drawn, 80, second, 700, 4);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(4, 5));
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kText));
+  ASSERT_THAT(LineCounts(page), ElementsAre(4, 5));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kText));
   ExpectAt(page.regions[1], 80, second);
 }
 
@@ -84,7 +84,7 @@ TEST(GeometricLayout, ParagraphsByIndentation) {
   const int second = Paragraph(&drawn, 80, 100, 700, 3, 40);
   Paragraph(&drawn, 80, second, 700, 4, 40);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(4, 5));
+  ASSERT_THAT(LineCounts(page), ElementsAre(4, 5));
   ExpectAt(page.regions[1], 120, second);
 }
 
@@ -100,7 +100,7 @@ TEST(GeometricLayout, ListItemsHangFromTheirMarks) {
     y += 60;
   }
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(2, 2, 2));
+  ASSERT_THAT(LineCounts(page), ElementsAre(2, 2, 2));
   for (size_t i = 0; i < page.regions.size(); ++i) ExpectAt(page.regions[i], 80, tops[i]);
 }
 
@@ -109,8 +109,8 @@ TEST(GeometricLayout, AddressIsABlockOfSingleLines) {
   for (int i = 0; i < 4; ++i) drawn.Line(80, 100 + 30 * i, i % 2 == 0 ? 220 : 150);
   Paragraph(&drawn, 80, 300, 700, 5);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kContent, RegionLabel::kText));
-  EXPECT_THAT(LineCounts(page), ElementsAre(4, 6));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kContent, RegionLabel::kText));
+  ASSERT_THAT(LineCounts(page), ElementsAre(4, 6));
 }
 
 TEST(GeometricLayout, TitleOverTwoColumnsWithAPicture) {
@@ -121,7 +121,7 @@ TEST(GeometricLayout, TitleOverTwoColumnsWithAPicture) {
   Paragraph(&drawn, 80, 900, 480, 6);
   Paragraph(&drawn, 640, 220, 480, 26);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kDocTitle, RegionLabel::kText, RegionLabel::kImage,
                           RegionLabel::kText, RegionLabel::kText));
   EXPECT_EQ(page.regions[0].heading_level, 1);
@@ -151,7 +151,7 @@ TEST(GeometricLayout, ThreeColumns) {
   drawn.Line(80, 100, 1100, {.font = 40});
   for (int i = 0; i < 3; ++i) Paragraph(&drawn, 80 + 380 * i, 200, 340, 12);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(1, 13, 13, 13));
+  ASSERT_THAT(LineCounts(page), ElementsAre(1, 13, 13, 13));
   for (int i = 0; i < 3; ++i) ExpectAt(page.regions[i + 1], 80 + 380 * i, 200);
 }
 
@@ -260,7 +260,7 @@ TEST(GeometricLayout, TableWithSpans) {
   drawn.Fill({700, 473, 14, 3}, 0);  // a lone dash
   Paragraph(&drawn, 100, 600, 760, 3);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kText, RegionLabel::kTable, RegionLabel::kText));
   EXPECT_THAT(
       CellsOf(page.regions[1]),
@@ -305,7 +305,7 @@ TEST(GeometricLayout, TableBetweenHorizontalRules) {
   }
   Paragraph(&drawn, 100, 700, 760, 4);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kText, RegionLabel::kTable, RegionLabel::kText));
   std::vector<Cell> expected = {
       {0, 0, 1, 1, true, 0}, {0, 1, 1, 2, true, 1}, {0, 3, 1, 1, true, 0}};
@@ -339,7 +339,7 @@ TEST(GeometricLayout, ColumnsOfTextBetweenRulesAreNoTable) {
   Paragraph(&drawn, 80, 150, 480, 30);
   Paragraph(&drawn, 640, 150, 480, 30);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(31, 31));
+  ASSERT_THAT(LineCounts(page), ElementsAre(31, 31));
 }
 
 TEST(GeometricLayout, BoldFirstRowIsTheHead) {
@@ -372,7 +372,7 @@ TEST(GeometricLayout, DiagramTakesItsLabels) {
   }
   Paragraph(&drawn, 100, 850, 760, 4);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kText, RegionLabel::kImage, RegionLabel::kText));
   EXPECT_LE(page.regions[1].box.x, 162);
   EXPECT_GE(page.regions[1].box.bottom(), 724);
@@ -428,7 +428,7 @@ TEST(GeometricLayout, TitlesByTypeAndTheirLevels) {
   drawn.Line(100, y + 30, 300, {.font = 34});
   Paragraph(&drawn, 100, y + 80, 760, 8);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kDocTitle, RegionLabel::kParagraphTitle, RegionLabel::kText,
                           RegionLabel::kParagraphTitle, RegionLabel::kText,
                           RegionLabel::kParagraphTitle, RegionLabel::kText));
@@ -443,13 +443,13 @@ TEST(GeometricLayout, PageFurnitureStandsApart) {
   for (int y = 160; y <= 1560; y += 30) drawn.Line(120, y, 1000);
   drawn.Word(612, 1700, 2, {.font = 24});
   LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kHeader, RegionLabel::kText, RegionLabel::kNumber));
   // A page whose text goes on to its edges has none.
   TestPage full(1240, 1754);
   for (int y = 60; y <= 1720; y += 30) full.Line(120, y, 1000);
   page = Analyze(full.image);
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kText));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kText));
 }
 
 TEST(GeometricLayout, FrameIsReadByItself) {
@@ -459,7 +459,7 @@ TEST(GeometricLayout, FrameIsReadByItself) {
   for (int i = 0; i < 7; ++i) drawn.Line(800, 240 + 36 * i, 320);
   const LayoutPage page = Analyze(drawn.image);
   ASSERT_EQ(page.regions.size(), 2u);
-  EXPECT_THAT(LineCounts(page), ElementsAre(21, 7));
+  ASSERT_THAT(LineCounts(page), ElementsAre(21, 7));
 }
 
 TEST(GeometricLayout, UncoveredInkIsReported) {
@@ -467,7 +467,7 @@ TEST(GeometricLayout, UncoveredInkIsReported) {
   Paragraph(&drawn, 100, 100, 760, 4);
   for (int i = 0; i < 120; ++i) drawn.Fill({300 + i, 500 + i, 4, 2}, 0);  // a slanting stroke
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kImage));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kImage));
 }
 
 TEST(GeometricLayout, PagesWithoutTextAndOddSizes) {
