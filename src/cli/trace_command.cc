@@ -5,8 +5,10 @@
 
 #include "cli/commands.h"
 #include "cli/common_options.h"
+#include "kernels/select.h"
 #include "media/decode.h"
 #include "models/glm_ocr/processor.h"
+#include "pipeline/layout_trace.h"
 #include "pipeline/trace.h"
 #include "weights/safetensors.h"
 
@@ -20,6 +22,8 @@ struct Options {
   std::string prompt = "Text Recognition:";
   int64_t max_new_tokens = 8;
   std::string recycle = "normed";
+  std::string layout_model;
+  std::string layout_choices;
   std::string out;
 };
 
@@ -79,7 +83,65 @@ Result<std::vector<ImageInput>> GivenImages(const std::string& path,
   return inputs;
 }
 
+Status Write(const std::string& path, const std::vector<TraceTensor>& tensors) {
+  std::vector<NamedTensor> named;
+  for (const TraceTensor& t : tensors) {
+    const bool is_float = t.i64.empty();
+    const auto* data =
+        is_float ? static_cast<const void*>(t.f32.data()) : static_cast<const void*>(t.i64.data());
+    named.push_back(
+        {t.name,
+         {static_cast<const std::byte*>(data), is_float ? DType::kF32 : DType::kI64, t.shape}});
+  }
+  return WriteSafetensors(path, named);
+}
+
+// Choices for the decoder out of a safetensors file.
+struct GivenChoices {
+  std::vector<int64_t> queries;
+  Matrix reference_points;
+};
+Result<GivenChoices> ReadChoices(const std::string& path) {
+  GivenChoices given;
+  if (path.empty()) return given;
+  GLM_ASSIGN(const Checkpoint file, Checkpoint::Open(path));
+  if (const auto queries = file.Find("queries"); queries && queries->dtype == DType::kI64) {
+    given.queries.resize(static_cast<size_t>(queries->shape.count()));
+    std::memcpy(given.queries.data(), queries->data, queries->size_bytes());
+  }
+  if (const auto points = file.Find("reference_points");
+      points && points->dtype == DType::kF32 && points->shape.rank() == 2) {
+    given.reference_points.Resize(points->shape[0], points->shape[1]);
+    CopyAsFloat(*points, 0, points->shape.count(), given.reference_points.data());
+  }
+  return given;
+}
+
+// The layout model on the one given picture.
+Status RunLayout(const Options& options) {
+  if (options.images.size() != 1)
+    return Error{ErrorCode::kInvalidArgument, "--layout-model needs exactly one --image"};
+  const RunnerOptions runner = options.model.ToRunnerOptions();
+  ThreadPool pool(runner.n_threads > 0 ? runner.n_threads : ThreadPool::DefaultThreads());
+  GLM_ASSIGN(const KernelTable* kernels, SelectKernels(runner.kernels));
+  const Context ctx{.kernels = kernels, .pool = &pool, .compute = Compute::kF32};
+  GLM_ASSIGN(const auto model, PpDocLayoutModel::Load(options.layout_model, pool));
+  GLM_ASSIGN(std::string bytes, ReadInput(options.images[0]));
+  GLM_ASSIGN(const std::vector<Image> pages,
+             DecodeImages(std::as_bytes(std::span(bytes)), options.images[0],
+                          {.alpha = AlphaMode::kDrop, .orientation = OrientationMode::kIgnore}));
+  GLM_ASSIGN(const GivenChoices given, ReadChoices(options.layout_choices));
+  DecoderChoices choices{.queries = given.queries, .reference_points = {}};
+  if (given.reference_points.rows() > 0) choices.reference_points = given.reference_points;
+  GLM_ASSIGN(const std::vector<TraceTensor> tensors, TraceLayout(*model, ctx, pages[0], choices));
+  GLM_RETURN_IF_ERROR(Write(options.out, tensors));
+  std::fprintf(stderr, "%zu tensors of the layout model written to %s (kernels %s)\n",
+               tensors.size(), options.out.c_str(), kernels->name);
+  return OkStatus();
+}
+
 Status Run(const Options& options) {
+  if (!options.layout_model.empty()) return RunLayout(options);
   GLM_ASSIGN(std::filesystem::path dir, options.model.ModelDir());
   RunnerOptions runner_options = options.model.ToRunnerOptions();
   runner_options.recycled_hidden =
@@ -94,16 +156,7 @@ Status Run(const Options& options) {
              Trace(*runner, {.input_ids = prompt.ids,
                              .images = prompt.images,
                              .max_new_tokens = options.max_new_tokens}));
-  std::vector<NamedTensor> named;
-  for (const TraceTensor& t : tensors) {
-    const bool is_float = t.i64.empty();
-    const auto* data =
-        is_float ? static_cast<const void*>(t.f32.data()) : static_cast<const void*>(t.i64.data());
-    named.push_back(
-        {t.name,
-         {static_cast<const std::byte*>(data), is_float ? DType::kF32 : DType::kI64, t.shape}});
-  }
-  GLM_RETURN_IF_ERROR(WriteSafetensors(options.out, named));
+  GLM_RETURN_IF_ERROR(Write(options.out, tensors));
   std::fprintf(stderr, "%zu tensors of %zu prompt tokens written to %s (kernels %s, %s)\n",
                tensors.size(), prompt.ids.size(), options.out.c_str(),
                runner->context().kernels->name,
@@ -135,6 +188,15 @@ Command RegisterTrace(CLI::App& app) {
                   "Hidden state that chained drafts recycle: normed (trained so) or unnormed")
       ->check(CLI::IsMember({"normed", "unnormed"}))
       ->capture_default_str();
+  sub->add_option("--layout-model", options->layout_model,
+                  "Dump the intermediates of this PP-DocLayoutV3 model on --image instead")
+      ->type_name("DIR")
+      ->excludes("--pixel-values");
+  sub->add_option("--layout-choices", options->layout_choices,
+                  "safetensors file with queries and reference_points that the layout model's "
+                  "decoder starts from, instead of choosing them")
+      ->type_name("FILE")
+      ->needs("--layout-model");
   sub->add_option("-o,--out", options->out, "File to write")->required()->type_name("FILE");
   sub->footer(
       "Example:\n  glm-ocr trace --model GLM-OCR --image crop.png --max-new-tokens 16 --out "

@@ -34,14 +34,29 @@ enum class Compute { kF32, kBF16 };
 enum class Activation {
   kNone,
   kGeluErf,
+  kRelu,  // max(x, 0)
+  kSilu,  // x / (1 + exp(-x))
   kSwiGlu
 };  // kSwiGlu needs a WeightForm::kSwiGlu matrix and vice versa
 
+// The windows that a convolution reads, as the rows of a matrix that is never stored: row (oy, ox)
+// of [out_height * out_width, kernel * kernel * channels] holds, for ky, then kx, then channel, the
+// picture at (oy * stride + ky - pad, ox * stride + kx - pad), and zeros outside the picture.
+struct ConvWindows {
+  ConstMatrix image;  // [height * width, channels] f32, pixels row by row (NHWC)
+  int64_t height = 0, width = 0;
+  int64_t kernel = 1, stride = 1, pad = 0;  // square; pad is that above and on the left
+  int64_t out_height = 0, out_width = 0;
+  int64_t rows() const { return out_height * out_width; }
+  int64_t cols() const { return kernel * kernel * image.cols; }
+};
+
 // y = residual + activation(x @ W^T + bias)
 struct GemmArgs {
-  ConstMatrix x;                    // [m, k] f32
-  const PackedMatrix* w = nullptr;  // [n, k]
-  const float* bias = nullptr;      // [w->n] f32 or null; kSwiGlu: gate biases then up biases
+  ConstMatrix x;                         // [m, k] f32
+  const ConvWindows* windows = nullptr;  // instead of x; Compute::kF32 only
+  const PackedMatrix* w = nullptr;       // [n, k]
+  const float* bias = nullptr;           // [w->n] f32 or null; kSwiGlu: gate biases then up biases
   Activation activation = Activation::kNone;
   ConstMatrix residual;  // [m, out_cols] f32, or data == null; may be y itself
   MutMatrix y;           // [m, out_cols] f32; must not overlap x
@@ -68,6 +83,18 @@ struct LayerNormArgs {
   Activation activation =
       Activation::kNone;  // kGeluErf: gelu(x) = x/2 (1 + erf(x / sqrt 2)) after the norm
   MutMatrix out;
+};
+
+// Depthwise convolution (Ref: Howard 2017), one filter a channel, over windows as ConvWindows has
+// them: y[o, c] = activation(sum over (ky, kx) of window[o][ky, kx, c] * weight[ky, kx, c] +
+// bias[c]); the sum is one chain of fused multiply-adds in order of (ky, kx) that leaves out what
+// lies outside the picture.
+struct DepthwiseConvArgs {
+  ConvWindows windows;
+  const float* weight = nullptr;              // [kernel * kernel, channels]
+  const float* bias = nullptr;                // [channels]
+  Activation activation = Activation::kNone;  // kNone or kRelu
+  MutMatrix y;  // [out_height * out_width, channels]; must not overlap the picture
 };
 
 // Vision q/k: per head RMSNorm over head_dim, then the half-split rotation, in place.
@@ -173,6 +200,7 @@ struct KernelTable {
   void (*gemm)(const GemmArgs&, ThreadPool&);
   void (*rms_norm)(const RmsNormArgs&, ThreadPool&);
   void (*layer_norm)(const LayerNormArgs&, ThreadPool&);
+  void (*depthwise_conv)(const DepthwiseConvArgs&, ThreadPool&);
   void (*vision_rope)(const VisionRopeArgs&, ThreadPool&);
   void (*text_rope)(const TextRopeArgs&, ThreadPool&);
   void (*segment_attention)(const SegmentAttentionArgs&, ThreadPool&);

@@ -146,6 +146,40 @@ TEST(GeometricLayout, PictureAcrossColumnsDividesThem) {
   ExpectAt(page.regions[4], 640, 900);
 }
 
+TEST(GeometricLayout, ThreeColumns) {
+  TestPage drawn(1300, 1200);
+  drawn.Line(80, 100, 1100, {.font = 40});
+  for (int i = 0; i < 3; ++i) Paragraph(&drawn, 80 + 380 * i, 200, 340, 12);
+  const LayoutPage page = Analyze(drawn.image);
+  EXPECT_THAT(LineCounts(page), ElementsAre(1, 13, 13, 13));
+  for (int i = 0; i < 3; ++i) ExpectAt(page.regions[i + 1], 80 + 380 * i, 200);
+}
+
+// A table without rules under two addresses: rows stay rows, addresses blocks.
+TEST(GeometricLayout, RowsUnderColumnsStayRows) {
+  TestPage drawn(1200, 1200);
+  for (int i = 0; i < 4; ++i) {
+    drawn.Line(80, 100 + 30 * i, 260 - 40 * (i % 2));
+    drawn.Line(640, 100 + 30 * i, 260 - 40 * (i % 2));
+  }
+  for (int i = 0; i < 5; ++i) {
+    drawn.Line(80, 330 + 50 * i, 320);
+    for (const int x : {640, 800, 1000}) drawn.Word(x, 330 + 50 * i, 4, TestPage::Type());
+  }
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_GE(page.regions.size(), 3u);
+  ExpectAt(page.regions[0], 80, 100);
+  ExpectAt(page.regions[1], 640, 100);
+  int row = 0;
+  for (size_t i = 2; i < page.regions.size(); ++i) {
+    for (const TextLine& line : page.regions[i].lines) {
+      EXPECT_NEAR(line.baseline_y, 330 + 50 * row++, 3);
+      EXPECT_GT(line.box.right(), 1000);
+    }
+  }
+  EXPECT_EQ(row, 5);
+}
+
 TEST(GeometricLayout, SenderAboveOnTheRightComesFirst) {
   TestPage drawn(1000, 1200);
   for (int i = 0; i < 4; ++i) drawn.Line(620, 100 + 30 * i, i % 2 == 0 ? 260 : 180);
@@ -256,6 +290,56 @@ TEST(GeometricLayout, WritingIsCutAtTheRulesOfItsCells) {
       EXPECT_LE(piece.crop.right(), cell.box.right() - 1);
     }
   }
+}
+
+// Rules above and below the head and at the end; the head spans two columns once.
+TEST(GeometricLayout, TableBetweenHorizontalRules) {
+  TestPage drawn(1000, 1000);
+  Paragraph(&drawn, 100, 100, 760, 4);
+  for (const int y : {300, 390, 600}) drawn.HorizontalRule(100, 861, y, 3);
+  drawn.Word(430, 335, 14, TestPage::Type());
+  for (int row = 0; row < 6; ++row) {
+    const int y = row == 0 ? 375 : 390 + 34 * row;
+    drawn.Line(110, y, 200);
+    for (const int x : {400, 560, 720}) drawn.Word(x, y, 4, TestPage::Type());
+  }
+  Paragraph(&drawn, 100, 700, 760, 4);
+  const LayoutPage page = Analyze(drawn.image);
+  EXPECT_THAT(Labels(page),
+              ElementsAre(RegionLabel::kText, RegionLabel::kTable, RegionLabel::kText));
+  std::vector<Cell> expected = {
+      {0, 0, 1, 1, true, 0}, {0, 1, 1, 2, true, 1}, {0, 3, 1, 1, true, 0}};
+  for (int row = 1; row < 7; ++row) {
+    for (int column = 0; column < 4; ++column) expected.push_back({row, column, 1, 1, row == 1, 1});
+  }
+  EXPECT_EQ(CellsOf(page.regions[1]), expected);
+}
+
+// A rule below each row: cells may have several lines.
+TEST(GeometricLayout, TableWithARuleBelowEachRow) {
+  TestPage drawn(1000, 800);
+  for (const int y : {100, 150, 230, 310, 360}) drawn.HorizontalRule(100, 861, y);
+  for (const int y : {135, 180, 260, 345}) {
+    drawn.Line(110, y, 200);
+    drawn.Line(400, y, 400);
+  }
+  for (const int y : {212, 292}) drawn.Line(400, y, 300);
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_EQ(page.regions.size(), 1u);
+  EXPECT_THAT(CellsOf(page.regions[0]),
+              ElementsAre(Cell{0, 0, 1, 1, false, 1}, Cell{0, 1, 1, 1, false, 1},
+                          Cell{1, 0, 1, 1, false, 1}, Cell{1, 1, 1, 1, false, 2},
+                          Cell{2, 0, 1, 1, false, 1}, Cell{2, 1, 1, 1, false, 2},
+                          Cell{3, 0, 1, 1, false, 1}, Cell{3, 1, 1, 1, false, 1}));
+}
+
+TEST(GeometricLayout, ColumnsOfTextBetweenRulesAreNoTable) {
+  TestPage drawn(1200, 1400);
+  for (const int y : {100, 1150}) drawn.HorizontalRule(80, 1121, y);
+  Paragraph(&drawn, 80, 150, 480, 30);
+  Paragraph(&drawn, 640, 150, 480, 30);
+  const LayoutPage page = Analyze(drawn.image);
+  EXPECT_THAT(LineCounts(page), ElementsAre(31, 31));
 }
 
 TEST(GeometricLayout, BoldFirstRowIsTheHead) {

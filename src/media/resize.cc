@@ -20,8 +20,7 @@ struct Taps {
   const int32_t* row(int i) const { return weights.data() + static_cast<size_t>(i) * max_taps; }
 };
 
-double Cubic(double x) {
-  constexpr double a = -0.5;
+double Cubic(double x, double a) {
   x = std::fabs(x);
   if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
   if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
@@ -48,7 +47,7 @@ Taps MakeTaps(int in_size, int out_size) {
     const int n = last - first;
     double sum = 0.0;
     for (int k = 0; k < n; ++k) {
-      w[k] = Cubic((k + first - center + 0.5) * inverse);
+      w[k] = Cubic((k + first - center + 0.5) * inverse, -0.5);
       sum += w[k];
     }
     int32_t* out = taps.weights.data() + static_cast<size_t>(i) * taps.max_taps;
@@ -63,6 +62,48 @@ Taps MakeTaps(int in_size, int out_size) {
   return taps;
 }
 
+// Ref: torch _compute_index_ranges_weights and _compute_index_ranges_int16_weights, not
+// antialiased.
+Taps MakeInterpolationTaps(int in_size, int out_size) {
+  constexpr int kTaps = 4;
+  const double scale = static_cast<double>(in_size) / out_size;
+  Taps taps;
+  taps.max_taps = kTaps;
+  taps.first.resize(out_size);
+  taps.n_taps.resize(out_size);
+  taps.weights.assign(static_cast<size_t>(out_size) * kTaps, 0);
+  std::vector<double> weights(static_cast<size_t>(out_size) * kTaps, 0.0);
+  double greatest = 0;
+  for (int i = 0; i < out_size; ++i) {
+    const double at = scale * (i + 0.5) - 0.5;
+    const int index = std::min(static_cast<int>(std::floor(static_cast<float>(at))), in_size - 1);
+    const double lambda = std::clamp(at - index, 0.0, 1.0);
+    const int unbound = index - 1;
+    const int first = std::max(unbound, 0);
+    const int n = std::clamp(std::min(unbound + kTaps, in_size) - first, 0, kTaps);
+    double* w = weights.data() + static_cast<size_t>(i) * kTaps;
+    for (int j = 0, to = 0; j < kTaps; ++j, ++to) {
+      if (unbound + j <= 0)
+        to = 0;
+      else if (unbound + j >= in_size - 1)
+        to = n - 1;
+      w[to] += Cubic(j - 1 - lambda, -0.75);
+      greatest = std::max(greatest, w[to]);
+    }
+    taps.first[i] = first;
+    taps.n_taps[i] = n;
+  }
+  int bits = 0;
+  while (bits < 22 && static_cast<int>(0.5 + greatest * (1 << (bits + 1))) < (1 << 15)) ++bits;
+  // The kernels have kResizeFractionBits: the same sums, with zeros below.
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const double fixed = weights[i] * (1 << bits);
+    taps.weights[i] = static_cast<int>(fixed < 0 ? fixed - 0.5 : fixed + 0.5) *
+                      (1 << (kResizeFractionBits - bits));
+  }
+  return taps;
+}
+
 template <typename Fn>
 void ForRows(ThreadPool* pool, int n, int grain, Fn fn) {
   if (pool == nullptr) {
@@ -72,13 +113,13 @@ void ForRows(ThreadPool* pool, int n, int grain, Fn fn) {
   }
 }
 
-// Rows [y0, y0 + n_rows) of `in` to width out_width: [n_rows, out_width, 3].
+// Rows [y0, y0 + n_rows) of `in` to the width that `taps` have: [n_rows, out_width, 3].
 //
 // Neighbouring output pixels draw on different inputs, so pixels make poor SIMD lanes. Rows make
 // good ones: a block of kResizeLanes rows is transposed to [width, 3, lanes], each tap is one
 // scalar times 3*lanes contiguous bytes.
-Image Horizontal(const Image& in, int y0, int n_rows, int out_width, ThreadPool* pool) {
-  const Taps taps = MakeTaps(in.width_px, out_width);
+Image Horizontal(const Image& in, int y0, int n_rows, const Taps& taps, ThreadPool* pool) {
+  const int out_width = static_cast<int>(taps.first.size());
   Image out(out_width, n_rows);
   const int n_blocks = (n_rows + kResizeLanes - 1) / kResizeLanes;
   ForRows(pool, n_blocks, 1, [&](int64_t begin, int64_t end) {
@@ -132,17 +173,31 @@ Image ResizeBicubic(const Image& image, int width_px, int height_px, ThreadPool*
   GLM_CHECK(!image.empty() && width_px >= 1 && height_px >= 1);
   const bool horizontal = width_px != image.width_px, vertical = height_px != image.height_px;
   if (!vertical) {
-    return horizontal ? Horizontal(image, 0, image.height_px, width_px, pool) : image;
+    return horizontal
+               ? Horizontal(image, 0, image.height_px, MakeTaps(image.width_px, width_px), pool)
+               : image;
   }
   const Taps taps = MakeTaps(image.height_px, height_px);
   if (!horizontal) return Vertical(image, 0, taps, height_px, pool);
+  const Taps columns = MakeTaps(image.width_px, width_px);
   if (VerticalFirst(image, width_px, height_px)) {
-    return Horizontal(Vertical(image, 0, taps, height_px, pool), 0, height_px, width_px, pool);
+    return Horizontal(Vertical(image, 0, taps, height_px, pool), 0, height_px, columns, pool);
   }
   // Only rows that the vertical pass will read.
   const int y0 = taps.first.front();
   const int y1 = taps.first.back() + taps.n_taps.back();
-  return Vertical(Horizontal(image, y0, y1 - y0, width_px, pool), y0, taps, height_px, pool);
+  return Vertical(Horizontal(image, y0, y1 - y0, columns, pool), y0, taps, height_px, pool);
+}
+
+Image InterpolateBicubic(const Image& image, int width_px, int height_px, ThreadPool* pool) {
+  GLM_CHECK(!image.empty() && width_px >= 1 && height_px >= 1);
+  Image out = image;
+  if (width_px != image.width_px) {
+    out = Horizontal(out, 0, out.height_px, MakeInterpolationTaps(out.width_px, width_px), pool);
+  }
+  if (height_px != image.height_px)
+    out = Vertical(out, 0, MakeInterpolationTaps(out.height_px, height_px), height_px, pool);
+  return out;
 }
 
 Image Crop(const Image& image, const Box& box) {

@@ -16,6 +16,15 @@ namespace glmocr {
 // that keeps its size is skipped, as Pillow does. `pool` may be null: one thread.
 Image ResizeBicubic(const Image& image, int width_px, int height_px, ThreadPool* pool = nullptr);
 
+// torch's interpolation of uint8 pictures, bit for bit (mode bicubic, antialias false,
+// align_corners false): four taps a = -0.75 around each sample point whatever the scale, so
+// shrinking skips pixels, as OpenCV does; taps beyond the edge read the edge. Weights are int16
+// with as many fractional bits as the largest one leaves, two passes with rounding to u8 after
+// each, horizontal first. Arguments as above. Ref: torch
+// aten/src/ATen/native/cpu/UpSampleKernel.cpp (HelperInterpBase).
+Image InterpolateBicubic(const Image& image, int width_px, int height_px,
+                         ThreadPool* pool = nullptr);
+
 // The pixels of `box`, which must lie inside the image.
 Image Crop(const Image& image, const Box& box);
 

@@ -24,6 +24,14 @@ void AddRmsNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight
       *ctx.pool);
 }
 
+void LayerNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight,
+               std::span<const float> bias, float eps, MutMatrix out) {
+  CheckShapes(x, weight, out);
+  GLM_CHECK(bias.size() == weight.size());
+  ctx.kernels->layer_norm(
+      {.x = x, .weight = weight.data(), .bias = bias.data(), .eps = eps, .out = out}, *ctx.pool);
+}
+
 void LayerNormGelu(const Context& ctx, ConstMatrix x, std::span<const float> weight,
                    std::span<const float> bias, float eps, MutMatrix out) {
   CheckShapes(x, weight, out);

@@ -16,6 +16,10 @@ void RmsNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight, f
 void AddRmsNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight, float eps,
                 MutMatrix residual);
 
+// out = (x - mean) * rsqrt(var + eps) * weight + bias. x, out [m, n]; out may be x.
+void LayerNorm(const Context& ctx, ConstMatrix x, std::span<const float> weight,
+               std::span<const float> bias, float eps, MutMatrix out);
+
 // out = gelu_erf((x - mean) * rsqrt(var + eps) * weight + bias). x, out [m, n]; out may be x.
 void LayerNormGelu(const Context& ctx, ConstMatrix x, std::span<const float> weight,
                    std::span<const float> bias, float eps, MutMatrix out);

@@ -24,6 +24,8 @@ constexpr KernelTable MakeTable(const char* name, bool native_bf16) {
       .rms_norm = [](const RmsNormArgs& args, ThreadPool& pool) { RmsNorm(args, kNormRope, pool); },
       .layer_norm = [](const LayerNormArgs& args,
                        ThreadPool& pool) { LayerNorm(args, kNormRope, pool); },
+      .depthwise_conv = [](const DepthwiseConvArgs& args,
+                           ThreadPool& pool) { DepthwiseConv(args, kNormRope, pool); },
       .vision_rope = [](const VisionRopeArgs& args,
                         ThreadPool& pool) { VisionRope(args, kNormRope, pool); },
       .text_rope = [](const TextRopeArgs& args,

@@ -20,6 +20,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "base/check.h"
 #include "kernels/cpu/cpu_kernels.h"
@@ -33,6 +34,7 @@ static_assert(kColumns == kPanel);
 constexpr int64_t kBlockRows = 96;
 constexpr int64_t kBlockPanels = 16;
 constexpr int64_t kBlockInputs = 1024;
+constexpr int kMaxTileRows = 32;                    // of any path
 constexpr int64_t kFewTiles = 2;                    // up to here a call counts as "few rows"
 constexpr int64_t kPackedBytes = int64_t{8} << 20;  // of packed x, plus 1 MiB per thread beyond 8
 constexpr int64_t kForkBytes = 32 << 10;  // weights x tiles worth waking a thread for: about 2 us
@@ -66,6 +68,60 @@ struct RowTiles {
   int64_t first_row(int64_t t) const { return t * base + std::min(t, taller); }
 };
 
+FinishActivation Of(Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return FinishActivation::kNone;
+    case Activation::kGeluErf:
+      return FinishActivation::kGeluErf;
+    case Activation::kRelu:
+      return FinishActivation::kRelu;
+    case Activation::kSilu:
+      return FinishActivation::kSilu;
+    case Activation::kSwiGlu:
+      return FinishActivation::kSwiGlu;
+  }
+  return FinishActivation::kNone;
+}
+
+// The rows of x that one tile reads, stored or as windows of a picture.
+class TileRows {
+ public:
+  TileRows(const GemmArgs& args, const float* zeros) : args_(args), zeros_(zeros) {}
+
+  void Pack(const GemmPath& path, int64_t row, int rows, int64_t k, uint32_t* out) const {
+    const float* at[kMaxTileRows];
+    if (args_.windows == nullptr) {
+      for (int r = 0; r < rows; ++r) at[r] = args_.x.row(row + r);
+      path.pack(at, rows, k, out);
+      return;
+    }
+    // A window is kernel^2 runs of channels; packed words of one run after the other are those of
+    // the whole row, for words of one input.
+    const ConvWindows& w = *args_.windows;
+    int64_t y[kMaxTileRows], x[kMaxTileRows];
+    for (int r = 0; r < rows; ++r) {
+      y[r] = (row + r) / w.out_width * w.stride - w.pad;
+      x[r] = (row + r) % w.out_width * w.stride - w.pad;
+    }
+    const int64_t channels = w.image.cols, words = path.packed_words(rows, channels);
+    for (int64_t ky = 0; ky < w.kernel; ++ky) {
+      for (int64_t kx = 0; kx < w.kernel; ++kx, out += words) {
+        for (int r = 0; r < rows; ++r) {
+          const bool inside =
+              y[r] + ky >= 0 && y[r] + ky < w.height && x[r] + kx >= 0 && x[r] + kx < w.width;
+          at[r] = inside ? w.image.row((y[r] + ky) * w.width + x[r] + kx) : zeros_;
+        }
+        path.pack(at, rows, channels, out);
+      }
+    }
+  }
+
+ private:
+  const GemmArgs& args_;
+  const float* zeros_;  // [channels]
+};
+
 struct Blocking {
   int64_t tiles;
   int64_t panels;
@@ -75,9 +131,11 @@ struct Blocking {
 // One product of all columns with rows [row0, row0 + rows) of x.
 class RowRange {
  public:
-  RowRange(const GemmPath& path, const GemmArgs& args, int64_t row0, int64_t rows)
+  RowRange(const GemmPath& path, const GemmArgs& args, const TileRows& x, int64_t row0,
+           int64_t rows)
       : path_(path),
         args_(args),
+        x_(x),
         w_(*args.w),
         row0_(row0),
         tiles_(rows, path.max_rows),
@@ -102,6 +160,7 @@ class RowRange {
 
   const GemmPath& path_;
   const GemmArgs& args_;
+  const TileRows& x_;
   const PackedMatrix& w_;
   const int64_t row0_;
   const RowTiles tiles_;
@@ -134,8 +193,7 @@ void RowRange::Pack(uint32_t* packed, ThreadPool& pool) const {
   const int64_t grain = CeilDiv(kForkBytes, tall_words_ * 4);
   pool.For(tiles_.count, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t) {
-      path_.pack(args_.x.row(row0_ + tiles_.first_row(t)), args_.x.stride, tiles_.rows(t), w_.k,
-                 packed + packed_offset(t));
+      x_.Pack(path_, row0_ + tiles_.first_row(t), tiles_.rows(t), w_.k, packed + packed_offset(t));
     }
   });
 }
@@ -220,19 +278,23 @@ void RowRange::Finish(int64_t tile, int64_t panel0, int64_t n_panels, const floa
     f.y_stride = args_.y.stride;
     f.rows = tiles_.rows(tile);
     f.columns = static_cast<int>(std::min<int64_t>(kColumns, out_cols - column));
-    f.activation = swiglu()                                   ? FinishActivation::kSwiGlu
-                   : args_.activation == Activation::kGeluErf ? FinishActivation::kGeluErf
-                                                              : FinishActivation::kNone;
+    f.activation = Of(args_.activation);
     path_.finish(f);
   }
 }
 
 void Run(const GemmPath& path, const GemmArgs& args, ThreadPool& pool) {
   const PackedMatrix& w = *args.w;
-  GLM_CHECK(args.x.cols == w.k && args.y.cols == w.out_cols() && args.x.rows == args.y.rows);
+  const ConvWindows* windows = args.windows;
+  const int64_t m = windows == nullptr ? args.x.rows : windows->rows();
+  GLM_CHECK((windows == nullptr ? args.x.cols : windows->cols()) == w.k);
+  GLM_CHECK(windows == nullptr || args.compute == Compute::kF32);
+  GLM_CHECK(args.y.cols == w.out_cols() && m == args.y.rows);
   GLM_CHECK((args.activation == Activation::kSwiGlu) == (w.form == WeightForm::kSwiGlu));
-  const int64_t m = args.x.rows;
   if (m == 0 || w.n_panels == 0) return;
+  GLM_CHECK(path.max_rows <= kMaxTileRows);
+  const std::vector<float> zeros(windows == nullptr ? 0 : static_cast<size_t>(windows->image.cols));
+  const TileRows x(args, zeros.data());
   // As many rows at a time as their packed form may take, in whole tiles.
   const int64_t budget = std::max(kPackedBytes, int64_t{pool.n_threads()} << 20);
   const int64_t tile_words = path.packed_words(path.max_rows, w.k);
@@ -242,7 +304,7 @@ void Run(const GemmPath& path, const GemmArgs& args, ThreadPool& pool) {
   const auto packed = Allocate<uint32_t>(one_tile ? path.packed_words(static_cast<int>(m), w.k)
                                                   : CeilDiv(rows, path.max_rows) * tile_words);
   for (int64_t row = 0; row < m; row += rows) {
-    RowRange(path, args, row, std::min(rows, m - row)).Run(packed.get(), pool);
+    RowRange(path, args, x, row, std::min(rows, m - row)).Run(packed.get(), pool);
   }
 }
 

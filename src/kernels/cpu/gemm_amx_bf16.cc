@@ -36,7 +36,7 @@ int64_t AmxWords(int rows, int64_t k) {
   return (k + kTileInputs - 1) / kTileInputs * Halves(rows) * (kTileBytes / 4);
 }
 
-void AmxPack(const float* x, int64_t stride, int rows, int64_t k, uint32_t* out) {
+void AmxPack(const float* const* x, int rows, int64_t k, uint32_t* out) {
   const int halves = Halves(rows);
   const int64_t tile_words = kTileBytes / 4, step_words = halves * tile_words,
                 row_words = kRowBytes / 4;
@@ -45,7 +45,7 @@ void AmxPack(const float* x, int64_t stride, int rows, int64_t k, uint32_t* out)
     uint32_t* to = out + r / kTileRows * tile_words + r % kTileRows * row_words;
     for (int64_t s = 0; s < steps; ++s, to += step_words) {
       const int64_t valid = r < rows ? k - s * kTileInputs : 0;
-      const float* from = x + r * stride + s * kTileInputs;
+      const float* from = x[r < rows ? r : 0] + s * kTileInputs;
       if (valid >= kTileInputs) {
         for (int w = 0; w < 16; w += 4) StoreU4(to + w, PairWords::Words(from + 2 * w));
       } else {

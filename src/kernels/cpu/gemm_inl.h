@@ -150,13 +150,13 @@ static void PackRow(const float* x, int64_t k, uint32_t* out) {
 }
 
 template <class W>
-static void Pack(const float* x, int64_t stride, int rows, int64_t k, uint32_t* out) {
-  if (rows == 1) return PackRow<W>(x, k, out);
+static void Pack(const float* const* x, int rows, int64_t k, uint32_t* out) {
+  if (rows == 1) return PackRow<W>(x[0], k, out);
   constexpr int kBlock = 4 * W::kInputs;
   const int words_per_k = PackedStride(rows);
   for (int r0 = 0; r0 < rows; r0 += 4) {
     const float* row[4];  // missing rows repeat the last one; no tile reads them
-    for (int r = 0; r < 4; ++r) row[r] = x + (r0 + r < rows ? r0 + r : rows - 1) * stride;
+    for (int r = 0; r < 4; ++r) row[r] = x[r0 + r < rows ? r0 + r : rows - 1];
     uint32_t* to = out + r0;
     U4 v[4];
     int64_t i = 0;
@@ -193,6 +193,8 @@ GLM_SIMD void FinishRow(const FinishArgs& f, const float* c, const float* c_up,
       v = Silu(v) * up;
     }
     if (kActivation == FinishActivation::kGeluErf) v = GeluErf(v);
+    if (kActivation == FinishActivation::kSilu) v = Silu(v);
+    if (kActivation == FinishActivation::kRelu) v = Select((I)(v < Zero()), Zero(), v);
     if (residual != nullptr) v = Load(residual + j) + v;
     Store(y + j, v);
   }
@@ -233,6 +235,10 @@ static void Finish(const FinishArgs& f) {
       return FinishRows<FinishActivation::kNone>(f);
     case FinishActivation::kGeluErf:
       return FinishRows<FinishActivation::kGeluErf>(f);
+    case FinishActivation::kRelu:
+      return FinishRows<FinishActivation::kRelu>(f);
+    case FinishActivation::kSilu:
+      return FinishRows<FinishActivation::kSilu>(f);
     case FinishActivation::kSwiGlu:
       return FinishRows<FinishActivation::kSwiGlu>(f);
   }

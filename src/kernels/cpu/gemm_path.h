@@ -28,7 +28,7 @@ struct TileArgs {
 inline constexpr int64_t kKStep =
     32;  // an AMX tile's depth; every range of k but the last is a multiple
 
-enum class FinishActivation { kNone, kGeluErf, kSwiGlu };
+enum class FinishActivation { kNone, kGeluErf, kRelu, kSilu, kSwiGlu };
 
 // y = residual + activation(c + bias) for one panel of result columns. Null pointers: no bias, no
 // residual.
@@ -51,7 +51,7 @@ using TileFn = void (*)(const TileArgs&);
 struct GemmPath {
   int max_rows;                                  // rows of the tallest tile
   int64_t (*packed_words)(int rows, int64_t k);  // 32-bit words of a packed micro-panel
-  void (*pack)(const float* x, int64_t stride, int rows, int64_t k, uint32_t* out);
+  void (*pack)(const float* const* x, int rows, int64_t k, uint32_t* out);  // x[r][0..k)
   int (*panels)(int rows);               // panels per tile for this number of rows, <= kMaxPanels
   TileFn (*tile)(int rows, int panels);  // 1 <= panels <= panels(rows)
   void (*finish)(const FinishArgs&);

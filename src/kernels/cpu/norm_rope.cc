@@ -36,6 +36,14 @@ void LayerNorm(const LayerNormArgs& args, const NormRopeTarget& target, ThreadPo
   ForRows(args, args.x.rows, args.x.cols, target.layer_norm, pool);
 }
 
+void DepthwiseConv(const DepthwiseConvArgs& args, const NormRopeTarget& target, ThreadPool& pool) {
+  const ConvWindows& w = args.windows;
+  GLM_CHECK(args.y.rows == w.rows() && args.y.cols == w.image.cols);
+  GLM_CHECK(w.image.rows == w.height * w.width && args.weight != nullptr && args.bias != nullptr);
+  GLM_CHECK(args.activation == Activation::kNone || args.activation == Activation::kRelu);
+  ForRows(args, w.rows(), w.image.cols * w.kernel * w.kernel, target.depthwise_conv, pool);
+}
+
 void VisionRope(const VisionRopeArgs& args, const NormRopeTarget& target, ThreadPool& pool) {
   GLM_CHECK(args.head_dim > 0 && args.head_dim % 2 == 0 && args.x.cols % args.head_dim == 0);
   GLM_CHECK(args.cos.rows == args.x.rows && args.cos.cols == args.head_dim / 2 &&

@@ -18,6 +18,8 @@ struct NormRopeTarget {
   // Rows [begin, end).
   void (*rms_norm)(const RmsNormArgs& args, int64_t begin, int64_t end);
   void (*layer_norm)(const LayerNormArgs& args, int64_t begin, int64_t end);
+  // Windows [begin, end).
+  void (*depthwise_conv)(const DepthwiseConvArgs& args, int64_t begin, int64_t end);
   void (*vision_rope)(const VisionRopeArgs& args, int64_t begin, int64_t end);
   void (*text_rope)(const TextRopeArgs& args, int64_t begin, int64_t end);
   LogitScan (*scan_logits)(const float* x, int64_t n);
@@ -32,6 +34,7 @@ extern const NormRopeTarget kNeonNormRope;
 
 void RmsNorm(const RmsNormArgs& args, const NormRopeTarget& target, ThreadPool& pool);
 void LayerNorm(const LayerNormArgs& args, const NormRopeTarget& target, ThreadPool& pool);
+void DepthwiseConv(const DepthwiseConvArgs& args, const NormRopeTarget& target, ThreadPool& pool);
 void VisionRope(const VisionRopeArgs& args, const NormRopeTarget& target, ThreadPool& pool);
 void TextRope(const TextRopeArgs& args, const NormRopeTarget& target, ThreadPool& pool);
 void RowStatsOf(ConstMatrix logits, std::span<RowStats> out, const NormRopeTarget& target,

@@ -7,6 +7,7 @@ namespace glmocr::cpu {
 constinit const NormRopeTarget kAvx512NormRope = {
     .rms_norm = lanes::RmsNormRows,
     .layer_norm = lanes::LayerNormRows,
+    .depthwise_conv = lanes::DepthwiseConvWindows,
     .vision_rope = lanes::VisionRopeRows,
     .text_rope = lanes::TextRopeRows,
     .scan_logits = lanes::ScanLogits,

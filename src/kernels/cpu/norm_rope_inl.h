@@ -68,6 +68,49 @@ void LayerNormRows(const LayerNormArgs& args, int64_t begin, int64_t end) {
   }
 }
 
+// kVectors x 16 channels of one window: the taps inside the picture, in order.
+template <int kVectors>
+GLM_INLINE void DepthwiseWindow(const DepthwiseConvArgs& args, int64_t y0, int64_t x0, int64_t c,
+                                int64_t left, float* out) {
+  const ConvWindows& w = args.windows;
+  const int64_t channels = w.image.cols;
+  const int64_t ky0 = y0 < 0 ? -y0 : 0, ky1 = w.height - y0 < w.kernel ? w.height - y0 : w.kernel;
+  const int64_t kx0 = x0 < 0 ? -x0 : 0, kx1 = w.width - x0 < w.kernel ? w.width - x0 : w.kernel;
+  Lanes sum[kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) sum[v] = Splat(0);
+  for (int64_t ky = ky0; ky < ky1; ++ky) {
+    const float* pixel = w.image.data + ((y0 + ky) * w.width + x0 + kx0) * w.image.stride + c;
+    const float* weight = args.weight + (ky * w.kernel + kx0) * channels + c;
+    for (int64_t kx = kx0; kx < kx1; ++kx, pixel += w.image.stride, weight += channels) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        sum[v] = Fma(LoadUpTo(pixel + v * kLanes, left - v * kLanes),
+                     LoadUpTo(weight + v * kLanes, left - v * kLanes), sum[v]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const int64_t n = left - v * kLanes;
+    const Lanes y = Add(sum[v], LoadUpTo(args.bias + c + v * kLanes, n));
+    StoreUpTo(out + c + v * kLanes, n, args.activation == Activation::kRelu ? Max(y, Splat(0)) : y);
+  }
+}
+
+void DepthwiseConvWindows(const DepthwiseConvArgs& args, int64_t begin, int64_t end) {
+  const ConvWindows& w = args.windows;
+  const int64_t channels = w.image.cols;
+  for (int64_t r = begin; r < end; ++r) {
+    const int64_t y0 = r / w.out_width * w.stride - w.pad, x0 = r % w.out_width * w.stride - w.pad;
+    float* out = args.y.data + r * args.y.stride;
+    int64_t c = 0;
+    for (; c + 4 * kLanes <= channels; c += 4 * kLanes)
+      DepthwiseWindow<4>(args, y0, x0, c, 4 * kLanes, out);
+    for (; c < channels; c += kLanes) DepthwiseWindow<1>(args, y0, x0, c, channels - c, out);
+  }
+}
+
 void VisionRopeRows(const VisionRopeArgs& args, int64_t begin, int64_t end) {
   const int64_t d = args.head_dim, half = d / 2;
   const float* weight = args.norm_weight;

@@ -9,6 +9,7 @@ const KernelTable& ReferenceKernels() {
       .gemm = reference::Gemm,
       .rms_norm = reference::RmsNorm,
       .layer_norm = reference::LayerNorm,
+      .depthwise_conv = reference::DepthwiseConv,
       .vision_rope = reference::VisionRope,
       .text_rope = reference::TextRope,
       .segment_attention = reference::SegmentAttention,

@@ -7,6 +7,7 @@
 namespace glmocr::reference {
 
 void Gemm(const GemmArgs& args, ThreadPool& pool);                          // gemm.cc
+void DepthwiseConv(const DepthwiseConvArgs& args, ThreadPool& pool);        // gemm.cc
 void RmsNorm(const RmsNormArgs& args, ThreadPool& pool);                    // norm_rope.cc
 void LayerNorm(const LayerNormArgs& args, ThreadPool& pool);                // norm_rope.cc
 void VisionRope(const VisionRopeArgs& args, ThreadPool& pool);              // norm_rope.cc

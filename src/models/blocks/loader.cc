@@ -50,6 +50,15 @@ LinearLayer Loader::SwiGlu(const TensorView& gate, const TensorView& up,
           .bias = std::move(gate_then_up_bias)};
 }
 
+LinearLayer Loader::Computed(std::span<const float> weight, std::vector<float> bias) {
+  if (weight.empty()) return {};
+  const auto n = static_cast<int64_t>(bias.size());
+  const TensorView view = {reinterpret_cast<const std::byte*>(weight.data()), DType::kF32,
+                           Shape{n, static_cast<int64_t>(weight.size()) / n}};
+  return {.weight = Keep(PackMatrix(view, WeightLayout::kF32Panel16, pool_)),
+          .bias = std::move(bias)};
+}
+
 std::vector<float> Loader::Vector(const WeightScope& scope, std::string_view name, int64_t n) {
   const TensorView tensor = scope.At(name, Shape{n});
   std::vector<float> values(static_cast<size_t>(n));

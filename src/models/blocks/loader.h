@@ -40,6 +40,9 @@ class Loader {
   // gate and up interleaved for Activation::kSwiGlu; biases may be empty.
   LinearLayer SwiGlu(const TensorView& gate, const TensorView& up,
                      std::vector<float> gate_then_up_bias);
+  // weight [bias.size(), k] as computed by the caller from tensors that it declared itself; empty
+  // for an empty weight. Packed as fp32.
+  LinearLayer Computed(std::span<const float> weight, std::vector<float> bias);
   // `scope`.name [n] as floats.
   std::vector<float> Vector(const WeightScope& scope, std::string_view name, int64_t n);
 
