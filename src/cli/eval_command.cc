@@ -83,7 +83,7 @@ Result<std::map<std::string, Input>> Collect(const std::string& where, Side side
                        "': the name must end in .md, .txt, .json or .jsonl, which tells how to "
                        "read it"};
     }
-    inputs.emplace(input->stem, *std::move(input));
+    inputs.emplace(input->stem, *input);
     return inputs;
   }
   std::vector<Input> found;
