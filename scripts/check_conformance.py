@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TEST = re.compile(r"^TEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.M)
 MUTANT = re.compile(r'^ {4}"([^"]+)": Mutant\("(\w*)"', re.M)
-ROW = re.compile(r"^\| ((?:[VMNPTL]\d+)(?:, [VMNPTL]\d+)*) \|([^|]*)\|([^|]*)\|([^|]*)\|$", re.M)
+ROW = re.compile(r"^\| ((?:[VMNPTLS]\d+)(?:, [VMNPTLS]\d+)*) \|([^|]*)\|([^|]*)\|([^|]*)\|$", re.M)
 
 
 def tests_of(root):
@@ -77,7 +77,7 @@ def main():
     tests = tests_of(ROOT)
     goldens = {p.name for p in (ROOT / "tests/golden/models").iterdir() if p.is_dir()}
     mutants = dict(MUTANT.findall((ROOT / "tools/parity/mutants.py").read_text(encoding="utf8")))
-    wanted = [f"{group}{i}" for group, n in (("V", 12), ("M", 9), ("N", 4), ("P", 6), ("T", 5), ("L", 3)) for i in range(1, n + 1)]
+    wanted = [f"{group}{i}" for group, n in (("V", 12), ("M", 9), ("N", 4), ("P", 6), ("T", 5), ("L", 3), ("S", 5)) for i in range(1, n + 1)]
     found = list(problems(text, tests, goldens, mutants, wanted))
     print("\n".join(found) if found else f"{len(wanted)} rows, {len(tests)} tests known: the conformance table holds")
     return bool(found)

@@ -63,7 +63,7 @@ TEST_P(LayoutGolden, EveryStageIsWithinItsBound) {
   for (const TraceTensor& tensor : *traced) got[tensor.name] = &tensor;
 
   const auto bounds = nlohmann::json::parse(ReadFile(Dir() / "bounds.json", 1 << 20).value());
-  EXPECT_GE(bounds.size(), 30u);
+  EXPECT_GE(bounds.size(), 29u);
   for (const auto& [stage, bound] : bounds.items()) {
     SCOPED_TRACE(stage);
     ASSERT_TRUE(got.contains(stage)) << "the trace lacks it";
@@ -216,17 +216,17 @@ class BrokenLayoutModel : public ::testing::Test {
 };
 
 TEST_F(BrokenLayoutModel, TensorsOfOtherShapesAreNamed) {
-  Edit("config.json", [](auto& json) { json["d_model"] = 48; });
+  Edit("config.json", [](auto& json) { json["d_model"] = 40; });
   const Error error = Refusal();
   EXPECT_EQ(error.code, ErrorCode::kCorrupt);
   EXPECT_NE(error.message.find("model.enc_output.0.weight"), std::string::npos) << error.message;
 }
 
 TEST_F(BrokenLayoutModel, MissingLayersAreNamed) {
-  Edit("config.json", [](auto& json) { json["decoder_layers"] = 4; });
+  Edit("config.json", [](auto& json) { json["decoder_layers"] = 3; });
   const Error error = Refusal();
   EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-  EXPECT_NE(error.message.find("model.decoder.layers.3"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("model.decoder.layers.2"), std::string::npos) << error.message;
 }
 
 TEST_F(BrokenLayoutModel, WhatIsComputedInOneWayOnlyIsNamed) {
@@ -261,12 +261,13 @@ TEST_F(BrokenLayoutModel, LabelsGoByClassId) {
     PpDocLayoutOptions options;
     options.rules.threshold = 0.05f;
     std::vector<RegionLabel> labels;
-    for (const LayoutRegion& region :
-         (*MakePpDocLayout(dir_, options))->Analyze(Page()).value().regions)
-      labels.push_back(region.label);
+    const auto engine = MakePpDocLayout(dir_, options).value();
+    const LayoutPage page = engine->Analyze(Page()).value();
+    for (const LayoutRegion& region : page.regions) labels.push_back(region.label);
     return labels;
   };
   const std::vector<RegionLabel> want = labels_of();
+  ASSERT_FALSE(want.empty());
   Edit("config.json", [](auto& json) {
     for (auto& [id, name] : json["id2label"].items()) name = "formula";
   });

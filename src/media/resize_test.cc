@@ -32,6 +32,23 @@ TEST(Resize, EqualsPillowBitForBit) {
   }
 }
 
+TEST(Resize, InterpolationEqualsTorchBitForBit) {
+  auto text = ReadFile(GLMOCR_SOURCE_DIR "/tests/golden/media/interpolate.json", 1 << 20);
+  ASSERT_TRUE(text.ok());
+  const auto rows = nlohmann::json::parse(*text);
+  ASSERT_GE(rows.size(), 50u);
+  ThreadPool pool(3);
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.dump());
+    const Image in = TestPattern(row[0], row[1], row[4]);
+    const Image out = InterpolateBicubic(in, row[2], row[3]);
+    EXPECT_EQ(out.width_px, row[2]);
+    EXPECT_EQ(out.height_px, row[3]);
+    EXPECT_EQ(Digest(out), row[5]);
+    EXPECT_EQ(InterpolateBicubic(in, row[2], row[3], &pool).rgb, out.rgb);
+  }
+}
+
 TEST(Resize, SameSizeIsACopy) {
   const Image in = TestPattern(31, 17, 1);
   EXPECT_EQ(ResizeBicubic(in, 31, 17).rgb, in.rgb);

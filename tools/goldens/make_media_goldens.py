@@ -1,6 +1,6 @@
 """Writes tests/golden/media: small picture files of every format and what Pillow and transformers make of them.
 
-    python tools/goldens/make_media_goldens.py [decode] [resize] [processor]
+    python tools/goldens/make_media_goldens.py [decode] [resize] [interpolate] [processor]
 
 Needs pillow (13), pillow-heif, tifffile, numpy, xxhash; "processor" also transformers and torch. The C++ tests beside
 src/media read the files; they never need Python.
@@ -315,6 +315,30 @@ def pattern(w, h, seed):
     return (i >> np.uint64(56)).astype(np.uint8).reshape(h, w, 3)
 
 
+def interpolate():
+    """torch's uint8 interpolation, as image processors of torchvision call it; needs torch."""
+    import torch
+
+    rs = np.random.RandomState(6)
+    pairs = [(1, 1, 32, 32), (1, 50, 28, 28), (50, 1, 28, 28), (2, 3, 1, 1), (3, 2, 300, 200), (500, 400, 1, 1), (100, 80, 100, 40), (100, 80, 50, 80),
+             (100, 80, 100, 80), (1700, 2200, 800, 800), (640, 480, 800, 800), (33, 4000, 96, 64), (5, 7, 96, 128)]
+    for _ in range(40):
+        w, h = rs.randint(1, 500 if rs.rand() < 0.3 else 120, 2)
+        w2, h2 = rs.randint(1, 400, 2)
+        pairs.append((int(w), int(h), int(w2), int(h2)))
+    rows = []
+    for k, (w, h, w2, h2) in enumerate(pairs):
+        x = torch.tensor(pattern(w, h, k)).permute(2, 0, 1)[None].contiguous()
+        try:
+            y = torch.nn.functional.interpolate(x, (h2, w2), mode="bicubic", align_corners=False, antialias=False)
+        except RuntimeError:  # an internal check of torch 2.15 fails for some sides of one pixel
+            continue
+        rows.append([w, h, w2, h2, k, digest(y[0].permute(1, 2, 0).contiguous().numpy())])
+    with open(os.path.join(OUT, "interpolate.json"), "w") as f:
+        f.write("[" + ",\n".join(json.dumps(r) for r in rows) + "]\n")
+    print("interpolate:", len(rows), "pairs, torch", torch.__version__, torch.backends.cpu.get_cpu_capability())
+
+
 def resize():
     rs = np.random.RandomState(5)
     pairs = [(1, 1, 28, 28), (1, 1, 1, 1), (1, 50, 28, 28), (50, 1, 28, 28), (2, 3, 1, 1), (3, 2, 300, 200), (500, 400, 1, 1), (997, 3, 28, 28),
@@ -387,5 +411,5 @@ def processor():
 
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
-    for part in sys.argv[1:] or ["decode", "resize", "processor"]:
-        dict(decode=decode, resize=resize, processor=processor)[part]()
+    for part in sys.argv[1:] or ["decode", "resize", "interpolate", "processor"]:
+        dict(decode=decode, resize=resize, interpolate=interpolate, processor=processor)[part]()

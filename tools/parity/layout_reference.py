@@ -24,13 +24,13 @@ from exact import UNIT, rounding
 SMALL = dict(
     size=(128, 96),  # height, width
     backbone_config=dict(
-        model_type="hgnet_v2", stem_channels=[3, 8, 12], stage_in_channels=[12, 16, 24, 40], stage_mid_channels=[8, 12, 20, 16],
-        stage_out_channels=[16, 24, 40, 48], stage_num_blocks=[1, 1, 2, 1], stage_downsample=[False, True, True, True],
+        model_type="hgnet_v2", stem_channels=[3, 8, 12], stage_in_channels=[12, 10, 18, 24], stage_mid_channels=[6, 8, 20, 12],
+        stage_out_channels=[10, 18, 24, 34], stage_num_blocks=[1, 1, 2, 1], stage_downsample=[False, True, True, True],
         stage_light_block=[False, False, True, True], stage_kernel_size=[3, 3, 5, 5], stage_numb_of_layers=[2, 2, 2, 3],
-        hidden_sizes=[16, 24, 40, 48], depths=[1, 1, 2, 1], out_features=["stage1", "stage2", "stage3", "stage4"]),
-    encoder_in_channels=[24, 40, 48], encoder_hidden_dim=24, encoder_ffn_dim=36, encoder_attention_heads=3, encoder_layers=2,
-    mask_feature_channels=[12, 20], x4_feat_dim=16, num_prototypes=8, d_model=32, num_queries=20, decoder_in_channels=[24, 24, 24],
-    decoder_ffn_dim=40, decoder_n_points=2, decoder_layers=3, decoder_attention_heads=4, global_pointer_head_size=16)
+        hidden_sizes=[10, 18, 24, 34], depths=[1, 1, 2, 1], out_features=["stage1", "stage2", "stage3", "stage4"]),
+    encoder_in_channels=[18, 24, 34], encoder_hidden_dim=12, encoder_ffn_dim=20, encoder_attention_heads=3, encoder_layers=2,
+    mask_feature_channels=[6, 10], x4_feat_dim=10, num_prototypes=5, d_model=20, num_queries=18, decoder_in_channels=[12, 12, 12],
+    decoder_ffn_dim=28, decoder_n_points=2, decoder_layers=2, decoder_attention_heads=5, global_pointer_head_size=6)
 PUBLISHED = dict(size=(800, 800))
 
 

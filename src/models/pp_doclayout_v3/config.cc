@@ -255,8 +255,8 @@ Result<PpDocLayoutImageConfig> PpDocLayoutImageConfig::FromJson(std::string_view
     const json* values = Member(&root, key);
     if (values == nullptr) continue;
     const bool same = values->is_array() && values->size() == 3 &&
-                      std::all_of(values->begin(), values->end(), [only](const json& v) {
-                        return v.is_number() && v.get<double>() == only;
+                      std::all_of(values->begin(), values->end(), [expected = only](const json& v) {
+                        return v.is_number() && v.get<double>() == expected;
                       });
     if (!same) problems.Unsupported(fmt::format("{} is not [{}, {}, {}]", key, only, only, only));
   }
