@@ -102,11 +102,8 @@ void LabelTitles(const LayoutPage& page, const Style& style, std::vector<Block>*
     if (!IsText(block) || block.lines.size() > kMostTitleLines) continue;
     if (HasWideGap(block) || Parts(block) < kLeastTitleParts) continue;
     const double font = Font(block);
-    if (font >= kLarger * style.font) {
-      titles.push_back({i, font});
-    } else if (IsBoldTitle(*blocks, i, style, page.image.height_px)) {
-      titles.push_back({i, font});
-    }
+    const bool larger = font >= kLarger * style.font;
+    if (larger || IsBoldTitle(*blocks, i, style, page.image.height_px)) titles.push_back({i, font});
   }
   if (titles.empty()) return;
   // Levels by size, largest first. The page's title is alone in its size.
