@@ -23,6 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// The crops of a document hardly ever repeat; a long one must not fill memory with them.
+constexpr size_t kEncoderCacheBytes = size_t{4} << 20;
+
 double SecondsSince(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
 }
@@ -108,8 +111,8 @@ class ParseJob::Worker {
       open_.push_back(std::move(document));
       for (size_t i = 0; i < pages.size(); ++i) {
         if (!keep_going()) return;
-        AddPage(*input, {name, pages[i], input->n_pages()},
-                i + 1 < pages.size() ? pages[i + 1] : 0, keep_going);
+        AddPage(*input, {name, pages[i], input->n_pages()}, i + 1 < pages.size() ? pages[i + 1] : 0,
+                keep_going);
       }
     }
     reader_.Finish(keep_going);
@@ -130,7 +133,8 @@ class ParseJob::Worker {
         if (!status.ok()) status = status.error().With(Place(source));
       }
     } catch (const std::bad_alloc&) {
-      status = Error{ErrorCode::kResourceExhausted, Place(source) + ": out of memory (choose a smaller --dpi)"};
+      status = Error{ErrorCode::kResourceExhausted,
+                     Place(source) + ": out of memory (choose a smaller --dpi)"};
     }
     if (!status.ok()) reader_.AddBroken(source, status.error());
   }
@@ -216,7 +220,8 @@ Status ParseJob::LoadModel() {
   options_hash_ = HashOptions(options_, dir);
   GLM_ASSIGN(recognizer_, Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
                                                  .max_batch = options_.batch,
-                                                 .drafts = Drafts(options_.drafts)}));
+                                                 .drafts = Drafts(options_.drafts),
+                                                 .encoder_cache_bytes = kEncoderCacheBytes}));
   if (!options_.quiet) {
     for (const std::string& warning : recognizer_->runner().model().warnings())
       std::fprintf(stderr, "glm-ocr: note: %s\n", warning.c_str());

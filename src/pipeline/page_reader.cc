@@ -11,6 +11,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Pages that wait for their regions, at most: enough that sparse pages fill a batch, few enough
+// that their pictures (12 MB of an A4 page at 200 dpi, with keep_image) stay small against a model.
+constexpr size_t kMaxPendingPages = 4;
 // Of a second attempt at a piece that ran into a loop.
 constexpr float kRetryPenalty = 1.15f;
 constexpr auto kAskInterval =
@@ -274,6 +277,11 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
 
 Status PageReader::Add(const Image& image, const PageSource& source,
                        const std::function<bool()>& keep_going, const PdfTextLayer* text_layer) {
+  while (pending_.size() >= kMaxPendingPages) {
+    const std::shared_ptr<PendingPage> front = pending_.front();
+    if (!WaitFor([&] { return front->regions_left == 0; }, keep_going)) return OkStatus();
+    EmitFinished();
+  }
   GLM_ASSIGN(std::shared_ptr<PendingPage> pending, Prepare(image, source, text_layer));
   pending_.push_back(pending);
   for (size_t r = 0; r < pending->regions.size(); ++r) {  // pictures are complete at once

@@ -25,6 +25,7 @@ Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path
   EngineOptions engine_options;
   engine_options.scheduler.max_running = options.max_batch;
   engine_options.drafts = options.drafts;
+  engine_options.encoder_cache_bytes = options.encoder_cache_bytes;
   const Tokenizer* tokenizer = &recognizer->processor_.tokenizer();
   engine_options.token_bytes = [tokenizer](int32_t id) {
     return tokenizer->IsSpecial(id) ? std::string_view() : tokenizer->TokenBytes(id);

@@ -23,6 +23,8 @@ struct RecognizerOptions {
   RunnerOptions runner;
   int64_t max_batch = 16;    // crops decoded together
   SpeculatorOptions drafts;  // speculative decoding, when the model has a draft layer
+  // Embeddings of crops that may come again: the same picture in several requests.
+  size_t encoder_cache_bytes = size_t{256} << 20;
 };
 
 // How the answer is generated, whatever the crop.
