@@ -25,7 +25,7 @@ build: ## build everything, Release, into build/release
 	@cmake --preset release -DGLMOCR_TESTS=ON
 	@cmake --build --preset release -j $(JOBS)
 
-demo: ## install what it needs, build, and read samples/page.png with the bundled model
+demo: ## install what it needs, build, and read samples/report.pdf with the bundled model
 	@scripts/install_deps.sh build
 	@scripts/demo.sh "$(MODEL)" "$(JOBS)"
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "base/file.h"
+#include "format/document_writer.h"
 #include "glmocr/glmocr.h"
 #include "layout/geometric.h"
 #include "layout/geometric.h"
@@ -286,8 +287,10 @@ Result<Page> Translate(const ReadPage& read) {
     page.stats.drafted_tokens += r.usage.drafted_tokens;
     page.stats.accepted_tokens += r.usage.accepted_tokens;
   }
-  page.text = PageToText(read);
-  page.markdown = PageToMarkdown(read);
+  page.text = PlainText(read, {});
+  const auto markdown = DocumentText({&read, 1}, DocumentFormat::kMarkdown, {});
+  if (!markdown.ok()) return Translate(markdown.error());
+  page.markdown = *markdown;
   page.stats.prepare_s = read.prepare_s;
   page.stats.first_token_s = read.first_token_s;
   page.stats.total_s = read.seconds;

@@ -26,16 +26,16 @@ struct Options {
 // A file that may be compared.
 struct Input {
   fs::path path;
-  DocumentFormat format = DocumentFormat::kText;
+  SourceFormat format = SourceFormat::kText;
   std::string stem;       // "out/letter.truth.md" -> "letter"
   bool is_truth = false;  // named NAME.truth.*
 };
 
 std::optional<Input> InputOf(const fs::path& path) {
-  constexpr std::pair<const char*, DocumentFormat> kSuffixes[] = {
-      {".md", DocumentFormat::kMarkdown}, {".mmd", DocumentFormat::kMarkdown},
-      {".txt", DocumentFormat::kText},    {".json", DocumentFormat::kJson},
-      {".jsonl", DocumentFormat::kJson},
+  constexpr std::pair<const char*, SourceFormat> kSuffixes[] = {
+      {".md", SourceFormat::kMarkdown}, {".mmd", SourceFormat::kMarkdown},
+      {".txt", SourceFormat::kText},    {".json", SourceFormat::kJson},
+      {".jsonl", SourceFormat::kJson},
   };
   for (const auto& [suffix, format] : kSuffixes) {
     if (path.extension() != suffix) continue;
@@ -55,11 +55,11 @@ enum class Side { kPredicted, kTruth };
 
 int Preference(const Input& input, Side side) {
   switch (input.format) {
-    case DocumentFormat::kMarkdown:
+    case SourceFormat::kMarkdown:
       return side == Side::kTruth ? 1 : 0;
-    case DocumentFormat::kText:
+    case SourceFormat::kText:
       return side == Side::kTruth ? 2 : 1;
-    case DocumentFormat::kJson:
+    case SourceFormat::kJson:
       break;
   }
   return side == Side::kTruth ? 0 : 2;
@@ -83,7 +83,7 @@ Result<std::map<std::string, Input>> Collect(const std::string& where, Side side
                        "': the name must end in .md, .txt, .json or .jsonl, which tells how to "
                        "read it"};
     }
-    inputs.emplace(input->stem, *std::move(input));
+    inputs.emplace(input->stem, *input);
     return inputs;
   }
   std::vector<Input> found;
@@ -97,9 +97,9 @@ Result<std::map<std::string, Input>> Collect(const std::string& where, Side side
     std::optional<Input> input = InputOf(entry->path());
     if (!input) continue;
     if (side == Side::kPredicted && input->is_truth) continue;
-    const char* name = input->format == DocumentFormat::kMarkdown ? "md"
-                       : input->format == DocumentFormat::kText   ? "txt"
-                                                                  : "json";
+    const char* name = input->format == SourceFormat::kMarkdown ? "md"
+                       : input->format == SourceFormat::kText   ? "txt"
+                                                                : "json";
     if (side == Side::kPredicted && format != "auto" && format != name) continue;
     any_truth = any_truth || input->is_truth;
     found.push_back(*std::move(input));

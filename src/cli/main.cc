@@ -56,6 +56,7 @@ int Main(int argc, char** argv) {
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of writing, like a full disk
   for (const auto& [name, run] : commands) {
     if (app.got_subcommand(name)) return run();
   }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "format/page_json.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;

@@ -91,10 +91,13 @@ Command RegisterParse(CLI::App& app) {
                 "Keep headers, footers and page numbers in text and Markdown")
       ->group("Output");
   sub->add_option("--layout", o->layout,
-                  "auto, geometric: regions from the page's picture alone; lines: every text line "
-                  "is a region; none: the picture is one region")
-      ->check(CLI::IsMember({"auto", "geometric", "lines", "none"}))
+                  "geometric: regions from the page's picture alone; pp-doclayout-v3: by the "
+                  "network of --layout-model; auto: the network where it is given; lines: every "
+                  "text line is a region; none: the picture is one region")
+      ->check(CLI::IsMember({"auto", "geometric", "pp-doclayout-v3", "lines", "none"}))
       ->capture_default_str();
+  sub->add_option("--layout-model", o->layout_model, "Folder of PP-DocLayoutV3's weights")
+      ->type_name("DIR");
   sub->add_option("--task", o->task,
                   "auto (as the region asks), text, table, formula, or an instruction of your own")
       ->capture_default_str()

@@ -15,6 +15,7 @@
 #include "eval/edit_distance.h"
 #include "eval/text.h"
 #include "layout/geometric.h"
+#include "layout/pp_doclayout.h"
 #include "pipeline/task.h"
 
 namespace glmocr::cli {
@@ -100,23 +101,27 @@ class ParseJob::Worker {
         job_.Finish(std::move(document));
         continue;
       }
-      Document& open = *document;
+      // Its last page may finish and free it from within AddPage.
+      const std::string name = document->name;
+      const std::vector<int> pages = document->page_numbers;
+      const std::unique_ptr<DocumentReader> input = std::move(document->reader);
       open_.push_back(std::move(document));
-      for (const int page : open.page_numbers) {
+      for (size_t i = 0; i < pages.size(); ++i) {
         if (!keep_going()) return;
-        AddPage(open, page, keep_going);
+        AddPage(*input, {name, pages[i], input->n_pages()},
+                i + 1 < pages.size() ? pages[i + 1] : 0, keep_going);
       }
-      open.reader.reset();
     }
     reader_.Finish(keep_going);
   }
 
  private:
-  void AddPage(Document& document, int page, const std::function<bool()>& keep_going) {
-    const PageSource source = {document.name, page, document.reader->n_pages()};
+  // `next`: the page that is read after this one, 0 for none.
+  void AddPage(DocumentReader& document, const PageSource& source, int next,
+               const std::function<bool()>& keep_going) {
     Status status;
     try {
-      Result<InputPage> input = document.reader->Read(page - 1);
+      Result<InputPage> input = document.Read(source.page - 1, next - 1);
       if (!input.ok()) {
         status = input.error();
       } else {
@@ -125,7 +130,7 @@ class ParseJob::Worker {
         if (!status.ok()) status = status.error().With(Place(source));
       }
     } catch (const std::bad_alloc&) {
-      status = Error{ErrorCode::kResourceExhausted, "out of memory (choose a smaller --dpi)"};
+      status = Error{ErrorCode::kResourceExhausted, Place(source) + ": out of memory (choose a smaller --dpi)"};
     }
     if (!status.ok()) reader_.AddBroken(source, status.error());
   }
@@ -221,7 +226,21 @@ Status ParseJob::LoadModel() {
   layout_ = options_.layout == "none"    ? Layout::kNone
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
-  if (layout_ == Layout::kRegions) layout_engine_ = MakeGeometricLayout();
+  if (layout_ != Layout::kRegions) return OkStatus();
+  const bool network = options_.layout == "pp-doclayout-v3" ||
+                       (options_.layout == "auto" && !options_.layout_model.empty());
+  if (!network) {
+    layout_engine_ = MakeGeometricLayout();
+    return OkStatus();
+  }
+  if (options_.layout_model.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "--layout pp-doclayout-v3 needs its weights: name their folder with "
+                 "--layout-model DIR, or use --layout geometric"};
+  }
+  GLM_ASSIGN(layout_engine_,
+             MakePpDocLayout(options_.layout_model, {.n_threads = options_.model.threads,
+                                                     .kernels = options_.model.kernels}));
   return OkStatus();
 }
 

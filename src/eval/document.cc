@@ -465,7 +465,7 @@ Result<Document> ParseJson(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-Result<Document> ParseDocument(std::string_view bytes, DocumentFormat format,
+Result<Document> ParseDocument(std::string_view bytes, SourceFormat format,
                                std::string_view name) {
   if (bytes.substr(0, 3) == "\xEF\xBB\xBF") bytes.remove_prefix(3);
   if (const auto bad = FindInvalidUtf8(bytes)) {
@@ -484,11 +484,11 @@ Result<Document> ParseDocument(std::string_view bytes, DocumentFormat format,
     }
   }
   switch (format) {
-    case DocumentFormat::kText:
+    case SourceFormat::kText:
       return Document{{ParseText(text)}};
-    case DocumentFormat::kMarkdown:
+    case SourceFormat::kMarkdown:
       return Document{{MarkdownParser(text).Parse()}};
-    case DocumentFormat::kJson:
+    case SourceFormat::kJson:
       break;
   }
   return ParseJson(text, name);

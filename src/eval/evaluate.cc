@@ -111,6 +111,7 @@ Status ScoreTables(const std::vector<const Block*>& predicted,
   } else {
     std::vector<double> cost;
     std::vector<Symbols> texts;
+    texts.reserve(predicted.size());
     for (const Block* table : predicted) texts.push_back(CodePoints(table->text));
     for (const Block* table : truth) {
       EditPattern pattern(CodePoints(table->text));

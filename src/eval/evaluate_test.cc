@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-Document Parsed(std::string_view text, DocumentFormat format = DocumentFormat::kMarkdown) {
+Document Parsed(std::string_view text, SourceFormat format = SourceFormat::kMarkdown) {
   const auto document = ParseDocument(text, format, "test");
   EXPECT_TRUE(document.ok()) << document.error().message;
   return document.ok() ? *document : Document{};
@@ -83,14 +83,14 @@ TEST(Evaluate, Tables) {
 TEST(Evaluate, FormsOfTheSamplesTruthAgree) {
   for (const char* name : {"letter", "invoice", "paper", "report", "form", "skewed"}) {
     const std::string stem = std::string(GLMOCR_SOURCE_DIR "/samples/") + name + ".truth.";
-    const auto read = [&](const char* suffix, DocumentFormat format) {
+    const auto read = [&](const char* suffix, SourceFormat format) {
       const auto bytes = ReadFile(stem + suffix, size_t{1} << 20);
       EXPECT_TRUE(bytes.ok()) << stem << suffix;
       return Parsed(*bytes, format);
     };
-    const Document json = read("json", DocumentFormat::kJson);
-    const Document markdown = read("md", DocumentFormat::kMarkdown);
-    const Document text = read("txt", DocumentFormat::kText);
+    const Document json = read("json", SourceFormat::kJson);
+    const Document markdown = read("md", SourceFormat::kMarkdown);
+    const Document text = read("txt", SourceFormat::kText);
     const Summary of_markdown = Summarize({*Evaluate(markdown, json, name)});
     EXPECT_EQ(of_markdown.cer, 0) << name;
     EXPECT_EQ(of_markdown.text_edit_distance, 0) << name;
@@ -107,8 +107,8 @@ TEST(Evaluate, PagesAreComparedOneByOne) {
   const auto page = [](const char* text) {
     return nlohmann::json{{"regions", {{{"label", "text"}, {"text", text}}}}}.dump() + "\n";
   };
-  const Document truth = Parsed(page("first page") + page("second page"), DocumentFormat::kJson);
-  const Document swapped = Parsed(page("second page") + page("first page"), DocumentFormat::kJson);
+  const Document truth = Parsed(page("first page") + page("second page"), SourceFormat::kJson);
+  const Document swapped = Parsed(page("second page") + page("first page"), SourceFormat::kJson);
   ASSERT_EQ(truth.pages.size(), 2u);
   EXPECT_EQ(Summarize({*Evaluate(truth, truth, "x")}).cer, 0);
   const auto scores = *Evaluate(swapped, truth, "x");
@@ -125,7 +125,7 @@ TEST(ParseDocument, Jsons) {
            {"index":1,"label":"table","content":"<table><tr><td>1</td></tr></table>"},
            {"index":2,"label":"formula","content":"$$\nx\n$$"},
            {"index":3,"label":"image","content":""}],[]])",
-      DocumentFormat::kJson);
+      SourceFormat::kJson);
   ASSERT_EQ(sdk.pages.size(), 2u);
   ASSERT_EQ(sdk.pages[0].blocks.size(), 3u);
   EXPECT_EQ(sdk.pages[0].blocks[0].kind, BlockKind::kTitle);
@@ -134,14 +134,14 @@ TEST(ParseDocument, Jsons) {
   EXPECT_EQ(ShownText(sdk.pages[0].blocks[2]), "x");
   for (const char* bad :
        {"", "3", "{}", "[1]", "{\"regions\":3}", "{\"pages\":[1]}", "[[1]]", "{"}) {
-    const auto document = ParseDocument(bad, DocumentFormat::kJson, "bad.json");
+    const auto document = ParseDocument(bad, SourceFormat::kJson, "bad.json");
     ASSERT_FALSE(document.ok()) << bad;
     EXPECT_THAT(document.error().message, HasSubstr("bad.json"));
   }
 }
 
 TEST(ParseDocument, RefusesWhatIsNoText) {
-  const auto document = ParseDocument("a\xFF", DocumentFormat::kMarkdown, "x.md");
+  const auto document = ParseDocument("a\xFF", SourceFormat::kMarkdown, "x.md");
   ASSERT_FALSE(document.ok());
   EXPECT_THAT(document.error().message, HasSubstr("not UTF-8 at byte 1"));
 }

@@ -66,9 +66,9 @@ TEST(EvalGolden, Documents) {
   ASSERT_GE(cases.size(), 30u);
   for (const json& one : cases) {
     const auto name = one["name"].get<std::string>();
-    const auto truth = ParseDocument(one["truth"].dump(), DocumentFormat::kJson, name);
+    const auto truth = ParseDocument(one["truth"].dump(), SourceFormat::kJson, name);
     const auto predicted =
-        ParseDocument(one["predicted"].get<std::string>(), DocumentFormat::kMarkdown, name);
+        ParseDocument(one["predicted"].get<std::string>(), SourceFormat::kMarkdown, name);
     ASSERT_TRUE(truth.ok() && predicted.ok()) << name;
     const auto scores = Evaluate(*predicted, *truth, name);
     ASSERT_TRUE(scores.ok()) << name;

@@ -54,15 +54,19 @@ struct DocumentWriter::State {
   SdkDocumentBuilder sdk;
   std::vector<std::string> json_pages;
   std::string text, html;
-  HocrWriter hocr;
-  AltoWriter alto;
-  SearchablePdf pdf;
+  // Those that are wanted.
+  std::optional<HocrWriter> hocr;
+  std::optional<AltoWriter> alto;
+  std::optional<SearchablePdf> pdf;
 
   explicit State(DocumentOptions o)
       : options(std::move(o)),
         sdk({.strict = options.text.strict,
-             .page_separator = options.text.strict ? "\n\n" : options.page_separator}),
-        pdf(std::max(1.0, options.pixels_per_inch)) {}
+             .page_separator = options.text.strict ? "\n\n" : options.page_separator}) {
+    if (Wants(DocumentFormat::kHocr)) hocr.emplace();
+    if (Wants(DocumentFormat::kAlto)) alto.emplace();
+    if (Wants(DocumentFormat::kPdf)) pdf.emplace(std::max(1.0, options.pixels_per_inch));
+  }
 
   bool Wants(DocumentFormat format) const {
     return std::find(options.formats.begin(), options.formats.end(), format) !=
@@ -138,13 +142,13 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
     s.text += PlainText(page, s.options.text);
   }
   if (s.Wants(DocumentFormat::kHtml)) GLM_RETURN_IF_ERROR(s.AddHtmlPage(page));
-  if (s.Wants(DocumentFormat::kHocr)) s.hocr.AddPage(page);
-  if (s.Wants(DocumentFormat::kAlto)) s.alto.AddPage(page);
-  if (s.Wants(DocumentFormat::kPdf) && !has_image) {
-    GLM_RETURN_IF_ERROR(s.pdf.AddBlankPage());
-  } else if (s.Wants(DocumentFormat::kPdf)) {
+  if (s.hocr) s.hocr->AddPage(page);
+  if (s.alto) s.alto->AddPage(page);
+  if (s.pdf && !has_image) {
+    GLM_RETURN_IF_ERROR(s.pdf->AddBlankPage());
+  } else if (s.pdf) {
     GLM_ASSIGN(const std::string jpeg, EncodeJpeg(*page.image, s.options.pdf_jpeg_quality));
-    GLM_RETURN_IF_ERROR(s.pdf.AddPage(page, jpeg));
+    GLM_RETURN_IF_ERROR(s.pdf->AddPage(page, jpeg));
   }
   if (s.Wants(DocumentFormat::kVisualize) && has_image) {
     GLM_ASSIGN(const Image drawn, DrawRegions(page));
@@ -182,10 +186,10 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
     add(sdk_json ? "_document.json" : ".json", DocumentJson(s.source, s.json_pages));
   if (s.Wants(DocumentFormat::kText)) add(".txt", std::move(s.text));
   if (s.Wants(DocumentFormat::kHtml)) add(".html", HtmlDocument(s.stem, s.html));
-  if (s.Wants(DocumentFormat::kHocr)) add(".hocr", s.hocr.Finish());
-  if (s.Wants(DocumentFormat::kAlto)) add(".xml", s.alto.Finish());
-  if (s.Wants(DocumentFormat::kPdf)) {
-    GLM_ASSIGN(std::string bytes, s.pdf.Finish());
+  if (s.hocr) add(".hocr", s.hocr->Finish());
+  if (s.alto) add(".xml", s.alto->Finish());
+  if (s.pdf) {
+    GLM_ASSIGN(std::string bytes, s.pdf->Finish());
     add(".pdf", std::move(bytes));
   }
   return files;

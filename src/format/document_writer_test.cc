@@ -56,7 +56,7 @@ Result<Image> Decode(const std::string& bytes) {
   return DecodePage(std::as_bytes(std::span(bytes)), "test", 0);
 }
 
-ReadPage OneTextPage(std::string text, bool printed) {
+ReadPage OneTextPage(const std::string& text, bool printed) {
   ReadPage page = TestPage();
   page.regions = {TestRegion(RegionLabel::kText, {100, 100, 800, 50}, text)};
   if (printed) page.regions[0].lines = {TestLine({100, 100, 800, 50}, text)};

@@ -1,5 +1,7 @@
 #include "format/sdk_formatter.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -290,10 +292,9 @@ std::vector<SdkImage> SdkDocumentBuilder::AddPage(const SdkPage& page) {
     if (block.label != "image") {
       if (!block.text().empty()) append(py::Encode(block.text()));
     } else if (HasCrop(page, *block.region)) {
-      const std::string number = std::to_string(s.document.images.size());
-      const std::string page_number = std::to_string(page_index);
-      block.image_path = "imgs/cropped_page" + page_number + "_idx" + number + ".jpg";
-      append("![Image " + page_number + "-" + number + "](" + block.image_path + ")");
+      const size_t number = s.document.images.size();
+      block.image_path = fmt::format("imgs/cropped_page{}_idx{}.jpg", page_index, number);
+      append(fmt::format("![Image {}-{}]({})", page_index, number, block.image_path));
       s.document.images.push_back({page_index, block.region_index, block.image_path});
     }
     Json entry = {{"index", page_json.size()},

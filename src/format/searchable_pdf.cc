@@ -1,6 +1,7 @@
 #include "format/searchable_pdf.h"
 
 #include <fmt/core.h>
+#include <qpdf/qpdf-c.h>
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -8,12 +9,6 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
-#include <qpdf/Buffer.hh>
-#include <qpdf/QPDF.hh>
-#include <qpdf/QPDFObjectHandle.hh>
-#include <qpdf/QPDFPageDocumentHelper.hh>
-#include <qpdf/QPDFPageObjectHelper.hh>
-#include <qpdf/QPDFWriter.hh>
 #include <utility>
 #include <vector>
 
@@ -30,8 +25,9 @@ constexpr int kNarrow = 500, kWide = 1000;
 constexpr double kMinFontPt = 1;
 constexpr double kMaxStretch = 1.5;  // of the font's widths
 
-void Put(std::string& out, uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i) & 0xff);
+// `value` in `bytes` bytes, big end first.
+void Put(std::string& out, uint64_t value, size_t bytes) {
+  for (size_t i = bytes; i-- > 0;) out += static_cast<char>(i < 8 ? value >> (8 * i) & 0xff : 0);
 }
 
 uint32_t Checksum(const std::string& table) {
@@ -162,12 +158,75 @@ class Characters {
   py::Text characters_;
 };
 
+// A file being made. Through qpdf's C interface: what is wrong comes as an error code, and the
+// C++ headers of 11.3 do not compile with clang as C++20. Errors stay until Check; calls after one
+// do no harm.
+class QpdfFile {
+ public:
+  QpdfFile() : qpdf_(qpdf_init()) {
+    qpdf_silence_errors(qpdf_);
+    qpdf_set_suppress_warnings(qpdf_, QPDF_TRUE);
+    qpdf_empty_pdf(qpdf_);
+  }
+  QpdfFile(const QpdfFile&) = delete;
+  QpdfFile& operator=(const QpdfFile&) = delete;
+  ~QpdfFile() { qpdf_cleanup(&qpdf_); }
+
+  // What `text` spells, without references to other objects.
+  qpdf_oh Parse(const std::string& text) { return qpdf_oh_parse(qpdf_, text.c_str()); }
+  qpdf_oh Indirect(qpdf_oh object) { return qpdf_make_indirect_object(qpdf_, object); }
+  void Put(qpdf_oh dictionary, const char* key, qpdf_oh value) {
+    qpdf_oh_replace_key(qpdf_, dictionary, key, value);
+  }
+  qpdf_oh Get(qpdf_oh dictionary, const char* key) {
+    return qpdf_oh_get_key(qpdf_, dictionary, key);
+  }
+  qpdf_oh ArrayOf(qpdf_oh item) {
+    const qpdf_oh array = qpdf_oh_new_array(qpdf_);
+    qpdf_oh_append_item(qpdf_, array, item);
+    return array;
+  }
+  qpdf_oh Trailer() { return qpdf_get_trailer(qpdf_); }
+
+  // A stream of these bytes, which are copied; `filter` is the name of their encoding, or null.
+  qpdf_oh Stream(const std::string& bytes, const char* filter = nullptr) {
+    const qpdf_oh stream = qpdf_oh_new_stream(qpdf_);
+    const qpdf_oh none = qpdf_oh_new_null(qpdf_);
+    qpdf_oh_replace_stream_data(qpdf_, stream, reinterpret_cast<const unsigned char*>(bytes.data()),
+                                bytes.size(),
+                                filter == nullptr ? none : qpdf_oh_new_name(qpdf_, filter), none);
+    return stream;
+  }
+  qpdf_oh StreamDictionary(qpdf_oh stream) { return qpdf_oh_get_dict(qpdf_, stream); }
+  void AddPage(qpdf_oh page) { qpdf_add_page(qpdf_, qpdf_, page, QPDF_FALSE); }
+
+  std::string Write() {
+    qpdf_init_write_memory(qpdf_);
+    qpdf_set_deterministic_ID(qpdf_, QPDF_TRUE);
+    qpdf_set_object_stream_mode(qpdf_, qpdf_o_generate);
+    qpdf_set_compress_streams(qpdf_, QPDF_TRUE);
+    if ((qpdf_write(qpdf_) & (QPDF_ERRORS)) != 0) return {};
+    return {reinterpret_cast<const char*>(qpdf_get_buffer(qpdf_)), qpdf_get_buffer_length(qpdf_)};
+  }
+
+  // The first error since the last call.
+  Status Check(const std::string& what) {
+    if (!qpdf_has_error(qpdf_)) return OkStatus();
+    return Error{
+        ErrorCode::kInternal,
+        fmt::format("cannot {}: {}", what, qpdf_get_error_full_text(qpdf_, qpdf_get_error(qpdf_)))};
+  }
+
+ private:
+  qpdf_data qpdf_;
+};
+
 }  // namespace
 
 struct SearchablePdf::State {
-  double points_per_pixel;
-  QPDF pdf;
-  QPDFObjectHandle font;
+  double points_per_pixel = 1;
+  QpdfFile pdf;
+  qpdf_oh font = 0;
   Characters characters;
 
   std::string TextLayer(const ReadPage& page, double scale) {
@@ -196,13 +255,13 @@ struct SearchablePdf::State {
     return out.empty() ? out : "BT 3 Tr\n" + out + "ET\n";
   }
 
-  QPDFObjectHandle NewPage(double width_pt, double height_pt, const std::string& contents) {
-    QPDFObjectHandle node = pdf.makeIndirectObject(QPDFObjectHandle::parse(
+  qpdf_oh NewPage(double width_pt, double height_pt, const std::string& contents) {
+    const qpdf_oh node = pdf.Indirect(pdf.Parse(
         fmt::format("<< /Type /Page /MediaBox [ 0 0 {:.2f} {:.2f} ] /Resources << /XObject << >> "
                     "/Font << >> >> >>",
                     width_pt, height_pt)));
-    node.replaceKey("/Contents", QPDFObjectHandle::newStream(&pdf, contents));
-    QPDFPageDocumentHelper(pdf).addPage(QPDFPageObjectHelper(node), false);
+    pdf.Put(node, "/Contents", pdf.Stream(contents));
+    pdf.AddPage(node);
     return node;
   }
 
@@ -210,49 +269,48 @@ struct SearchablePdf::State {
     const double longest = std::max(page.width_px, page.height_px);
     const double scale = std::min(points_per_pixel, kMaxSidePt / longest);
     const double width = page.width_px * scale, height = page.height_px * scale;
-    QPDFObjectHandle picture = QPDFObjectHandle::newStream(&pdf, jpeg);
-    picture.replaceDict(QPDFObjectHandle::parse(
-        fmt::format("<< /Type /XObject /Subtype /Image /Width {} /Height {} /ColorSpace /DeviceRGB "
-                    "/BitsPerComponent 8 /Filter /DCTDecode >>",
-                    page.width_px, page.height_px)));
-    QPDFObjectHandle node =
+    const qpdf_oh picture = pdf.Stream(jpeg, "/DCTDecode");
+    const qpdf_oh about = pdf.StreamDictionary(picture);
+    pdf.Put(about, "/Type", pdf.Parse("/XObject"));
+    pdf.Put(about, "/Subtype", pdf.Parse("/Image"));
+    pdf.Put(about, "/Width", pdf.Parse(std::to_string(page.width_px)));
+    pdf.Put(about, "/Height", pdf.Parse(std::to_string(page.height_px)));
+    pdf.Put(about, "/ColorSpace", pdf.Parse("/DeviceRGB"));
+    pdf.Put(about, "/BitsPerComponent", pdf.Parse("8"));
+    const qpdf_oh node =
         NewPage(width, height,
                 fmt::format("q {:.2f} 0 0 {:.2f} 0 0 cm /Im0 Do Q\n", width, height) +
                     TextLayer(page, scale));
-    node.getKey("/Resources").getKey("/XObject").replaceKey("/Im0", picture);
-    node.getKey("/Resources").getKey("/Font").replaceKey("/F0", font);
+    const qpdf_oh resources = pdf.Get(node, "/Resources");
+    pdf.Put(pdf.Get(resources, "/XObject"), "/Im0", picture);
+    pdf.Put(pdf.Get(resources, "/Font"), "/F0", font);
   }
 
   void MakeFont() {
-    QPDFObjectHandle file = QPDFObjectHandle::newStream(&pdf, GlyphlessFont());
-    file.getDict().replaceKey(
-        "/Length1", QPDFObjectHandle::newInteger(static_cast<long long>(GlyphlessFont().size())));
-    QPDFObjectHandle descriptor = QPDFObjectHandle::parse(
+    const std::string shapes = GlyphlessFont();
+    const qpdf_oh file = pdf.Stream(shapes);
+    pdf.Put(pdf.StreamDictionary(file), "/Length1", pdf.Parse(std::to_string(shapes.size())));
+    const qpdf_oh descriptor = pdf.Parse(
         "<< /Type /FontDescriptor /FontName /Glyphless /Flags 4 /FontBBox [ 0 -200 1000 800 ] "
         "/ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 800 /StemV 80 >>");
-    descriptor.replaceKey("/FontFile2", file);
-    QPDFObjectHandle cid_font = QPDFObjectHandle::parse(
+    pdf.Put(descriptor, "/FontFile2", file);
+    const qpdf_oh cid_font = pdf.Parse(
         fmt::format("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Glyphless /CIDSystemInfo << "
                     "/Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /DW {} /W {} >>",
                     kNarrow, characters.Widths()));
-    cid_font.replaceKey("/FontDescriptor", pdf.makeIndirectObject(descriptor));
-    cid_font.replaceKey("/CIDToGIDMap",
-                        QPDFObjectHandle::newStream(&pdf, characters.CidToGidMap()));
-    QPDFObjectHandle descendants = QPDFObjectHandle::newArray();
-    descendants.appendItem(pdf.makeIndirectObject(cid_font));
-    font.replaceKey("/DescendantFonts", descendants);
-    font.replaceKey("/ToUnicode", QPDFObjectHandle::newStream(&pdf, characters.ToUnicode()));
+    pdf.Put(cid_font, "/FontDescriptor", pdf.Indirect(descriptor));
+    pdf.Put(cid_font, "/CIDToGIDMap", pdf.Stream(characters.CidToGidMap()));
+    pdf.Put(font, "/DescendantFonts", pdf.ArrayOf(pdf.Indirect(cid_font)));
+    pdf.Put(font, "/ToUnicode", pdf.Stream(characters.ToUnicode()));
   }
 };
 
 SearchablePdf::SearchablePdf(double pixels_per_inch) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.points_per_pixel = 72 / pixels_per_inch;
-  s.pdf.emptyPDF();
-  s.font = s.pdf.makeIndirectObject(QPDFObjectHandle::parse(
-      "<< /Type /Font /Subtype /Type0 /BaseFont /Glyphless /Encoding /Identity-H >>"));
-  QPDFObjectHandle info = QPDFObjectHandle::parse("<< /Producer (glm-ocr) >>");
-  s.pdf.getTrailer().replaceKey("/Info", s.pdf.makeIndirectObject(info));
+  s.font = s.pdf.Indirect(
+      s.pdf.Parse("<< /Type /Font /Subtype /Type0 /BaseFont /Glyphless /Encoding /Identity-H >>"));
+  s.pdf.Put(s.pdf.Trailer(), "/Info", s.pdf.Indirect(s.pdf.Parse("<< /Producer (glm-ocr) >>")));
 }
 SearchablePdf::~SearchablePdf() = default;
 SearchablePdf::SearchablePdf(SearchablePdf&&) noexcept = default;
@@ -263,38 +321,21 @@ Status SearchablePdf::AddPage(const ReadPage& page, const std::string& jpeg) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("page {} of '{}' has no size", page.page, page.source)};
   }
-  try {
-    state_->Add(page, jpeg);
-  } catch (const std::exception& e) {
-    return Error{ErrorCode::kInternal, fmt::format("cannot make page {} of a PDF of '{}': {}",
-                                                   page.page, page.source, e.what())};
-  }
-  return OkStatus();
+  state_->Add(page, jpeg);
+  return state_->pdf.Check(fmt::format("make page {} of a PDF of '{}'", page.page, page.source));
 }
 
 Status SearchablePdf::AddBlankPage() {
-  try {
-    state_->NewPage(595, 842, "");
-  } catch (const std::exception& e) {
-    return Error{ErrorCode::kInternal, fmt::format("cannot make a page of a PDF: {}", e.what())};
-  }
-  return OkStatus();
+  state_->NewPage(595, 842, "");
+  return state_->pdf.Check("make an empty page of a PDF");
 }
 
 Result<std::string> SearchablePdf::Finish() {
-  try {
-    state_->MakeFont();
-    QPDFWriter writer(state_->pdf);
-    writer.setOutputMemory();
-    writer.setDeterministicID(true);
-    writer.setObjectStreamMode(qpdf_o_generate);
-    writer.setCompressStreams(true);
-    writer.write();
-    const auto bytes = writer.getBufferSharedPointer();
-    return std::string(reinterpret_cast<const char*>(bytes->getBuffer()), bytes->getSize());
-  } catch (const std::exception& e) {
-    return Error{ErrorCode::kInternal, fmt::format("cannot write a PDF: {}", e.what())};
-  }
+  state_->MakeFont();
+  GLM_RETURN_IF_ERROR(state_->pdf.Check("make the font of a PDF"));
+  std::string bytes = state_->pdf.Write();
+  GLM_RETURN_IF_ERROR(state_->pdf.Check("write a PDF"));
+  return bytes;
 }
 
 }  // namespace glmocr

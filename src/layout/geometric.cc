@@ -160,7 +160,13 @@ class Analysis {
 
   void FindOpenTables() {
     for (Area& area : areas_) {
-      for (Table& table : geometric::FindOpenTables(ink_, area.box, &area.chains)) {
+      for (Table& table : geometric::FindOpenTables(ink_, area.box, tables_, &area.chains)) {
+        for (size_t i = 0; i < table.cells.size(); ++i) {
+          if (table.letters[i].empty()) continue;
+          table.chains[i] = lines::ChainComponents(table.letters[i], ink_.letter_px, options_);
+          lines::SettleFonts(table.chains[i]);
+          for (const Box& letter : table.letters[i]) std::erase(area.letters, letter);
+        }
         area.objects.push_back({Object::Kind::kTable, tables_.size(), table.box});
         tables_.push_back(std::move(table));
       }

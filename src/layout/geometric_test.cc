@@ -74,8 +74,8 @@ TEST(GeometricLayout, ParagraphsBySpace) {
   const int second = Paragraph(&drawn, 80, 100, 700, 3) + 20;
   Paragraph(&drawn, 80, second, 700, 4);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(4, 5));
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kText));
+  ASSERT_THAT(LineCounts(page), ElementsAre(4, 5));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kText));
   ExpectAt(page.regions[1], 80, second);
 }
 
@@ -84,7 +84,7 @@ TEST(GeometricLayout, ParagraphsByIndentation) {
   const int second = Paragraph(&drawn, 80, 100, 700, 3, 40);
   Paragraph(&drawn, 80, second, 700, 4, 40);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(4, 5));
+  ASSERT_THAT(LineCounts(page), ElementsAre(4, 5));
   ExpectAt(page.regions[1], 120, second);
 }
 
@@ -100,7 +100,7 @@ TEST(GeometricLayout, ListItemsHangFromTheirMarks) {
     y += 60;
   }
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(LineCounts(page), ElementsAre(2, 2, 2));
+  ASSERT_THAT(LineCounts(page), ElementsAre(2, 2, 2));
   for (size_t i = 0; i < page.regions.size(); ++i) ExpectAt(page.regions[i], 80, tops[i]);
 }
 
@@ -109,8 +109,8 @@ TEST(GeometricLayout, AddressIsABlockOfSingleLines) {
   for (int i = 0; i < 4; ++i) drawn.Line(80, 100 + 30 * i, i % 2 == 0 ? 220 : 150);
   Paragraph(&drawn, 80, 300, 700, 5);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kContent, RegionLabel::kText));
-  EXPECT_THAT(LineCounts(page), ElementsAre(4, 6));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kContent, RegionLabel::kText));
+  ASSERT_THAT(LineCounts(page), ElementsAre(4, 6));
 }
 
 TEST(GeometricLayout, TitleOverTwoColumnsWithAPicture) {
@@ -121,7 +121,7 @@ TEST(GeometricLayout, TitleOverTwoColumnsWithAPicture) {
   Paragraph(&drawn, 80, 900, 480, 6);
   Paragraph(&drawn, 640, 220, 480, 26);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kDocTitle, RegionLabel::kText, RegionLabel::kImage,
                           RegionLabel::kText, RegionLabel::kText));
   EXPECT_EQ(page.regions[0].heading_level, 1);
@@ -144,6 +144,40 @@ TEST(GeometricLayout, PictureAcrossColumnsDividesThem) {
   EXPECT_EQ(page.regions[2].label, RegionLabel::kImage);
   ExpectAt(page.regions[3], 80, 900);
   ExpectAt(page.regions[4], 640, 900);
+}
+
+TEST(GeometricLayout, ThreeColumns) {
+  TestPage drawn(1300, 1200);
+  drawn.Line(80, 100, 1100, {.font = 40});
+  for (int i = 0; i < 3; ++i) Paragraph(&drawn, 80 + 380 * i, 200, 340, 12);
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_THAT(LineCounts(page), ElementsAre(1, 13, 13, 13));
+  for (int i = 0; i < 3; ++i) ExpectAt(page.regions[i + 1], 80 + 380 * i, 200);
+}
+
+// A table without rules under two addresses: rows stay rows, addresses blocks.
+TEST(GeometricLayout, RowsUnderColumnsStayRows) {
+  TestPage drawn(1200, 1200);
+  for (int i = 0; i < 4; ++i) {
+    drawn.Line(80, 100 + 30 * i, 260 - 40 * (i % 2));
+    drawn.Line(640, 100 + 30 * i, 260 - 40 * (i % 2));
+  }
+  for (int i = 0; i < 5; ++i) {
+    drawn.Line(80, 330 + 50 * i, 320);
+    for (const int x : {640, 800, 1000}) drawn.Word(x, 330 + 50 * i, 4, TestPage::Type());
+  }
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_GE(page.regions.size(), 3u);
+  ExpectAt(page.regions[0], 80, 100);
+  ExpectAt(page.regions[1], 640, 100);
+  int row = 0;
+  for (size_t i = 2; i < page.regions.size(); ++i) {
+    for (const TextLine& line : page.regions[i].lines) {
+      EXPECT_NEAR(line.baseline_y, 330 + 50 * row++, 3);
+      EXPECT_GT(line.box.right(), 1000);
+    }
+  }
+  EXPECT_EQ(row, 5);
 }
 
 TEST(GeometricLayout, SenderAboveOnTheRightComesFirst) {
@@ -226,7 +260,7 @@ TEST(GeometricLayout, TableWithSpans) {
   drawn.Fill({700, 473, 14, 3}, 0);  // a lone dash
   Paragraph(&drawn, 100, 600, 760, 3);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kText, RegionLabel::kTable, RegionLabel::kText));
   EXPECT_THAT(
       CellsOf(page.regions[1]),
@@ -256,6 +290,56 @@ TEST(GeometricLayout, WritingIsCutAtTheRulesOfItsCells) {
       EXPECT_LE(piece.crop.right(), cell.box.right() - 1);
     }
   }
+}
+
+// Rules above and below the head and at the end; the head spans two columns once.
+TEST(GeometricLayout, TableBetweenHorizontalRules) {
+  TestPage drawn(1000, 1000);
+  Paragraph(&drawn, 100, 100, 760, 4);
+  for (const int y : {300, 390, 600}) drawn.HorizontalRule(100, 861, y, 3);
+  drawn.Word(430, 335, 14, TestPage::Type());
+  for (int row = 0; row < 6; ++row) {
+    const int y = row == 0 ? 375 : 390 + 34 * row;
+    drawn.Line(110, y, 200);
+    for (const int x : {400, 560, 720}) drawn.Word(x, y, 4, TestPage::Type());
+  }
+  Paragraph(&drawn, 100, 700, 760, 4);
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_THAT(Labels(page),
+              ElementsAre(RegionLabel::kText, RegionLabel::kTable, RegionLabel::kText));
+  std::vector<Cell> expected = {
+      {0, 0, 1, 1, true, 0}, {0, 1, 1, 2, true, 1}, {0, 3, 1, 1, true, 0}};
+  for (int row = 1; row < 7; ++row) {
+    for (int column = 0; column < 4; ++column) expected.push_back({row, column, 1, 1, row == 1, 1});
+  }
+  EXPECT_EQ(CellsOf(page.regions[1]), expected);
+}
+
+// A rule below each row: cells may have several lines.
+TEST(GeometricLayout, TableWithARuleBelowEachRow) {
+  TestPage drawn(1000, 800);
+  for (const int y : {100, 150, 230, 310, 360}) drawn.HorizontalRule(100, 861, y);
+  for (const int y : {135, 180, 260, 345}) {
+    drawn.Line(110, y, 200);
+    drawn.Line(400, y, 400);
+  }
+  for (const int y : {212, 292}) drawn.Line(400, y, 300);
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_EQ(page.regions.size(), 1u);
+  EXPECT_THAT(CellsOf(page.regions[0]),
+              ElementsAre(Cell{0, 0, 1, 1, false, 1}, Cell{0, 1, 1, 1, false, 1},
+                          Cell{1, 0, 1, 1, false, 1}, Cell{1, 1, 1, 1, false, 2},
+                          Cell{2, 0, 1, 1, false, 1}, Cell{2, 1, 1, 1, false, 2},
+                          Cell{3, 0, 1, 1, false, 1}, Cell{3, 1, 1, 1, false, 1}));
+}
+
+TEST(GeometricLayout, ColumnsOfTextBetweenRulesAreNoTable) {
+  TestPage drawn(1200, 1400);
+  for (const int y : {100, 1150}) drawn.HorizontalRule(80, 1121, y);
+  Paragraph(&drawn, 80, 150, 480, 30);
+  Paragraph(&drawn, 640, 150, 480, 30);
+  const LayoutPage page = Analyze(drawn.image);
+  ASSERT_THAT(LineCounts(page), ElementsAre(31, 31));
 }
 
 TEST(GeometricLayout, BoldFirstRowIsTheHead) {
@@ -288,7 +372,7 @@ TEST(GeometricLayout, DiagramTakesItsLabels) {
   }
   Paragraph(&drawn, 100, 850, 760, 4);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kText, RegionLabel::kImage, RegionLabel::kText));
   EXPECT_LE(page.regions[1].box.x, 162);
   EXPECT_GE(page.regions[1].box.bottom(), 724);
@@ -344,7 +428,7 @@ TEST(GeometricLayout, TitlesByTypeAndTheirLevels) {
   drawn.Line(100, y + 30, 300, {.font = 34});
   Paragraph(&drawn, 100, y + 80, 760, 8);
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kDocTitle, RegionLabel::kParagraphTitle, RegionLabel::kText,
                           RegionLabel::kParagraphTitle, RegionLabel::kText,
                           RegionLabel::kParagraphTitle, RegionLabel::kText));
@@ -359,13 +443,13 @@ TEST(GeometricLayout, PageFurnitureStandsApart) {
   for (int y = 160; y <= 1560; y += 30) drawn.Line(120, y, 1000);
   drawn.Word(612, 1700, 2, {.font = 24});
   LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page),
+  ASSERT_THAT(Labels(page),
               ElementsAre(RegionLabel::kHeader, RegionLabel::kText, RegionLabel::kNumber));
   // A page whose text goes on to its edges has none.
   TestPage full(1240, 1754);
   for (int y = 60; y <= 1720; y += 30) full.Line(120, y, 1000);
   page = Analyze(full.image);
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kText));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kText));
 }
 
 TEST(GeometricLayout, FrameIsReadByItself) {
@@ -375,7 +459,7 @@ TEST(GeometricLayout, FrameIsReadByItself) {
   for (int i = 0; i < 7; ++i) drawn.Line(800, 240 + 36 * i, 320);
   const LayoutPage page = Analyze(drawn.image);
   ASSERT_EQ(page.regions.size(), 2u);
-  EXPECT_THAT(LineCounts(page), ElementsAre(21, 7));
+  ASSERT_THAT(LineCounts(page), ElementsAre(21, 7));
 }
 
 TEST(GeometricLayout, UncoveredInkIsReported) {
@@ -383,7 +467,7 @@ TEST(GeometricLayout, UncoveredInkIsReported) {
   Paragraph(&drawn, 100, 100, 760, 4);
   for (int i = 0; i < 120; ++i) drawn.Fill({300 + i, 500 + i, 4, 2}, 0);  // a slanting stroke
   const LayoutPage page = Analyze(drawn.image);
-  EXPECT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kImage));
+  ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kImage));
 }
 
 TEST(GeometricLayout, PagesWithoutTextAndOddSizes) {

@@ -147,7 +147,7 @@ std::vector<Box> AttachSmall(std::vector<Box> small, double unit, std::vector<Ch
       // dirt.
       const int thin = std::min(s.width, s.height), wide = std::max(s.width, s.height);
       const bool dash = thin >= 0.04 * c.font && s.width >= 0.3 * c.font;
-      if ((thin < 0.06 * c.font && !dash) || wide < 0.1 * c.font) continue;
+      if ((thin < 0.06 * c.font && !dash) || wide < 0.08 * c.font) continue;
       const int gap = std::max(0, HorizontalGap(s, c.box));
       if (gap > kMostMarkGap * c.font) continue;
       // Between two lines the nearer one wins, measured from the middle of its letters.
@@ -283,8 +283,19 @@ void Measure(Chain& chain) {
   const double tall = Percentile(tops, 0.92), middle = Percentile(tops, 0.35);
   // x-height over cap height is 0.63 to 0.75 in nearly all text fonts.
   chain.two_heights = tall > 1.22 * middle;
+  double border = (tall + middle) / 2;
+  if (!chain.two_heights) {
+    // Mostly capitals and digits: a few small letters tell as much.
+    constexpr double kLeastSmall = 0.12;
+    const auto n_small = std::count_if(chain.parts.begin(), chain.parts.end(), [&](const Box& p) {
+      return p.height > 0.58 * tall && p.height < 0.82 * tall &&
+             std::fabs(p.bottom() - chain.baseline) < 0.1 * tall;
+    });
+    chain.two_heights = n_small >= 3 && static_cast<double>(n_small) >=
+                                            kLeastSmall * static_cast<double>(tops.size());
+    border = 0.85 * tall;
+  }
   if (chain.two_heights) {
-    const double border = (tall + middle) / 2;
     std::erase_if(tops, [&](double t) { return t < border; });
     chain.cap = Percentile(tops, 0.5);
   } else {

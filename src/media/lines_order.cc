@@ -9,6 +9,8 @@ namespace {
 
 using Group = std::vector<Chain>;
 
+constexpr double kBlocksApart = 1.6;  // of the font size: white space between parts of a page
+
 double MedianFont(const Group& group) {
   std::vector<double> fonts;
   for (const Chain& c : group) fonts.push_back(c.font);
@@ -35,12 +37,31 @@ double AlignedShare(const Group& a, const Group& b) {
   return static_cast<double>(n) / static_cast<double>(b.size());
 }
 
-// How much of a column's width its lines take on average: near 1 for running text, low for cells of
-// a table.
-double Fill(const Group& group) {
-  double sum = 0;
-  for (const Chain& c : group) sum += c.box.width;
-  return sum / (static_cast<double>(group.size()) * Width(group));
+// How much of their columns' widths lines take on average: near 1 for running text, low for cells
+// of a table. Chains over each other make a column; 0 when one is too narrow for text.
+double Fill(const Group& group, double font) {
+  constexpr double kLeastColumn = 5;
+  Group sorted = group;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Chain& a, const Chain& b) { return a.box.x < b.box.x; });
+  double sum = 0, widths = 0;
+  int n = 0, left = sorted.front().box.x, right = left;
+  const auto close = [&] {
+    if (right - left < kLeastColumn * font) return false;
+    sum += widths / (right - left);
+    widths = 0;
+    return true;
+  };
+  for (const Chain& c : sorted) {
+    if (n > 0 && c.box.x >= right) {
+      if (!close()) return 0;
+      left = c.box.x;
+    }
+    right = std::max(right, c.box.right());
+    widths += c.box.width;
+    ++n;
+  }
+  return close() ? sum / n : 0;
 }
 
 // How many lines high the group is when its chains stand one below the other.
@@ -75,7 +96,10 @@ double MedianPitch(const Group& group, double font) {
     if (c.object < 0) baselines.push_back(c.baseline);
   }
   std::sort(baselines.begin(), baselines.end());
-  for (size_t i = 1; i < baselines.size(); ++i) pitches.push_back(baselines[i] - baselines[i - 1]);
+  for (size_t i = 1; i < baselines.size(); ++i) {
+    const double pitch = baselines[i] - baselines[i - 1];
+    if (pitch > 0.3 * font) pitches.push_back(pitch);  // else cells of one row
+  }
   if (pitches.empty()) return 0;
   const auto middle = pitches.begin() + static_cast<std::ptrdiff_t>(pitches.size() / 2);
   std::nth_element(pitches.begin(), middle, pitches.end());
@@ -119,7 +143,39 @@ bool AreColumns(const Group& left, const Group& right, double font, int gap) {
   // Two or three lines level with their neighbours say little; more white space says more.
   constexpr double kFewLines = 3.5, kWideGap = 2.2;
   if (std::min(Lines(l_beside), Lines(r_beside)) < kFewLines && gap < kWideGap * font) return false;
-  return std::min(Fill(l_beside), Fill(r_beside)) >= 0.62;
+  return std::min(Fill(l_beside, font), Fill(r_beside, font)) >= 0.62;
+}
+
+// Parts of the group with white space of at least `least` pixels between them across its width.
+std::vector<Group> Blocks(const Group& group, double least) {
+  Group sorted = group;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Chain& a, const Chain& b) { return a.box.y < b.box.y; });
+  std::vector<Group> blocks;
+  int bottom = 0;
+  for (Chain& c : sorted) {
+    if (blocks.empty() || c.box.y - bottom > least) blocks.emplace_back();
+    bottom = std::max(bottom, c.box.bottom());
+    blocks.back().push_back(std::move(c));
+  }
+  return blocks;
+}
+
+// Whether a part of the group, apart from the rest by white space, is a table or a form that the
+// split into `left` and the rest would cut.
+bool CutsTable(const Group& group, const Group& left, double font) {
+  constexpr double kLeastRows = 3;
+  const std::vector<Group> blocks = Blocks(group, kBlocksApart * font);
+  if (blocks.size() < 2) return false;
+  int edge = 0;
+  for (const Chain& c : left) edge = std::max(edge, c.box.right());
+  for (const Group& block : blocks) {
+    Group l, r;
+    for (const Chain& c : block) (c.box.right() <= edge ? l : r).push_back(c);
+    if (l.empty() || r.empty() || Lines(l) < kLeastRows || Lines(r) < kLeastRows) continue;
+    if (AreFields(l, r, font)) return true;
+  }
+  return false;
 }
 
 // The widest fitting vertical white space through the whole group; false when there is none.
@@ -141,27 +197,17 @@ bool SplitColumns(const Group& group, Group* left, Group* right, int* gap_px = n
     left->assign(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(at));
     right->assign(sorted.begin() + static_cast<std::ptrdiff_t>(at), sorted.end());
     if (!AreColumns(*left, *right, font, gap)) continue;
+    if (CutsTable(group, *left, font)) continue;
     if (gap_px != nullptr) *gap_px = gap;
     return true;
   }
   return false;
 }
 
-// Parts of the group with much white space between them across its full width, wider than that
-// between columns: a footer or a title belongs to no column even where it would fit into one.
+// Parts of the group with more white space between them than there is between its columns: a footer
+// or a title belongs to no column even where it would fit into one.
 std::vector<Group> SplitBlocks(const Group& group, int column_gap) {
-  const double least = std::max(1.6 * MedianFont(group), 1.2 * column_gap);
-  Group sorted = group;
-  std::sort(sorted.begin(), sorted.end(),
-            [](const Chain& a, const Chain& b) { return a.box.y < b.box.y; });
-  std::vector<Group> blocks;
-  int bottom = 0;
-  for (Chain& c : sorted) {
-    if (blocks.empty() || c.box.y - bottom > least) blocks.emplace_back();
-    bottom = std::max(bottom, c.box.bottom());
-    blocks.back().push_back(std::move(c));
-  }
-  return blocks;
+  return Blocks(group, std::max(kBlocksApart * MedianFont(group), 1.2 * column_gap));
 }
 
 // Chains whose baselines are level, top to bottom, each row left to right.
@@ -172,7 +218,7 @@ std::vector<Group> Rows(Group group) {
   for (Chain& c : group) {
     const bool lines = !rows.empty() && rows.back().front().object < 0 && c.object < 0;
     const bool level = lines && std::fabs(rows.back().front().baseline - c.baseline) <
-                                    0.3 * std::min(rows.back().front().font, c.font);
+                                    0.4 * std::min(rows.back().front().font, c.font);
     // Chains over each other are two lines, however close their baselines.
     const bool free =
         level && std::none_of(rows.back().begin(), rows.back().end(), [&](const Chain& o) {
@@ -244,6 +290,38 @@ size_t LongestSplit(const std::vector<Group>& rows, size_t begin) {
   }
 }
 
+// Which of the rows belong to a table or a form: a part of the group, apart from the rest by white
+// space, with rows that its widest gap divides into labels and values.
+std::vector<bool> FieldRows(const Group& group, const std::vector<Group>& rows) {
+  std::vector<bool> out(rows.size(), false);
+  const double font = MedianFont(group);
+  for (const Group& block : Blocks(group, kBlocksApart * font)) {
+    if (block.size() < 4) continue;
+    Group sorted = block;
+    std::sort(sorted.begin(), sorted.end(),
+              [](const Chain& a, const Chain& b) { return a.box.x < b.box.x; });
+    int right = sorted.front().box.right(), widest = 0;
+    size_t at = 0;
+    for (size_t i = 1; i < sorted.size(); ++i) {
+      if (sorted[i].box.x - right > widest) {
+        widest = sorted[i].box.x - right;
+        at = i;
+      }
+      right = std::max(right, sorted[i].box.right());
+    }
+    if (at == 0 || widest < 0.9 * font) continue;
+    const Group l(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(at));
+    const Group r(sorted.begin() + static_cast<std::ptrdiff_t>(at), sorted.end());
+    if (Lines(l) < 2 || Lines(r) < 2 || !AreFields(l, r, font)) continue;
+    const Extent extent = ExtentOf(block);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const double y = rows[i].front().box.y + rows[i].front().box.height / 2.0;
+      out[i] = out[i] || (y >= extent.top && y <= extent.bottom);
+    }
+  }
+  return out;
+}
+
 void Order(const Group& group, int* column, std::vector<Chain>* out) {
   if (group.empty()) return;
   Group left, right;
@@ -258,23 +336,37 @@ void Order(const Group& group, int* column, std::vector<Chain>* out) {
     Order(right, column, out);
     return;
   }
-  // Something crosses the columns (a heading, a footer), or there are none. The longest run of rows
-  // that splits is taken first for every start; rows before it are plain.
+  // Something crosses the columns (a heading, a footer), or there are none. Tables and forms are
+  // plain rows. Elsewhere the longest run of rows that splits is taken first for every start; rows
+  // before it are plain.
   const std::vector<Group> rows = Rows(group);
-  size_t plain_begin = 0;
+  const std::vector<bool> fields = FieldRows(group, rows);
+  std::vector<Group> plain;
   for (size_t begin = 0; begin < rows.size();) {
-    const size_t best = LongestSplit(rows, begin);
-    if (best == 0 || (begin == 0 && best == rows.size())) {
-      ++begin;
+    size_t end = begin;
+    while (end < rows.size() && fields[end] == fields[begin]) ++end;
+    if (fields[begin]) {
+      plain.insert(plain.end(), rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                   rows.begin() + static_cast<std::ptrdiff_t>(end));
+      begin = end;
       continue;
     }
-    EmitRows({rows.begin() + static_cast<std::ptrdiff_t>(plain_begin),
-              rows.begin() + static_cast<std::ptrdiff_t>(begin)},
-             column, out);
-    Order(Flatten(rows, begin, best), column, out);
-    begin = plain_begin = best;
+    const std::vector<Group> part(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  rows.begin() + static_cast<std::ptrdiff_t>(end));
+    for (size_t i = 0; i < part.size();) {
+      const size_t best = LongestSplit(part, i);
+      if (best == 0 || (best == rows.size() && i == 0)) {
+        plain.push_back(part[i++]);
+        continue;
+      }
+      EmitRows(plain, column, out);
+      plain.clear();
+      Order(Flatten(part, i, best), column, out);
+      i = best;
+    }
+    begin = end;
   }
-  EmitRows({rows.begin() + static_cast<std::ptrdiff_t>(plain_begin), rows.end()}, column, out);
+  EmitRows(plain, column, out);
 }
 
 }  // namespace

@@ -80,24 +80,6 @@ PixPtr Even(Pix* gray) {
   return even != nullptr ? std::move(even) : OrThrow(pixCopy(nullptr, gray));
 }
 
-// Level 1 for ink. Otsu's choice of threshold is kept where it makes sense, so that the grain of an
-// empty page is no ink.
-PixPtr Binarise(Pix* even) {
-  constexpr int kLeastThreshold = 90, kMostThreshold = 160;
-  int threshold = kMostThreshold;
-  Numa* histogram = pixGetGrayHistogram(even, 2);
-  if (histogram != nullptr) {
-    l_int32 split = threshold;
-    l_float32 ink_mean = 0, paper_mean = 0;
-    if (numaSplitDistribution(histogram, 0.1f, &split, &ink_mean, &paper_mean, nullptr, nullptr,
-                              nullptr) == 0) {
-      threshold = std::clamp(split, kLeastThreshold, kMostThreshold);
-    }
-    numaDestroy(&histogram);
-  }
-  return OrThrow(pixThresholdToBinary(even, threshold));
-}
-
 // Most pixels have one level, to two steps: drawn by a program, or saved so. Scanned paper has
 // grain.
 bool IsDrawn(Pix* gray) {
@@ -113,10 +95,30 @@ bool IsDrawn(Pix* gray) {
   return near >= kLeastEven * total;
 }
 
+// Level 1 for ink. Otsu's choice of threshold is kept where it makes sense, so that the grain of an
+// empty page is no ink.
+PixPtr Binarise(Pix* even, bool drawn) {
+  // What a program has drawn has no grain, and may be coloured.
+  const int kLeastThreshold = drawn ? 140 : 90;
+  constexpr int kMostThreshold = 160;
+  int threshold = kMostThreshold;
+  Numa* histogram = pixGetGrayHistogram(even, 2);
+  if (histogram != nullptr) {
+    l_int32 split = threshold;
+    l_float32 ink_mean = 0, paper_mean = 0;
+    if (numaSplitDistribution(histogram, 0.1f, &split, &ink_mean, &paper_mean, nullptr, nullptr,
+                              nullptr) == 0) {
+      threshold = std::clamp(split, kLeastThreshold, kMostThreshold);
+    }
+    numaDestroy(&histogram);
+  }
+  return OrThrow(pixThresholdToBinary(even, threshold));
+}
+
 // Pale writing: what is darker than the paper, but lighter than Binarise's threshold, and touches
 // no ink that was found.
 PixPtr AddPale(PixPtr binary, Pix* even) {
-  constexpr int kPale = 160;  // writing of 60 % grey is at 120
+  constexpr int kPale = 165;  // writing of 60 % grey is at 120
   const PixPtr all = OrThrow(pixThresholdToBinary(even, kPale));
   const PixPtr touched = OrThrow(pixSeedfillBinary(nullptr, binary.get(), all.get(), 8));
   const PixPtr pale = OrThrow(pixSubtract(nullptr, all.get(), touched.get()));
@@ -331,7 +333,8 @@ PageInk Find(const Image& page, const LineFinderOptions& options) {
     gray = OrThrow(pixInvert(nullptr, gray.get()));
   }
   PixPtr even_gray = Even(gray.get());
-  PixPtr binary = Binarise(even_gray.get());
+  const bool drawn = IsDrawn(gray.get());
+  PixPtr binary = Binarise(even_gray.get(), drawn);
   const double turn = FindSkew(binary.get(), options);
   if (turn != 0) {
     const auto radians = static_cast<l_float32>(turn * std::numbers::pi / 180);
@@ -343,9 +346,9 @@ PageInk Find(const Image& page, const LineFinderOptions& options) {
   out.panels = InvertPanels(gray.get(), color.get());
   if (turn != 0 || !out.panels.empty()) {
     even_gray = Even(gray.get());
-    binary = Binarise(even_gray.get());
+    binary = Binarise(even_gray.get(), drawn);
   }
-  if (IsDrawn(gray.get())) binary = AddPale(std::move(binary), even_gray.get());
+  if (drawn) binary = AddPale(std::move(binary), even_gray.get());
   const bool even = EvenLight(gray.get(), &color);
   const bool changed = turn != 0 || out.inverted || even || !out.panels.empty();
   out.image = changed ? FromPix(color.get()) : page;

@@ -81,17 +81,4 @@ struct ReadPage {
   double seconds = 0;  // from the page's arrival to the end of its last region
 };
 
-enum class OutputFormat { kText, kMarkdown, kJson };
-
-// The page as text: regions on lines of their own, blank lines between paragraphs, ends with one
-// newline (empty for an empty page).
-std::string PageToText(const ReadPage& page);
-// The same with Markdown's specials escaped where they would change the text's meaning.
-std::string PageToMarkdown(const ReadPage& page);
-// One JSON object on one line (JSON Lines when pages follow each other), schema "glm-ocr.page/1";
-// docs/json.md describes it.
-std::string PageToJson(const ReadPage& page);
-
-std::string FormatPage(const ReadPage& page, OutputFormat format);
-
 }  // namespace glmocr

@@ -29,6 +29,17 @@ mkdir "$dir/bad"; cp "$root"/models/starter/*.json "$dir/bad"; head -c 100000 "$
 expect truncated_model 1 "model.safetensors" "$glm" parse --model "$dir/bad" "$page"
 expect unknown_kernels 1 "cannot run on this machine; it can run" "$glm" parse --kernels mmx "$page"
 expect inspect 0 "glm_ocr" "$glm" inspect "$root/models/starter"
+# eval: a folder of predictions against one of truths; the text of a table is no table.
+mkdir "$dir/read"; for name in letter invoice paper report form; do cp "$root/samples/$name.truth.md" "$dir/read/$name.md"; done
+expect eval_missing_one 3 "skewed \(missing\) +100.00 %" "$glm" eval "$dir/read" "$root/samples"
+cp "$root/samples/skewed.truth.txt" "$dir/read/skewed.txt"
+expect eval_folders 0 "^all +0.00 % +0.00 % +0.0000 +0.0000 +- +1.0000 +1.0000" "$glm" eval "$dir/read" "$root/samples"
+expect eval_files 0 "^invoice +0.00 %.* 0.0000 +0.0000$" "$glm" eval "$root/samples/invoice.truth.txt" "$root/samples/invoice.truth.json"
+expect eval_json 0 '"schema": "glm-ocr.eval/1"' "$glm" eval "$dir/read/form.md" "$root/samples" --json
+expect eval_no_such 1 "does not exist" "$glm" eval "$dir/nope" "$root/samples"
+expect eval_picture 1 "must end in .md" "$glm" eval "$page" "$root/samples"
+printf 'a\xff' >"$dir/read/form.md"
+expect eval_bytes 3 "form.md.*not UTF-8 at byte 1" "$glm" eval "$dir/read" "$root/samples"
 if [[ -w /dev/full ]]; then
   "$glm" parse "$page" >/dev/full 2>"$dir/err"; code=$?
   [[ $code == 1 ]] && grep -q "standard output" "$dir/err" || { echo "FAILED full_disk: exit $code"; failed=1; }

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "media/decode.h"
+#include "format/sdk_pages.h"
 #include "pipeline/page_reader.h"
 
 namespace glmocr {
@@ -142,7 +143,7 @@ class StarterPages : public testing::TestWithParam<const char*> {};
 TEST_P(StarterPages, ReadsThePage) {
   auto recognizer = LoadStarter(DraftMode::kAuto);
   std::string text;
-  PageReader reader(*recognizer, {}, [&](const ReadPage& page) { text = PageToText(page); });
+  PageReader reader(*recognizer, {}, [&](const ReadPage& page) { text = PlainText(page, {}); });
   ASSERT_TRUE(reader
                   .Add(ReadPicture(kRoot / "samples" / (std::string(GetParam()) + ".png")),
                        {"page"}, [] { return true; })

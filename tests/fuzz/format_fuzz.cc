@@ -1,10 +1,12 @@
 // What is written of a page, whatever a model wrote and a layout found: every text format of
 // regions that the input spells out. Input: per region label, flags, height, size, text; then the
 // next.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <utility>
 

@@ -50,12 +50,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const glmocr::Box& box = word.box_px;
       GLM_CHECK(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0);
       GLM_CHECK(box.right() <= image.width_px && box.bottom() <= image.height_px);
-      GLM_CHECK(!word.text.empty() && word.line >= 0 &&
-                static_cast<size_t>(word.line) <= lines);
+      GLM_CHECK(!word.text.empty() && word.line >= 0 && static_cast<size_t>(word.line) <= lines);
       lines = static_cast<size_t>(word.line) + 1;
     }
-    for (const double share : {layer.unmapped_share, layer.invisible_share, layer.on_ink_share,
-                               layer.ink_covered_share})
+    for (const double share :
+         {layer.unmapped_share, layer.invisible_share, layer.on_ink_share, layer.ink_covered_share})
       GLM_CHECK(share >= 0 && share <= 1);
   }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of tests/fuzz/corpus/{safetensors,config,pdf_protocol}, the second from the shipped model. No packages needed."""
+"""Writes the seed inputs of tests/fuzz/corpus/{safetensors,config,pdf_protocol,inputs}, the second from the shipped model. No packages needed."""
+import base64
 import json
 import pathlib
 import struct
@@ -49,7 +50,22 @@ def pdf_protocol(out):
         (out / name).write_bytes(seed)
 
 
+def inputs(out):
+    """The first byte chooses the part, see inputs_fuzz.cc."""
+    out.mkdir(parents=True, exist_ok=True)
+    ppm = base64.b64encode(b"P3\n2 1\n255\n255 0 0  0 0 255\n").decode()
+    seeds = {
+        "data_ppm": "0" + ppm, "data_percent": "0" + ppm.replace("=", "%3D"), "data_pdf": "0JVBERi0xLjcK", "data_cut": "0" + ppm[:9],
+        "ranges": "11-3,8,-2-", "ranges_all": "1", "ranges_ends": "1-3--1, 2-99999 ,5-", "ranges_bad": "13-1,0,x",
+        "base64": "2Zm9vYmE=", "base64_url": "2-_-_ \n", "base64_bad": "2Zg=",
+        "file": "3a%20b.png", "file_zero": "3a%00b", "file_percent": "3a%zz0", "data_type": "3image/png;base64,AA==", "data_plain": "3,abcd",
+    }
+    for name, seed in seeds.items():
+        (out / name).write_bytes(seed.encode())
+
+
 def main():
+    inputs(ROOT / "tests/fuzz/corpus/inputs")
     pdf_protocol(ROOT / "tests/fuzz/corpus/pdf_protocol")
     out = ROOT / "tests/fuzz/corpus/safetensors"
     out.mkdir(parents=True, exist_ok=True)

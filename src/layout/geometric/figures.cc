@@ -99,15 +99,18 @@ void TakeLabels(std::vector<Box>* figures, std::vector<Chain>* chains) {
     // The numbers at the axes, then the axes' names beyond them.
     for (int pass = 0; pass < 2; ++pass) {
       const Box core = figure;
+      Box grown = figure;
       int n_labels = 0;
       for (const Chain& c : *chains) {
         if (HasCentre(core, c.box)) continue;
         if (c.box.width > kMostLabel * c.font || c.box.width > 0.4 * core.width) continue;
         if (Distance(core, c.box) > kLabelReach * c.font) continue;
-        figure = Union(figure, c.box);
+        grown = Union(grown, c.box);
         ++n_labels;
       }
-      if (n_labels < kLeastLabels) break;
+      // One or two short lines close by are text, or the caption.
+      if (n_labels < (pass == 0 ? kLeastLabels : 1)) break;
+      figure = grown;
     }
   }
   std::erase_if(*chains, [&](const Chain& c) { return InAny(*figures, c.box); });

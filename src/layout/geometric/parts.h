@@ -74,8 +74,10 @@ void TakeCheckBoxes(const Image& image, std::vector<Chain>* chains, std::vector<
 std::vector<Box> LeftOver(const std::vector<Box>& letters, const std::vector<Chain>& chains,
                           double letter_px);
 
-// Tables whose rows stand between horizontal rules alone; their chains leave `chains`.
-std::vector<Table> FindOpenTables(const PageInk& ink, const Box& area, std::vector<Chain>* chains);
+// Tables whose rows stand between horizontal rules alone, beside those `known`; their chains leave
+// `chains`. Their cells have letters, no chains.
+std::vector<Table> FindOpenTables(const PageInk& ink, const Box& area,
+                                  const std::vector<Table>& known, std::vector<Chain>* chains);
 
 // Orders the chains of each cell and makes its lines of them.
 void FillCells(const Image& image, const LineFinderOptions& options, Table* table);

@@ -1,0 +1,162 @@
+"""Documents end to end: samples against their truth, bad inputs beside good ones, runs cut short and taken up again.
+
+    python3 tests/e2e/documents_test.py GLM_OCR SOURCE_DIR
+"""
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
+SAMPLES = [ROOT / "samples" / f"{name}.pdf" for name in ("letter", "invoice", "paper", "report", "form", "skewed")]
+WORDS = ("anchor", "bridge", "candle", "dragon", "engine", "forest", "garden", "harbour", "sailor", "jacket", "kettle", "ladder")
+failed = False
+
+
+def check(name, ok, detail=""):
+    global failed
+    if not ok:
+        print(f"FAILED {name}: {detail}")
+        failed = True
+
+
+def parse(*args, **kwargs):
+    return subprocess.run([GLM, "parse", *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=900, **kwargs)
+
+
+def pdf(pages):
+    """A PDF of pages of lines in Helvetica."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", None, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    kids = []
+    for lines in pages:
+        text = "BT /F 12 Tf 16 TL 72 760 Td " + " ".join(f"({line}) Tj T*" for line in lines) + " ET"
+        objects.append(f"<</Length {len(text)}>>\nstream\n{text}\nendstream")
+        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents {len(objects)} 0 R"
+                       "/Resources<</Font<</F 3 0 R>>>>>>")
+        kids.append(f"{len(objects)} 0 R")
+    objects[1] = f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(kids)}]>>"
+    out, offsets = "%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n"
+    start = len(out)
+    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(f"{o:010} 00000 n \n" for o in offsets)
+    return (out + f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n").encode("latin-1")
+
+
+def files_below(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+tmp = pathlib.Path(tempfile.mkdtemp())
+try:
+    # The aims on the samples: at most 3 % of the characters wrong, reading order exact, ruled tables as they are.
+    out = tmp / "samples"
+    run = parse(*SAMPLES, "-o", out, "--to", "md,sdk-json,json,html,hocr,alto,pdf", "--visualize")
+    check("samples", run.returncode == 0, run.stderr)
+    flat = tmp / "flat"
+    flat.mkdir()
+    for sample in SAMPLES:
+        shutil.copy(out / sample.stem / f"{sample.stem}.md", flat)
+        for suffix in (".md", ".json", "_model.json", "_document.json", ".html", ".hocr", ".xml", ".pdf"):
+            check("files", (out / sample.stem / (sample.stem + suffix)).stat().st_size > 0, f"{sample.stem}{suffix}")
+        json.loads((out / sample.stem / f"{sample.stem}_document.json").read_text())
+    check("visualize", (out / "letter/layout_vis/letter.jpg").exists(), files_below(out))
+    check("crops", list((out / "paper/imgs").glob("*.jpg")), files_below(out))
+    truths = tmp / "truths"
+    truths.mkdir()
+    for sample in SAMPLES:
+        shutil.copy(ROOT / "samples" / f"{sample.stem}.truth.md", truths)
+    scores = subprocess.run([GLM, "eval", flat, truths, "--json"], capture_output=True, text=True, timeout=300)
+    check("eval", scores.returncode == 0, scores.stderr)
+    table = subprocess.run([GLM, "eval", flat, truths], capture_output=True, text=True, timeout=300).stdout
+    print(table)
+    documents = json.loads(scores.stdout)["documents"]
+    check("eval", len(documents) == len(SAMPLES), scores.stdout[:300])
+    for d in documents:
+        check("character error rate", d["character_edits"] <= 0.03 * d["characters"], d)
+        check("reading order", d["order_edit_distance"] == 0, d)
+        for t in d["table_scores"]:
+            check("table structure", t["teds_struct"] == 1 and t["teds"] >= 0.95, d)
+    # A searchable PDF carries what was read.
+    again = parse(out / "form/form.pdf", "--text-layer", "compare", "--to", "md")
+    check("searchable", again.returncode == 0 and "text layer and reading differ" in again.stderr, again.stderr)
+
+    # The embedded text in place of reading: exact.
+    run = parse(ROOT / "samples/letter.pdf", "--text-layer", "prefer", "--to", "md")
+    check("text layer", "some sixty people cross every day" in run.stdout and "measurements" in run.stdout, run.stdout[:500])
+
+    # Bad inputs beside good ones: named, and the others are read.
+    bad = tmp / "bad"
+    bad.mkdir()
+    whole = (ROOT / "samples/letter.pdf").read_bytes()
+    (bad / "1_truncated.pdf").write_bytes(whole[:200])
+    (bad / "2_empty.pdf").write_bytes(b"")
+    (bad / "3_text.pdf").write_text("not a PDF at all")
+    (bad / "4_picture_as.pdf").write_bytes((ROOT / "samples/page.png").read_bytes())
+    (bad / "5_locked.pdf").write_bytes((ROOT / "tests/golden/pdf/rc4.pdf").read_bytes())
+    (bad / "6_blank.pdf").write_bytes(pdf([[]]))
+    (bad / "7_two.pdf").write_bytes(pdf([["First page."], ["Second page."]]))
+    run = parse(bad, tmp / "nowhere.pdf", "-o", tmp / "bad_out", "--to", "md")
+    check("bad inputs", run.returncode == 3, f"{run.returncode}: {run.stderr}")
+    for name in ("1_truncated.pdf", "2_empty.pdf", "3_text.pdf", "5_locked.pdf", "nowhere.pdf"):
+        check("bad inputs", name in run.stderr, f"{name} is not named in {run.stderr}")
+    check("bad inputs", "--password" in run.stderr, run.stderr)
+    check("bad inputs", "5 of 8 inputs failed" in run.stderr, run.stderr)
+    markdown = (tmp / "bad_out/7_two/7_two.md").read_text()
+    check("bad inputs", "First page" in markdown and "Second page" in markdown, markdown)
+    check("wrong ending", "Harbour" in (tmp / "bad_out/4_picture_as/4_picture_as.md").read_text())
+    check("blank page", (tmp / "bad_out/6_blank/6_blank.md").exists(), files_below(tmp / "bad_out"))
+    journal = [json.loads(line) for line in (tmp / "bad_out/journal.jsonl").read_text().splitlines()]
+    check("journal", sorted(e["status"] for e in journal) == ["failed"] * 5 + ["ok"] * 3, journal)
+
+    # Page ranges; a range beyond the end is an error that says so.
+    run = parse(bad / "7_two.pdf", "--pages", "2", "--to", "md")
+    check("pages", "Second" in run.stdout and "First" not in run.stdout, run.stdout)
+    run = parse(bad / "7_two.pdf", "--pages", "7")
+    check("pages", run.returncode != 0 and "7_two.pdf" in run.stderr, run.stderr)
+
+    # Cut short by Ctrl-C, taken up again: in the end all is there, and what was done is not read again.
+    many = tmp / "many"
+    many.mkdir()
+    for i in range(12):
+        (many / f"{i:02}.pdf").write_bytes(pdf([[f"The word of this page is {WORDS[i]}."] * 12] * 2))
+    out = tmp / "many_out"
+    process = subprocess.Popen([GLM, "parse", many, "-o", out, "--to", "md"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    journal = out / "journal.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not journal.exists() or journal.read_text().count("\n") < 2):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=120)[1]
+    done = journal.read_text().count("\n")
+    check("interrupt", process.returncode == 130 and "--resume" in stderr, f"{process.returncode}: {stderr}")
+    check("interrupt", 2 <= done < 12, f"{done} of 12 were done: the run was not cut short")
+    run = parse(many, "-o", out, "--to", "md", "--resume")
+    check("resume", run.returncode == 0 and f"{done} of 12 inputs were done before" in run.stderr, run.stderr)
+    for i in range(12):
+        check("resume", WORDS[i] in (out / f"{i:02}/{i:02}.md").read_text(), (i, (out / f"{i:02}/{i:02}.md").read_text()))
+    (many / "03.pdf").write_bytes(pdf([["Something else now."]]))
+    run = parse(many, "-o", out, "--to", "md", "--resume")
+    check("changed input", "11 of 12 inputs were done before" in run.stderr, run.stderr)
+    check("changed input", "else now" in (out / "03/03.md").read_text())
+
+    # A full disk: an error that says what could not be written, and no half a file.
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
+
+    out = tmp / "full_out"
+    run = parse(ROOT / "samples/letter.pdf", "-o", out, "--to", "md", preexec_fn=small_files)
+    check("full disk", run.returncode == 1 and "letter.md" in run.stderr, f"{run.returncode}: {run.stderr}")
+    check("full disk", files_below(out) == ["journal.jsonl"], files_below(out))
+finally:
+    shutil.rmtree(tmp)
+sys.exit(failed)
