@@ -73,8 +73,9 @@ std::vector<PolygonPoint> PolygonInBox(const MaskView& mask, const std::array<fl
   const std::vector<PolygonPoint> corners = {
       {left, top}, {right, top}, {right, bottom}, {left, bottom}};
   if (x1 <= x0 || y1 <= y0) return corners;
+  // A number over a tensor is the tensor's reciprocal times the number in torch.
   const auto scale = [](int size, int page) {
-    return static_cast<float>(size * kMaskStride) / static_cast<float>(page) / kMaskStride;
+    return 1.0f / static_cast<float>(page) * static_cast<float>(size * kMaskStride) / kMaskStride;
   };
   const float scale_x = scale(mask.width, options.page_width_px),
               scale_y = scale(mask.height, options.page_height_px);

@@ -47,7 +47,8 @@ TEST(LayoutDetections, PolygonsAreThoseOfTheReference) {
         {logits.data(), size, size}, box,
         {.threshold = 0.3f, .page_width_px = c.at("page")[0], .page_height_px = c.at("page")[1]});
     const auto want = c.at("polygon").get<std::vector<std::array<double, 2>>>();
-    ASSERT_EQ(polygon.size(), want.size());
+    EXPECT_EQ(polygon.size(), want.size());
+    if (polygon.size() != want.size()) continue;
     n_outlines += want.size() > 4 ? 1 : 0;
     for (size_t i = 0; i < want.size(); ++i) {
       // Corners are whole numbers; those that are moved come out of sines and roots.

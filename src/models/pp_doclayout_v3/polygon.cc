@@ -194,7 +194,7 @@ std::vector<GridPoint> ScaledMask::LargestContour() const {
       std::vector<GridPoint> contour =
           FollowBorder({xs[static_cast<size_t>(x)], ys[static_cast<size_t>(y)]});
       const int64_t area = std::abs(DoubleArea(contour));
-      if (area > best_area) {
+      if (area >= best_area) {  // of equal ones the last: OpenCV lists contours from the bottom up
         best_area = area;
         best = std::move(contour);
       }

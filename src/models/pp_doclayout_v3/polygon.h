@@ -3,7 +3,7 @@
 // Border following and the simplification of curves give OpenCV's results (findContours with
 // external borders and compressed runs, approxPolyDP), which the reference calls, without OpenCV:
 // it is a dependency of hundreds of megabytes for a hundred lines
-// (docs/decisions/0010-layout-model.md). Ref: transformers
+// (docs/decisions/0011-layout-model.md). Ref: transformers
 // models/pp_doclayout_v3/image_processing_pp_doclayout_v3.py, _extract_polygon_points_by_masks,
 // _mask2polygon, extract_custom_vertices; Suzuki & Abe 1985; Douglas & Peucker 1973.
 #pragma once
