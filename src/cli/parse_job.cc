@@ -16,6 +16,7 @@
 #include "eval/text.h"
 #include "layout/geometric.h"
 #include "layout/pp_doclayout.h"
+#include "layout/uncovered.h"
 #include "pipeline/task.h"
 
 namespace glmocr::cli {
