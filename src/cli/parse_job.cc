@@ -175,6 +175,7 @@ int ParseJob::Run() {
           ? 1
           : std::clamp(options_.jobs, 1, std::max(1, static_cast<int>(inputs_.size())));
   running_workers_ = n_workers;
+  workers.reserve(static_cast<size_t>(n_workers));
   for (int i = 0; i < n_workers; ++i) workers.emplace_back([this] { Work(); });
   {
     std::unique_lock lock(mutex_);

@@ -77,6 +77,7 @@ void TextLayerUse::Fill(size_t region, ReadRegion& read) const {
       }
       const std::vector<ReadLine> lines = Lines(inside);
       std::vector<std::string_view> texts;
+      texts.reserve(lines.size());
       for (const ReadLine& line : lines) texts.push_back(line.text);
       cell.text = JoinParagraph(texts);
       read.lines.insert(read.lines.end(), lines.begin(), lines.end());
