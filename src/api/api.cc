@@ -9,7 +9,6 @@
 #include "format/document_writer.h"
 #include "glmocr/glmocr.h"
 #include "layout/geometric.h"
-#include "layout/geometric.h"
 #include "media/decode.h"
 #include "pipeline/default_model.h"
 #include "pipeline/page_reader.h"

@@ -465,8 +465,7 @@ Result<Document> ParseJson(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-Result<Document> ParseDocument(std::string_view bytes, SourceFormat format,
-                               std::string_view name) {
+Result<Document> ParseDocument(std::string_view bytes, SourceFormat format, std::string_view name) {
   if (bytes.substr(0, 3) == "\xEF\xBB\xBF") bytes.remove_prefix(3);
   if (const auto bad = FindInvalidUtf8(bytes)) {
     return Error{ErrorCode::kCorrupt,

@@ -46,8 +46,7 @@ struct Document {
 // `name` is for messages. JSON may be: what `glm-ocr parse --format json` writes (an object a
 // line), ground truth as in samples/ ("glm-ocr.truth/1"), the official SDK's list of pages. Errors:
 // kCorrupt (no UTF-8, no such JSON).
-Result<Document> ParseDocument(std::string_view bytes, SourceFormat format,
-                               std::string_view name);
+Result<Document> ParseDocument(std::string_view bytes, SourceFormat format, std::string_view name);
 
 // What a reader sees of a block, without markup; cells and rows of a table separated by spaces.
 // Empty for furniture and inline formulas (which stand in their text).

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "media/decode.h"
 #include "format/sdk_pages.h"
+#include "media/decode.h"
 #include "pipeline/page_reader.h"
 
 namespace glmocr {

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using glmocr::SourceFormat;
   if (size == 0) return 0;
   constexpr SourceFormat kFormats[] = {SourceFormat::kMarkdown, SourceFormat::kJson,
-                                         SourceFormat::kText};
+                                       SourceFormat::kText};
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const size_t cut = bytes.find('\0');
   const auto predicted =
