@@ -75,6 +75,17 @@ Json RegionJson(const ReadPage& page, const ReadRegion& region, size_t index) {
 
 }  // namespace
 
+double PageConfidence(const ReadPage& page) {
+  double log_probability = 0, tokens = 0;
+  for (const ReadRegion& region : page.regions) {
+    if (region.confidence <= 0) continue;
+    const auto n = static_cast<double>(region.usage.completion_tokens);
+    log_probability += n * std::log(region.confidence);
+    tokens += n;
+  }
+  return tokens == 0 ? 0 : std::exp(log_probability / tokens);
+}
+
 std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> image_paths) {
   // One region at a time, so that what is written is the region's own text before blocks are
   // merged.
@@ -88,6 +99,7 @@ std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> 
   out["seconds"] = Rounded(page.seconds);
   out["prepare_seconds"] = Rounded(page.prepare_s);
   out["first_token_seconds"] = Rounded(page.first_token_s);
+  out["confidence"] = Rounded(PageConfidence(page));
   Json regions = Json::array();
   for (size_t i = 0; i < page.regions.size(); ++i) {
     const ReadRegion& r = page.regions[i];

@@ -8,6 +8,10 @@
 
 namespace glmocr {
 
+// Geometric mean of the token probabilities of all regions that were read, 0 to 1; 0 without
+// tokens.
+double PageConfidence(const ReadPage& page);
+
 // One page as the JSON text of an object. `image_paths`: per region, the crop's path, or "".
 std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> image_paths);
 

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "format/document_json.h"
 #include "format/searchable_pdf.h"
 #include "format/tables.h"
 #include "format/test_page.h"
@@ -449,6 +450,16 @@ TEST(DocumentWriter, NoPagesMakeAnEmptyDocument) {
     const auto files = WriteDocument({}, {.formats = {format}});
     EXPECT_TRUE(files.ok()) << DocumentFormatName(format) << ": " << files.error().message;
   }
+}
+
+TEST(PageConfidence, WeighsRegionsByTheirTokens) {
+  ReadPage page;
+  EXPECT_EQ(PageConfidence(page), 0);
+  page.regions.push_back({.confidence = 0.9f, .usage = {.completion_tokens = 30}});
+  page.regions.push_back({.confidence = 0.5f, .usage = {.completion_tokens = 10}});
+  page.regions.push_back({.label = RegionLabel::kImage});
+  // (0.9^30 * 0.5^10)^(1/40)
+  EXPECT_NEAR(PageConfidence(page), 0.777006, 1e-6);
 }
 
 }  // namespace
