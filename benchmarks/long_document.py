@@ -11,9 +11,13 @@ import pathlib
 import random
 import re
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/e2e"))
+from text_pdf import text_pdf  # noqa: E402
 
 WORDS = """water station evening garden letter window market summer paper bridge number morning county village river
 people weather library measure standard office railway doctor teacher winter engine""".split()
@@ -21,24 +25,11 @@ people weather library measure standard office railway doctor teacher winter eng
 
 def write_pdf(path, n_pages, n_lines):
     rng = random.Random(1)
-    objects = ["<</Type/Catalog/Pages 2 0 R>>", None, "<</Type/Font/Subtype/Type1/BaseFont/Times-Roman>>"]
-    kids = []
+    pages = []
     for page in range(n_pages):
         lines = [f"Page number {page + 1} of the report"]
-        lines += [" ".join(rng.choice(WORDS) for _ in range(9)) for _ in range(n_lines - 1)]
-        text = "BT /F 12 Tf 18 TL 72 760 Td " + " ".join(f"({line}) Tj T*" for line in lines) + " ET"
-        objects.append(f"<</Length {len(text)}>>\nstream\n{text}\nendstream")
-        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents {len(objects)} 0 R"
-                       "/Resources<</Font<</F 3 0 R>>>>>>")
-        kids.append(f"{len(objects)} 0 R")
-    objects[1] = f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(kids)}]>>"
-    out, offsets = "%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += f"{number} 0 obj\n{body}\nendobj\n"
-    start = len(out)
-    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(f"{o:010} 00000 n \n" for o in offsets)
-    path.write_text(out + f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n")
+        pages.append(lines + [" ".join(rng.choice(WORDS) for _ in range(9)) for _ in range(n_lines - 1)])
+    path.write_bytes(text_pdf(pages, "Times-Roman", 18))
 
 
 def resident_mib(pid):

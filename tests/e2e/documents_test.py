@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+from text_pdf import text_pdf
+
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 SAMPLES = [ROOT / "samples" / f"{name}.pdf" for name in ("letter", "invoice", "paper", "report", "form", "skewed")]
 WORDS = ("anchor", "bridge", "candle", "dragon", "engine", "forest", "garden", "harbour", "sailor", "jacket", "kettle", "ladder")
@@ -29,26 +31,6 @@ def check(name, ok, detail=""):
 def parse(*args, **kwargs):
     return subprocess.run([GLM, "parse", *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=900, **kwargs)
-
-
-def pdf(pages):
-    """A PDF of pages of lines in Helvetica."""
-    objects = ["<</Type/Catalog/Pages 2 0 R>>", None, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
-    kids = []
-    for lines in pages:
-        text = "BT /F 12 Tf 16 TL 72 760 Td " + " ".join(f"({line}) Tj T*" for line in lines) + " ET"
-        objects.append(f"<</Length {len(text)}>>\nstream\n{text}\nendstream")
-        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents {len(objects)} 0 R"
-                       "/Resources<</Font<</F 3 0 R>>>>>>")
-        kids.append(f"{len(objects)} 0 R")
-    objects[1] = f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(kids)}]>>"
-    out, offsets = "%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += f"{number} 0 obj\n{body}\nendobj\n"
-    start = len(out)
-    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(f"{o:010} 00000 n \n" for o in offsets)
-    return (out + f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n").encode("latin-1")
 
 
 def files_below(folder):
@@ -102,8 +84,8 @@ try:
     (bad / "3_text.pdf").write_text("not a PDF at all")
     (bad / "4_picture_as.pdf").write_bytes((ROOT / "samples/page.png").read_bytes())
     (bad / "5_locked.pdf").write_bytes((ROOT / "tests/golden/pdf/rc4.pdf").read_bytes())
-    (bad / "6_blank.pdf").write_bytes(pdf([[]]))
-    (bad / "7_two.pdf").write_bytes(pdf([["First page."], ["Second page."]]))
+    (bad / "6_blank.pdf").write_bytes(text_pdf([[]]))
+    (bad / "7_two.pdf").write_bytes(text_pdf([["First page."], ["Second page."]]))
     run = parse(bad, tmp / "nowhere.pdf", "-o", tmp / "bad_out", "--to", "md")
     check("bad inputs", run.returncode == 3, f"{run.returncode}: {run.stderr}")
     for name in ("1_truncated.pdf", "2_empty.pdf", "3_text.pdf", "5_locked.pdf", "nowhere.pdf"):
@@ -127,7 +109,7 @@ try:
     many = tmp / "many"
     many.mkdir()
     for i in range(12):
-        (many / f"{i:02}.pdf").write_bytes(pdf([[f"The word of this page is {WORDS[i]}."] * 12] * 2))
+        (many / f"{i:02}.pdf").write_bytes(text_pdf([[f"The word of this page is {WORDS[i]}."] * 12] * 2))
     out = tmp / "many_out"
     process = subprocess.Popen([GLM, "parse", many, "-o", out, "--to", "md"], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -144,7 +126,7 @@ try:
     check("resume", run.returncode == 0 and f"{done} of 12 inputs were done before" in run.stderr, run.stderr)
     for i in range(12):
         check("resume", WORDS[i] in (out / f"{i:02}/{i:02}.md").read_text(), (i, (out / f"{i:02}/{i:02}.md").read_text()))
-    (many / "03.pdf").write_bytes(pdf([["Something else now."]]))
+    (many / "03.pdf").write_bytes(text_pdf([["Something else now."]]))
     run = parse(many, "-o", out, "--to", "md", "--resume")
     check("changed input", "11 of 12 inputs were done before" in run.stderr, run.stderr)
     check("changed input", "else now" in (out / "03/03.md").read_text())
