@@ -59,7 +59,6 @@ class ParseJob {
   void Work();
   // The next input to read; null when there is none left or the user wants to stop.
   std::unique_ptr<Document> Next();
-  void Skip(const Document& document);
   // The document's last page has come, or it cannot be opened.
   void Finish(std::unique_ptr<Document> document);
   Status WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry);
@@ -84,7 +83,6 @@ class ParseJob {
   mutable std::mutex mutex_;  // of everything below, the journal, the output and the progress line
   std::condition_variable changed_;
   size_t next_input_ = 0;
-  std::map<std::string, int> used_folders_;
   std::map<size_t, std::string> unprinted_;  // by input: texts that wait for earlier ones
   size_t next_print_ = 0;
   size_t done_ = 0, partial_ = 0, failed_ = 0, skipped_ = 0;

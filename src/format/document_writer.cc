@@ -14,6 +14,7 @@
 #include "format/visualize.h"
 #include "format/xml_formats.h"
 #include "media/encode.h"
+#include "media/resize.h"
 
 namespace glmocr {
 namespace {
@@ -21,15 +22,6 @@ namespace {
 constexpr int kCropQuality = 95;  // as the SDK saves crops and visualizations
 constexpr std::array<std::string_view, kDocumentFormats> kNames = {
     "markdown", "sdk_json", "json", "text", "html", "hocr", "alto", "pdf", "visualize"};
-
-Image Crop(const Image& page, const Box& box) {
-  Image out(box.width, box.height);
-  for (int y = 0; y < box.height; ++y) {
-    const uint8_t* from = page.row(box.y + y) + static_cast<size_t>(box.x) * 3;
-    std::copy(from, from + out.row_bytes(), out.row(y));
-  }
-  return out;
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 
 #include "format/sdk_formatter.h"
 #include "pipeline/page.h"
+#include "pipeline/sdk_box.h"
 
 namespace glmocr {
 
@@ -25,16 +26,10 @@ struct ConvertedPage {
   bool plain = false;
 };
 
-// Left, top, right, bottom in 1/1000 of the page, cut off as the SDK does (int(x / width · 1000)).
-std::array<int, 4> BoxIn1000(const Box& box_px, int width_px, int height_px);
 // The outline in 1/1000 of the page: the polygon, or the box's corners clockwise from the upper
 // left.
 std::vector<std::array<int, 2>> PolygonIn1000(const ReadRegion& region, int width_px,
                                               int height_px);
-
-// The crop that the SDK saves of a region: its box in 1/1000, cut off again to pixels. May be
-// empty.
-Box SdkCropBox(const std::array<int, 4>& box_in_1000, int width_px, int height_px);
 
 // Text that was read from printed lines is no markup: unless `strict`, characters that Markdown,
 // HTML or formulas would take for markup are escaped; bullets, numbers and dashes that start a

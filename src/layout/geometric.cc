@@ -263,7 +263,7 @@ class Analysis {
           best = &block;
         }
       }
-      if (best != nullptr) best->region.box = lines::Union(best->region.box, b);
+      if (best != nullptr) best->region.box = Union(best->region.box, b);
     }
   }
 

@@ -1,17 +1,9 @@
 #include "layout/uncovered.h"
 
-#include <algorithm>
+#include "media/box_math.h"
 
 namespace glmocr {
 namespace {
-
-int64_t Area(const Box& box) { return int64_t{box.width} * box.height; }
-
-int64_t Overlap(const Box& a, const Box& b) {
-  const int64_t width = std::min(a.right(), b.right()) - std::max(a.x, b.x);
-  const int64_t height = std::min(a.bottom(), b.bottom()) - std::max(a.y, b.y);
-  return width <= 0 || height <= 0 ? 0 : width * height;
-}
 
 class UncoveredLayout : public LayoutEngine {
  public:
@@ -30,7 +22,7 @@ class UncoveredLayout : public LayoutEngine {
     for (LayoutRegion& region : found.regions) {
       if (TaskOf(region.label) == RegionTask::kSkip) continue;
       int64_t covered = 0;
-      for (size_t i = 0; i < n_own; ++i) covered += Overlap(page.regions[i].box, region.box);
+      for (size_t i = 0; i < n_own; ++i) covered += OverlapArea(page.regions[i].box, region.box);
       // A paragraph that regions touch on most of its area is theirs.
       if (2 * covered >= Area(region.box)) continue;
       region.score = 0;

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "media/box_math.h"
 #include "media/lines.h"
 
 namespace glmocr::lines {
@@ -24,8 +25,6 @@ struct Chain {
 
 // A block for OrderChains; `font` of the text around it.
 Chain MakeObject(int object, const Box& box, double font);
-
-Box Union(const Box& a, const Box& b);
 
 // The typical height of letters among `components`, 0 when there are none.
 double TypicalHeight(const std::vector<Box>& components, const LineFinderOptions& options);

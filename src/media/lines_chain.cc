@@ -236,11 +236,6 @@ void MergeChains(std::vector<Chain>& chains) {
 
 }  // namespace
 
-Box Union(const Box& a, const Box& b) {
-  const int x = std::min(a.x, b.x), y = std::min(a.y, b.y);
-  return {x, y, std::max(a.right(), b.right()) - x, std::max(a.bottom(), b.bottom()) - y};
-}
-
 double TypicalHeight(const std::vector<Box>& components, const LineFinderOptions& options) {
   std::vector<double> heights;
   for (const Box& b : components) {

@@ -276,7 +276,7 @@ void JoinPieces(std::vector<Box>* rules, double unit) {
     if (same == out.end()) {
       out.push_back(b);
     } else {
-      *same = lines::Union(*same, b);
+      *same = Union(*same, b);
     }
   }
   *rules = std::move(out);

@@ -54,6 +54,17 @@ TEST(Resize, SameSizeIsACopy) {
   EXPECT_EQ(ResizeBicubic(in, 31, 17).rgb, in.rgb);
 }
 
+TEST(Crop, CopiesEveryPixel) {
+  Image image(5, 4);
+  for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<uint8_t>(i);
+  const Image cut = Crop(image, {1, 2, 3, 2});
+  ASSERT_EQ(cut.width_px, 3);
+  ASSERT_EQ(cut.height_px, 2);
+  for (int y = 0; y < 2; ++y) {
+    for (int x = 0; x < 9; ++x) EXPECT_EQ(cut.row(y)[x], image.row(y + 2)[x + 3]);
+  }
+}
+
 TEST(Crop, TakesTheBox) {
   const Image in = TestPattern(9, 7, 1);
   const Image out = Crop(in, {2, 3, 4, 2});

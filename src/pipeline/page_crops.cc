@@ -1,9 +1,10 @@
 #include "pipeline/page_crops.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/check.h"
+#include "media/resize.h"
+#include "pipeline/sdk_box.h"
 #include "pipeline/task.h"
 
 namespace glmocr {
@@ -54,16 +55,16 @@ class Cropper {
     if (options_.keep_image) out_.page.image = std::make_shared<const Image>(image);
   }
 
-  Result<Crop> WholeCrop(const Image& image, Task task) const {
+  Result<PageCrop> WholeCrop(const Image& image, Task task) const {
     GLM_ASSIGN(ImageInput input, processor_.PrepareImage(image));
-    return Crop{.input = std::move(input),
-                .instruction = Instruction(task),
-                .max_new_tokens = options_.max_new_tokens};
+    return PageCrop{.input = std::move(input),
+                    .instruction = Instruction(task),
+                    .max_new_tokens = options_.max_new_tokens};
   }
 
   Status Whole(const Image& image) {
     out_.page.layout = "none";
-    GLM_ASSIGN(Crop crop, WholeCrop(image, Task::kText));
+    GLM_ASSIGN(PageCrop crop, WholeCrop(image, Task::kText));
     out_.regions.emplace_back().push_back(std::move(crop));
     out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
     Keep(image);
@@ -71,7 +72,7 @@ class Cropper {
   }
 
   Status AddLine(const Image& image, const TextLine& line, int index, int cell,
-                 std::vector<Crop>* crops) const {
+                 std::vector<PageCrop>* crops) const {
     for (const LinePiece& piece : line.pieces) {
       GLM_ASSIGN(ImageInput input, processor_.PrepareImage(PieceForModel(image, piece)));
       // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already
@@ -150,7 +151,7 @@ class Cropper {
 
   Status AddRegion(const Image& image, LayoutRegion region) {
     ReadRegion& read = out_.page.regions.emplace_back();
-    std::vector<Crop>& crops = out_.regions.emplace_back();
+    std::vector<PageCrop>& crops = out_.regions.emplace_back();
     read.box_px = region.box;
     read.label = region.label;
     read.layout_score = region.score;
@@ -160,23 +161,24 @@ class Cropper {
     for (const Point& p : region.polygon) read.polygon_px.push_back(p);
     if (TaskOf(region.label) == RegionTask::kSkip) return OkStatus();
     if (!options_.reads_lines) {
-      const Box box = SdkCropBox(region.box, image.width_px, image.height_px);
+      const Box box = SdkCropBox(BoxIn1000(region.box, image.width_px, image.height_px),
+                                 image.width_px, image.height_px);
       if (box.width <= 0 || box.height <= 0) return OkStatus();
-      GLM_ASSIGN(Crop crop, WholeCrop(CutOut(image, box), TaskFor(region.label)));
+      GLM_ASSIGN(PageCrop crop, WholeCrop(Crop(image, box), TaskFor(region.label)));
       crops.push_back(std::move(crop));
       return OkStatus();
     }
     if (!region.cells.empty()) return AddCells(image, region.cells, &read, &crops);
     if (!region.lines.empty()) return AddLines(image, region.lines, {}, &read, &crops);
     // The engine tells of regions only: their lines are found here.
-    const Image cut = CutOut(image, region.box);
+    const Image cut = Crop(image, region.box);
     GLM_ASSIGN(LinePage found, FindTextLines(cut));
     return AddLines(found.image, found.lines, region.box, &read, &crops);
   }
 
   // `at`: where `image` lies in the page.
   Status AddLines(const Image& image, const std::vector<TextLine>& lines, const Box& at,
-                  ReadRegion* read, std::vector<Crop>* crops) const {
+                  ReadRegion* read, std::vector<PageCrop>* crops) const {
     for (const TextLine& line : lines) {
       const Box box = {line.box.x + at.x, line.box.y + at.y, line.box.width, line.box.height};
       read->lines.push_back({.box_px = box, .baseline_y = line.baseline_y + at.y});
@@ -187,7 +189,7 @@ class Cropper {
   }
 
   Status AddCells(const Image& image, const std::vector<TableCell>& cells, ReadRegion* read,
-                  std::vector<Crop>* crops) const {
+                  std::vector<PageCrop>* crops) const {
     for (const TableCell& cell : cells) {
       read->cells.push_back({.row = cell.row,
                              .column = cell.column,
@@ -214,28 +216,6 @@ class Cropper {
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options) {
   return Cropper(processor, options).Run(image);
-}
-
-Box SdkCropBox(const Box& box, int page_width_px, int page_height_px) {
-  // Python: int(int(x / size * 1000) * size / 1000), the first in doubles in that order.
-  const auto there_and_back = [](int at, int size) {
-    if (size <= 0) return 0;
-    const auto thousandths = static_cast<int64_t>(static_cast<double>(at) / size * 1000);
-    return static_cast<int>(thousandths * size / 1000);
-  };
-  const int x0 = there_and_back(box.x, page_width_px);
-  const int y0 = there_and_back(box.y, page_height_px);
-  return {x0, y0, there_and_back(box.right(), page_width_px) - x0,
-          there_and_back(box.bottom(), page_height_px) - y0};
-}
-
-Image CutOut(const Image& image, const Box& box) {
-  GLM_CHECK(box.x >= 0 && box.y >= 0 && box.right() <= image.width_px &&
-            box.bottom() <= image.height_px);
-  Image out(box.width, box.height);
-  for (int y = 0; y < box.height; ++y)
-    std::memcpy(out.row(y), image.row(box.y + y) + box.x * 3, out.row_bytes());
-  return out;
 }
 
 }  // namespace glmocr

@@ -22,7 +22,7 @@ enum class Layout {
   kRegions,  // the regions of a layout engine
 };
 
-struct Crop {
+struct PageCrop {
   ImageInput input;
   std::string instruction;
   int64_t max_new_tokens = 0;
@@ -35,7 +35,7 @@ struct PageCrops {
   // Sizes, and regions with all that layout tells; texts are empty. Lines and cells have their
   // boxes.
   ReadPage page;
-  std::vector<std::vector<Crop>> regions;  // of every page.regions; empty for pictures
+  std::vector<std::vector<PageCrop>> regions;  // of every page.regions; empty for pictures
 };
 
 struct CropOptions {
@@ -53,12 +53,5 @@ struct CropOptions {
 // Errors: what layout and the processor refuse (empty picture, too many lines, no memory).
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options);
-
-// The pixels that the official SDK cuts out for a detection: its box in thousandths of the page,
-// truncated, and back. May be empty.
-Box SdkCropBox(const Box& box, int page_width_px, int page_height_px);
-
-// `box` of the picture; it must lie inside.
-Image CutOut(const Image& image, const Box& box);
 
 }  // namespace glmocr

@@ -45,7 +45,7 @@ void AddTo(Usage& sum, const Usage& usage) {
 }  // namespace
 
 struct PageReader::Piece {
-  Crop crop;  // its pixels until it is done: it may be read twice
+  PageCrop crop;  // its pixels until it is done: it may be read twice
   PendingPage* page = nullptr;
   size_t region = 0;
   bool retried = false;
@@ -151,10 +151,10 @@ Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
   pending->page.source = source.source;
   pending->page.page = source.page;
   pending->page.n_pages = source.n_pages;
-  for (std::vector<Crop>& of_region : crops.regions) {
+  for (std::vector<PageCrop>& of_region : crops.regions) {
     Region& region = pending->regions.emplace_back();
     const size_t index = pending->regions.size() - 1;
-    for (Crop& crop : of_region) {
+    for (PageCrop& crop : of_region) {
       region.by_line = crop.line >= 0;
       region.pieces.push_back({.crop = std::move(crop), .page = pending.get(), .region = index});
     }
@@ -426,7 +426,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
   std::vector<std::vector<size_t>> cell_lines(read.cells.size());
   for (size_t p = 0; p < region.pieces.size(); ++p) {
     Piece& piece = region.pieces[p];
-    const Crop& crop = piece.crop;
+    const PageCrop& crop = piece.crop;
     CropReading& reading = piece.reading;
     const bool same_line = p > 0 && region.pieces[p - 1].crop.line == crop.line;
     std::string& text =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "media/box_math.h"
 #include "pipeline/assemble.h"
 
 namespace glmocr {
@@ -11,13 +12,6 @@ bool HoldsMiddle(const Box& box, const Box& word) {
   const int x = word.x + word.width / 2, y = word.y + word.height / 2;
   return x >= box.x && x < box.right() && y >= box.y && y < box.bottom();
 }
-
-Box Union(const Box& a, const Box& b) {
-  const int x = std::min(a.x, b.x), y = std::min(a.y, b.y);
-  return {x, y, std::max(a.right(), b.right()) - x, std::max(a.bottom(), b.bottom()) - y};
-}
-
-int64_t Area(const Box& box) { return int64_t{box.width} * box.height; }
 
 }  // namespace
 

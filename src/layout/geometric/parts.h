@@ -14,7 +14,6 @@
 namespace glmocr::geometric {
 
 using lines::Chain;
-using lines::Union;
 
 // A table in the making: the grid, and the letters and chains of each of its cells.
 struct Table {
