@@ -25,7 +25,8 @@ LAYERS = [
     ["format"],
     ["bench", "eval"],
     ["api"],
-    ["cli", "server"],
+    ["server"],
+    ["cli"],
 ]
 # Of these lower folders only the named files may be seen: (folder, lower folder): files.
 NARROW = {
