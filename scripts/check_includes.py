@@ -16,7 +16,7 @@ import tempfile
 LAYERS = [
     ["base"],
     ["tensor"],
-    ["weights", "tokenizer", "media"],
+    ["weights", "tokenizer", "media", "fetch"],
     ["kernels"],
     ["ops"],
     ["models"],
