@@ -111,7 +111,7 @@ Result<RequestId> Engine::Submit(Request request) {
     if (state_ != State::kOpen)
       return Error{ErrorCode::kCancelled, "the engine is stopping and takes no more requests"};
     if (n_unstarted_ >= options_.max_waiting) {
-      return Error{ErrorCode::kResourceExhausted, "the queue is full (" +
+      return Error{ErrorCode::kUnavailable, "the queue is full (" +
                                                       std::to_string(options_.max_waiting) +
                                                       " requests are waiting); try again later"};
     }

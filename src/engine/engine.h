@@ -64,8 +64,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Any thread. kInvalidArgument: malformed; kResourceExhausted: the prompt can never fit, or the
-  // queue is full (try again later); kCancelled: the engine is stopping. Nothing is called back for
+  // Any thread. kInvalidArgument: malformed; kResourceExhausted: the prompt can never fit;
+  // kUnavailable: the queue is full; kCancelled: the engine is stopping. Nothing is called back for
   // a refused request.
   Result<RequestId> Submit(Request request);
   // Any thread. The request ends with kCancelled soon; unknown and finished ids are ignored.
