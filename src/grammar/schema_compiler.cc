@@ -137,9 +137,9 @@ Keyword Find(std::string_view name) {
 
 Error At(const JsonNode& node, std::string_view keyword, std::string_view what) {
   const std::string key = keyword.empty() ? "" : fmt::format("{}: ", QuoteUntrusted(keyword));
-  return {
-      ErrorCode::kInvalidArgument,
-      fmt::format("the JSON schema at {}: {}{}", QuoteUntrusted("#" + PointerTo(node)), key, what)};
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("the JSON schema at {}: {}{}",
+                      QuoteUntrusted(fmt::format("#{}", PointerTo(node))), key, what)};
 }
 
 // Equality of JSON Schema: numbers by value, members in any order.
