@@ -1,6 +1,7 @@
 #include "grammar/automaton.h"
 
 #include <algorithm>
+#include <bitset>
 #include <utility>
 
 namespace glmocr {
@@ -98,6 +99,15 @@ Automaton AutomatonBuilder::Flatten() const {
     Automaton::State& out = a.states_.emplace_back();
     out.accepting = s.accepting;
     out.plain_run = s.plain_run;
+    out.min_left = s.min_left;
+    std::bitset<256> taken;
+    out.deterministic = true;
+    for (const ByteEdge& e : s.bytes) {
+      for (size_t b = e.first; b <= e.last; ++b) {
+        out.deterministic = out.deterministic && !taken[b];
+        taken[b] = true;
+      }
+    }
     out.bytes_begin = static_cast<uint32_t>(a.bytes_.size());
     a.bytes_.insert(a.bytes_.end(), s.bytes.begin(), s.bytes.end());
     out.bytes_end = static_cast<uint32_t>(a.bytes_.size());
@@ -159,6 +169,7 @@ Result<Automaton> AutomatonBuilder::Freeze() const {
     const StateId from = new_id[i];
     out.states_[static_cast<size_t>(from)].accepting = s.accepting;
     out.states_[static_cast<size_t>(from)].plain_run = s.plain_run;
+    out.states_[static_cast<size_t>(from)].min_left = s.min_left;
     for (const ByteEdge& e : s.bytes)
       if (keep(e.target)) out.Byte(from, e.first, e.last, new_id[static_cast<size_t>(e.target)]);
     for (const CallEdge& e : s.calls)

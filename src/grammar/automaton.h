@@ -41,7 +41,11 @@ class Automaton {
     // The text may go on with exactly 0 .. plain_run plain characters (token_trie.h says which
     // these are) and no more of them; -1: nothing is known.
     int32_t plain_run = -1;
+    // In a string of counted characters: so many are still to come before it may end. All states
+    // with the same min_left and plain_run have the same continuations up to the end of their rule.
+    int32_t min_left = -1;
     bool accepting = false;
+    bool deterministic = false;  // no byte has two edges
     bool HasBytes() const { return bytes_end > bytes_begin; }
     bool HasInner() const { return calls_end > calls_begin || skips_end > skips_begin; }
   };
@@ -89,6 +93,10 @@ class AutomatonBuilder {
   StateId start(RuleId rule) const { return starts_[static_cast<size_t>(rule)]; }
   void SetAccepting(StateId state) { states_[static_cast<size_t>(state)].accepting = true; }
   void SetPlainRun(StateId state, int32_t n) { states_[static_cast<size_t>(state)].plain_run = n; }
+  void SetCounted(StateId state, int32_t min_left, int32_t max_left) {
+    SetPlainRun(state, max_left);
+    states_[static_cast<size_t>(state)].min_left = min_left;
+  }
   void Byte(StateId from, uint8_t first, uint8_t last, StateId to);
   void Call(StateId from, RuleId rule, StateId to);
   void Skip(StateId from, StateId to);
@@ -105,6 +113,7 @@ class AutomatonBuilder {
     std::vector<CallEdge> calls;
     std::vector<StateId> skips;
     int32_t plain_run = -1;
+    int32_t min_left = -1;
     bool accepting = false;
   };
   Automaton Flatten() const;

@@ -349,7 +349,7 @@ TEST(JsonSchema, OfClients) {
   ASSERT_FALSE(strict.ok());  // "strict" stands beside the schema in a request, not in it
   EXPECT_THAT(strict.error().message, HasSubstr("'strict'"));
   std::string without(kStrict);
-  without.replace(without.find(", \"strict\": true"), 16, "");
+  without.erase(without.find(", \"strict\": true"), 16);
   Check({{without,
           {R"({"steps":[{"explanation":"a","output":"b"}],"final_answer":null})",
            R"({"steps": [], "final_answer": "x"})"},

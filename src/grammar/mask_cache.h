@@ -11,6 +11,8 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -33,7 +35,7 @@ struct MaskEntry {
   std::vector<int32_t> ids;
   std::vector<uint64_t> words;
   std::vector<TrieExit> exits;
-  std::map<StateId, std::shared_ptr<MaskEntry>> callers;  // by the state behind the call
+  std::unordered_map<StateId, std::shared_ptr<MaskEntry>> callers;  // by the state behind the call
   size_t memory_bytes() const;
 };
 
@@ -54,7 +56,14 @@ class MaskCache {
   size_t memory_bytes() const { return bytes_; }
 
  private:
-  struct Search;
+  // Readings at one depth of a walk.
+  struct Level {
+    bool single = false;
+    Item only;          // when there is a single one
+    Items items;        // else
+    Stacks::Size mark;  // the arena behind them
+  };
+  bool StepSingle(const Level& before, uint8_t byte, Level& after) const;
   Status Walk(const ByteTrie& trie, bool plain, int32_t root, const Items& start, MaskEntry& out,
               std::vector<int32_t>& ids);
   void Finish(MaskEntry& entry, std::vector<int32_t> ids);
@@ -62,8 +71,11 @@ class MaskCache {
   const Automaton* a_;
   const TokenTrie* trie_;
   Stacks stacks_;
-  std::vector<Items> levels_;  // of the walk, by depth
-  std::map<StateId, std::shared_ptr<MaskEntry>> entries_;
+  std::vector<Level> levels_;  // of the walk, by depth
+  std::unordered_map<StateId, std::shared_ptr<MaskEntry>> entries_;
+  // Of states in strings of counted characters, by what is left: more than the longest token has
+  // characters is as good as any number.
+  std::map<std::pair<int32_t, int32_t>, std::shared_ptr<MaskEntry>> counted_;
   size_t bytes_ = 0;
 };
 

@@ -137,9 +137,9 @@ Keyword Find(std::string_view name) {
 
 Error At(const JsonNode& node, std::string_view keyword, std::string_view what) {
   const std::string key = keyword.empty() ? "" : fmt::format("{}: ", QuoteUntrusted(keyword));
-  return {
-      ErrorCode::kInvalidArgument,
-      fmt::format("the JSON schema at {}: {}{}", QuoteUntrusted("#" + PointerTo(node)), key, what)};
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("the JSON schema at {}: {}{}",
+                      QuoteUntrusted(fmt::format("#{}", PointerTo(node))), key, what)};
 }
 
 // Equality of JSON Schema: numbers by value, members in any order.
@@ -870,7 +870,8 @@ class Compiler {
     StateId at = body;
     const RuleId one = rules_.Get(Name::kChar);
     for (int64_t n = 0;; ++n) {
-      b_.SetPlainRun(at, limits.max < 0 ? kUnlimitedRun : static_cast<int32_t>(limits.max - n));
+      b_.SetCounted(at, static_cast<int32_t>(std::max<int64_t>(limits.min - n, 0)),
+                    limits.max < 0 ? kUnlimitedRun : static_cast<int32_t>(limits.max - n));
       if (n >= limits.min) b_.Byte(at, '"', '"', end);
       if (n == limits.max) break;
       if (limits.max < 0 && n == limits.min) {

@@ -14,14 +14,25 @@ uint64_t Key(Item item) {
 
 }  // namespace
 
+void Stacks::Remember(const Items& out) {
+  seen_.clear();
+  for (const Item& i : out.items) seen_.insert(Key(i));
+}
+
+// An item that cannot be there yet.
+void Stacks::AddNew(Items& out, Item item) {
+  if (out.items.size() >= kScan) {
+    if (out.items.size() == kScan) Remember(out);
+    seen_.insert(Key(item));
+  }
+  out.items.push_back(item);
+}
+
 bool Stacks::Add(Items& out, Item item) {
   if (out.items.size() < kScan) {
     if (std::find(out.items.begin(), out.items.end(), item) != out.items.end()) return false;
   } else {
-    if (out.items.size() == kScan) {
-      seen_.clear();
-      for (const Item& i : out.items) seen_.insert(Key(i));
-    }
+    if (out.items.size() == kScan) Remember(out);
     if (!seen_.insert(Key(item)).second) return false;
     if (out.items.size() >= kMaxItems) {
       out.too_many = true;
@@ -60,7 +71,11 @@ void Stacks::Close(Items& out, AtOnce leave) {
       if (entered.closure != closure_) {
         entered = {closure_, static_cast<FrameId>(frames_.size())};
         frames_.push_back(-1);
-        Add(out, {a_->start(call.rule), entered.frame});
+        if (out.items.size() >= kMaxItems) {
+          out.too_many = true;
+        } else {
+          AddNew(out, {a_->start(call.rule), entered.frame});
+        }
       }
       int32_t& first = frames_[static_cast<size_t>(entered.frame)];
       bool known = false;
@@ -89,9 +104,14 @@ void Stacks::Step(const Items& in, uint8_t byte, Items& out) {
     const Automaton::State& state = a_->state(item.state);
     for (const ByteEdge& e : a_->bytes(state)) {
       if (byte < e.first || byte > e.last) continue;
-      Add(out, {e.target, item.frame});
+      if (in.items.size() == 1 && state.deterministic) {
+        out.items.push_back({e.target, item.frame});
+      } else {
+        Add(out, {e.target, item.frame});
+      }
       const Automaton::State& target = a_->state(e.target);
       plain = plain && !target.accepting && !target.HasInner();
+      if (state.deterministic) break;
     }
   }
   if (plain) {

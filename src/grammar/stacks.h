@@ -76,13 +76,15 @@ class Stacks {
   };
   void Close(Items& out, AtOnce leave);
   bool Add(Items& out, Item item);
+  void AddNew(Items& out, Item item);
+  void Remember(const Items& out);
 
   const Automaton* a_;
   std::vector<int32_t> frames_;  // first link of each
   std::vector<Link> links_;
   std::vector<Entered> entered_;  // per rule: its frame in the closure at work
   uint64_t closure_ = 0;
-  std::unordered_set<uint64_t> seen_;  // items of a large closure
+  std::unordered_set<uint64_t> seen_;  // items of a large set, once it is large
 };
 
 }  // namespace glmocr

@@ -71,6 +71,7 @@ Result<TokenTrie> TokenTrie::Make(std::span<const std::string_view> tokens) {
     out.begins_.push_back(out.text_.size());
     if (token.empty() || token.size() > kMaxTokenBytes) continue;
     out.text_ += token;
+    out.longest_ = std::max(out.longest_, token.size());
     if (token.size() == 1) out.single_[static_cast<uint8_t>(token[0])] = true;
     if (const auto n = PlainChars(token)) {
       plain.emplace_back(token, static_cast<int32_t>(id));

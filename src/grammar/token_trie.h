@@ -43,6 +43,8 @@ class TokenTrie {
   // 64 ids, n_words() of them.
   std::span<const uint64_t> PlainUpTo(int32_t n) const;
   size_t n_words() const { return n_words_; }
+  // Bytes of the longest token.
+  size_t longest() const { return longest_; }
   // Empty for an id that is never allowed.
   std::string_view Bytes(int32_t id) const {
     const auto i = static_cast<size_t>(id);
@@ -59,7 +61,7 @@ class TokenTrie {
   std::array<bool, 256> single_{};
   std::string text_;            // of all tokens
   std::vector<size_t> begins_;  // of each id in text_, and the end
-  size_t n_words_ = 0;
+  size_t n_words_ = 0, longest_ = 0;
 };
 
 }  // namespace glmocr
