@@ -21,16 +21,20 @@ LAYERS = [
     ["ops"],
     ["models"],
     ["engine", "layout", "pdf"],
+    ["grammar"],
     ["pipeline"],
     ["format"],
     ["bench", "eval"],
     ["api"],
-    ["cli", "server"],
+    ["server"],
+    ["cli"],
 ]
 # Of these lower folders only the named files may be seen: (folder, lower folder): files.
 NARROW = {
     # The engine knows what a model does for it, never a model.
     ("engine", "models"): {"models/model_runner.h"},
+    # A grammar fills token masks, whoever samples.
+    ("grammar", "engine"): {"engine/token_mask.h"},
 }
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -77,6 +81,8 @@ def self_test():
         ({"src/media/a.cc": '#include "weights/b.h"\n', "src/weights/b.h": ""}, 1),
         ({"src/engine/a.h": '#include "models/model_runner.h"\n', "src/models/model_runner.h": ""}, 0),
         ({"src/engine/a.h": '#include "models/b.h"\n', "src/models/b.h": ""}, 1),
+        ({"src/grammar/a.h": '#include "engine/token_mask.h"\n', "src/engine/token_mask.h": ""}, 0),
+        ({"src/grammar/a.h": '#include "engine/engine.h"\n', "src/engine/engine.h": ""}, 1),
         ({"src/models/a.h": '#include "engine/b.h"\n', "src/engine/b.h": ""}, 1),
         ({"src/models/a.h": '#  include "engine/engine.h"\n', "src/engine/engine.h": ""}, 1),
         ({"src/base/a.cc": '#include "missing.h"\n'}, 1),
