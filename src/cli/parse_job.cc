@@ -89,6 +89,12 @@ class ParseJob::Worker {
       : job_(job), reader_(*job.recognizer_, job.ReaderOptions(), [this](ReadPage page) {
           TakePage(std::move(page));
         }) {}
+  ~Worker() {
+    std::lock_guard lock(job_.mutex_);
+    job_.times_.load_s += times_.load_s;
+    job_.times_.layout_s += times_.layout_s;
+    job_.times_.write_s += times_.write_s;
+  }
 
   void Run() {
     const std::function<bool()> keep_going = [this] { return job_.KeepGoing(); };
@@ -117,7 +123,9 @@ class ParseJob::Worker {
                const std::function<bool()>& keep_going) {
     Status status;
     try {
+      const Clock::time_point asked = Clock::now();
       Result<InputPage> input = document.Read(source.page - 1, next - 1);
+      times_.load_s += SecondsSince(asked);
       if (!input.ok()) {
         status = input.error();
       } else {
@@ -134,7 +142,10 @@ class ParseJob::Worker {
 
   void TakePage(ReadPage page) {
     Document& document = *open_.front();
+    const Clock::time_point came = Clock::now();
+    times_.layout_s += page.prepare_s;
     job_.TakePage(document, std::move(page));
+    times_.write_s += SecondsSince(came);
     {
       std::lock_guard lock(job_.mutex_);
       ++job_.pages_done_;
@@ -151,6 +162,7 @@ class ParseJob::Worker {
 
   ParseJob& job_;
   std::deque<std::unique_ptr<Document>> open_;  // in the order of their pages in the reader
+  WorkerTimes times_;
   PageReader reader_;
 };
 
@@ -451,6 +463,11 @@ void ParseJob::PrintStats() const {
       static_cast<long long>(s.steps_with[0]), static_cast<long long>(s.steps_with[1]),
       static_cast<long long>(s.steps_with[2]), static_cast<long long>(s.steps_with[3]), s.n_drafts,
       DraftsOffName(s.drafts_off).data(), static_cast<long long>(s.draft_switches));
+  std::fprintf(stderr,
+               "pages %lld: %.2f s waiting for pictures, %.2f s layout and crops, %.2f s output; "
+               "engine without work for %.2f of the %.2f s since its first request (%.1f %%)\n",
+               static_cast<long long>(pages_done_), times_.load_s, times_.layout_s, times_.write_s,
+               s.starved_s, s.span_s, s.span_s > 0 ? 100 * s.starved_s / s.span_s : 0.0);
 }
 
 }  // namespace glmocr::cli

@@ -68,10 +68,11 @@ std::optional<ApiError> Complete(Service& service, JsonCall call) {
   CompletionRequest request = std::get<CompletionRequest>(std::move(parsed));
   for (const std::string& name : request.ignored)
     service.log.Info("unknown field", {{"request_id", call.request->id}, {"field", name}});
-  if (!request.response_format.is_null() && request.response_format.value("type", "") != "text") {
-    return ApiError{.message = "'response_format' can only be text.", .param = "response_format"};
-  }
+  auto mask =
+      ReadResponseFormat(service, request.response_format, "response_format", call.request->body);
+  if (auto* error = std::get_if<ApiError>(&mask)) return *error;
   GenerationTask task;
+  task.token_mask = std::get<MaskMaker>(std::move(mask));
   std::vector<ImageInput> images;
   const GlmOcrProcessor& processor = service.recognizer.processor();
   for (size_t i = 0; i < request.images.size(); ++i) {

@@ -9,6 +9,7 @@
 #include "server/log.h"
 #include "server/media_source.h"
 #include "server/metrics.h"
+#include "server/response_format.h"
 #include "server/work_queue.h"
 
 namespace glmocr::server {
@@ -28,6 +29,7 @@ struct Service {
   // Places with kInteractivePriority. Fewer than the batch has, so that documents go on whatever
   // else is asked.
   Admission fast_lane;
+  Grammars grammars{recognizer.processor().tokenizer(), recognizer.runner().info().eos_token_ids};
   WorkQueue work{config.workers};  // last: its threads end first
 };
 
