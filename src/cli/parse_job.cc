@@ -14,8 +14,6 @@
 #include "cli/commands.h"
 #include "eval/edit_distance.h"
 #include "eval/text.h"
-#include "layout/geometric.h"
-#include "layout/pp_doclayout.h"
 #include "layout/uncovered.h"
 #include "pipeline/task.h"
 
@@ -38,12 +36,6 @@ std::string Instruction(const std::string& task) {
   if (task == "table") return std::string(TaskInstruction(Task::kTable));
   if (task == "formula") return std::string(TaskInstruction(Task::kFormula));
   return task;  // the user's own
-}
-
-SpeculatorOptions Drafts(const std::string& drafts) {
-  if (drafts == "off") return {.mode = DraftMode::kOff};
-  if (drafts == "auto") return {};
-  return {.mode = DraftMode::kFixed, .max_drafts = std::stoi(drafts)};
 }
 
 // What decides about the output besides the input's bytes, for --resume.
@@ -234,7 +226,7 @@ Status ParseJob::LoadModel() {
   options_hash_ = HashOptions(options_, dir);
   GLM_ASSIGN(recognizer_, Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
                                                  .max_batch = options_.batch,
-                                                 .drafts = Drafts(options_.drafts),
+                                                 .drafts = DraftOptions(options_.drafts),
                                                  .encoder_cache_bytes = kEncoderCacheBytes}));
   if (!options_.quiet) {
     for (const std::string& warning : recognizer_->runner().model().warnings())
@@ -246,20 +238,7 @@ Status ParseJob::LoadModel() {
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
   if (layout_ != Layout::kRegions) return OkStatus();
-  const bool network = options_.layout == "pp-doclayout-v3" ||
-                       (options_.layout == "auto" && !options_.layout_model.empty());
-  if (!network) {
-    layout_engine_ = MakeGeometricLayout();
-    return OkStatus();
-  }
-  if (options_.layout_model.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "--layout pp-doclayout-v3 needs its weights: name their folder with "
-                 "--layout-model DIR, or use --layout geometric"};
-  }
-  GLM_ASSIGN(layout_engine_,
-             MakePpDocLayout(options_.layout_model, {.n_threads = options_.model.threads,
-                                                     .kernels = options_.model.kernels}));
+  GLM_ASSIGN(layout_engine_, MakeLayout(options_.layout, options_.layout_model, options_.model));
   return OkStatus();
 }
 

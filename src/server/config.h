@@ -45,7 +45,8 @@ struct ServerConfig {
   double keep_jobs_s = 24 * 3600;  // finished ones
 
   std::string log_level = "info";  // debug, info, warning, error
-  bool log_json = true;
+  std::string log_format = "json";  // or text
+  bool metrics_public = false;      // GET /metrics asks for no key
 };
 
 // kInvalidArgument with what to change: an address that others reach without a key, bounds that

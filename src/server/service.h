@@ -8,6 +8,7 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/media_source.h"
+#include "server/metrics.h"
 #include "server/response_format.h"
 #include "server/work_queue.h"
 
@@ -22,6 +23,7 @@ struct Service {
   Recognizer& recognizer;
   std::shared_ptr<const LayoutEngine> layout;
   Log& log;
+  Metrics& metrics;
   MediaSource media{config, log};
   Admission admission{config.max_queue};
   // Places with kInteractivePriority. Fewer than the batch has, so that documents go on whatever
