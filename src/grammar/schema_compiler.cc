@@ -202,7 +202,7 @@ class Compiler {
   Compiler(const JsonNode& root, JsonLayout layout)
       : root_(root), rules_(&b_, layout), null_(Synthetic()) {
     null_->kind = Kind::kObject;
-    null_->members.emplace_back("type", JsonNode{Kind::kString, "null"});
+    null_->members.push_back({"type", JsonNode{Kind::kString, "null"}});
   }
 
   Result<Automaton> Run() {
@@ -936,7 +936,7 @@ class Compiler {
         const JsonNode* schema = in_prefix ? &shape.prefix->items[i] : shape.rest;
         if (schema != nullptr) schemas.push_back(schema);
       }
-      return RuleFor(std::move(schemas));
+      return RuleFor(schemas);
     };
     const RuleId comma = rules_.Get(Name::kComma), close = rules_.Get(Name::kCloseArray);
     StateId next = b_.NewState();  // where item i begins
@@ -970,8 +970,8 @@ class Compiler {
     bool required = false;
   };
 
-  Result<RuleId> MemberRule(const std::string& name, Conjunction schemas) {
-    GLM_ASSIGN(const RuleId value, RuleFor(std::move(schemas)));
+  Result<RuleId> MemberRule(const std::string& name, const Conjunction& schemas) {
+    GLM_ASSIGN(const RuleId value, RuleFor(schemas));
     const auto [found, inserted] = members_.emplace(std::pair(name, value), 0);
     if (!inserted) return found->second;
     const RuleId rule = found->second = b_.NewRule();
