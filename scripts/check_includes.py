@@ -16,7 +16,7 @@ import tempfile
 LAYERS = [
     ["base"],
     ["tensor"],
-    ["weights", "tokenizer", "media"],
+    ["weights", "tokenizer", "media", "fetch"],
     ["kernels"],
     ["ops"],
     ["models"],
@@ -26,7 +26,8 @@ LAYERS = [
     ["format"],
     ["bench", "eval"],
     ["api"],
-    ["cli", "server"],
+    ["server"],
+    ["cli"],
 ]
 # Of these lower folders only the named files may be seen: (folder, lower folder): files.
 NARROW = {

@@ -14,6 +14,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
       return "unsupported";
     case ErrorCode::kResourceExhausted:
       return "resource exhausted";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
     case ErrorCode::kCancelled:
       return "cancelled";
     case ErrorCode::kIo:

@@ -28,6 +28,7 @@ enum class ErrorCode {
   kCorrupt,            // foreign bytes break their own format
   kUnsupported,        // well-formed, but not something this program does
   kResourceExhausted,  // memory, disk, context length or a configured limit
+  kUnavailable,        // not now: too much is queued; try again later
   kCancelled,          // by the caller, a signal or a deadline
   kIo,                 // the operating system said no
   kInternal,           // a third-party library failed without a better reason

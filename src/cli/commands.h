@@ -26,6 +26,7 @@ Command RegisterInspect(CLI::App& app);
 Command RegisterTrace(CLI::App& app);
 Command RegisterBench(CLI::App& app);
 Command RegisterEval(CLI::App& app);
+Command RegisterServe(CLI::App& app);
 
 // Prints "glm-ocr: message" on stderr and returns kExitFailed.
 int Fail(const Error& error);

@@ -39,6 +39,7 @@ int Main(int argc, char** argv) {
   app.footer(kFooter);
   app.require_subcommand(1);
   const std::pair<const char*, Command> commands[] = {{"parse", RegisterParse(app)},
+                                                      {"serve", RegisterServe(app)},
                                                       {"inspect", RegisterInspect(app)},
                                                       {"trace", RegisterTrace(app)},
                                                       {"bench", RegisterBench(app)},

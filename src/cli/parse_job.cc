@@ -14,8 +14,6 @@
 #include "cli/commands.h"
 #include "eval/edit_distance.h"
 #include "eval/text.h"
-#include "layout/geometric.h"
-#include "layout/pp_doclayout.h"
 #include "layout/uncovered.h"
 #include "pipeline/task.h"
 
@@ -38,12 +36,6 @@ std::string Instruction(const std::string& task) {
   if (task == "table") return std::string(TaskInstruction(Task::kTable));
   if (task == "formula") return std::string(TaskInstruction(Task::kFormula));
   return task;  // the user's own
-}
-
-SpeculatorOptions Drafts(const std::string& drafts) {
-  if (drafts == "off") return {.mode = DraftMode::kOff};
-  if (drafts == "auto") return {};
-  return {.mode = DraftMode::kFixed, .max_drafts = std::stoi(drafts)};
 }
 
 // What decides about the output besides the input's bytes, for --resume.
@@ -97,6 +89,12 @@ class ParseJob::Worker {
       : job_(job), reader_(*job.recognizer_, job.ReaderOptions(), [this](ReadPage page) {
           TakePage(std::move(page));
         }) {}
+  ~Worker() {
+    std::lock_guard lock(job_.mutex_);
+    job_.times_.load_s += times_.load_s;
+    job_.times_.layout_s += times_.layout_s;
+    job_.times_.write_s += times_.write_s;
+  }
 
   void Run() {
     const std::function<bool()> keep_going = [this] { return job_.KeepGoing(); };
@@ -125,7 +123,9 @@ class ParseJob::Worker {
                const std::function<bool()>& keep_going) {
     Status status;
     try {
+      const Clock::time_point asked = Clock::now();
       Result<InputPage> input = document.Read(source.page - 1, next - 1);
+      times_.load_s += SecondsSince(asked);
       if (!input.ok()) {
         status = input.error();
       } else {
@@ -142,7 +142,10 @@ class ParseJob::Worker {
 
   void TakePage(ReadPage page) {
     Document& document = *open_.front();
+    const Clock::time_point came = Clock::now();
+    times_.layout_s += page.prepare_s;
     job_.TakePage(document, std::move(page));
+    times_.write_s += SecondsSince(came);
     {
       std::lock_guard lock(job_.mutex_);
       ++job_.pages_done_;
@@ -159,6 +162,7 @@ class ParseJob::Worker {
 
   ParseJob& job_;
   std::deque<std::unique_ptr<Document>> open_;  // in the order of their pages in the reader
+  WorkerTimes times_;
   PageReader reader_;
 };
 
@@ -222,7 +226,7 @@ Status ParseJob::LoadModel() {
   options_hash_ = HashOptions(options_, dir);
   GLM_ASSIGN(recognizer_, Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
                                                  .max_batch = options_.batch,
-                                                 .drafts = Drafts(options_.drafts),
+                                                 .drafts = DraftOptions(options_.drafts),
                                                  .encoder_cache_bytes = kEncoderCacheBytes}));
   if (!options_.quiet) {
     for (const std::string& warning : recognizer_->runner().model().warnings())
@@ -234,20 +238,7 @@ Status ParseJob::LoadModel() {
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
   if (layout_ != Layout::kRegions) return OkStatus();
-  const bool network = options_.layout == "pp-doclayout-v3" ||
-                       (options_.layout == "auto" && !options_.layout_model.empty());
-  if (!network) {
-    layout_engine_ = MakeGeometricLayout();
-    return OkStatus();
-  }
-  if (options_.layout_model.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "--layout pp-doclayout-v3 needs its weights: name their folder with "
-                 "--layout-model DIR, or use --layout geometric"};
-  }
-  GLM_ASSIGN(layout_engine_,
-             MakePpDocLayout(options_.layout_model, {.n_threads = options_.model.threads,
-                                                     .kernels = options_.model.kernels}));
+  GLM_ASSIGN(layout_engine_, MakeLayout(options_.layout, options_.layout_model, options_.model));
   return OkStatus();
 }
 
@@ -472,6 +463,11 @@ void ParseJob::PrintStats() const {
       static_cast<long long>(s.steps_with[0]), static_cast<long long>(s.steps_with[1]),
       static_cast<long long>(s.steps_with[2]), static_cast<long long>(s.steps_with[3]), s.n_drafts,
       DraftsOffName(s.drafts_off).data(), static_cast<long long>(s.draft_switches));
+  std::fprintf(stderr,
+               "pages %lld: %.2f s waiting for pictures, %.2f s layout and crops, %.2f s output; "
+               "engine without work for %.2f of the %.2f s since its first request (%.1f %%)\n",
+               static_cast<long long>(pages_done_), times_.load_s, times_.layout_s, times_.write_s,
+               s.starved_s, s.span_s, s.span_s > 0 ? 100 * s.starved_s / s.span_s : 0.0);
 }
 
 }  // namespace glmocr::cli

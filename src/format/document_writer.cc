@@ -57,7 +57,8 @@ struct DocumentWriter::State {
              .page_separator = options.text.strict ? "\n\n" : options.page_separator}) {
     if (Wants(DocumentFormat::kHocr)) hocr.emplace();
     if (Wants(DocumentFormat::kAlto)) alto.emplace();
-    if (Wants(DocumentFormat::kPdf)) pdf.emplace(std::max(1.0, options.pixels_per_inch));
+    if (Wants(DocumentFormat::kPdf))
+      pdf.emplace(std::max(1.0, options.pixels_per_inch), options.spool_folder);
   }
 
   bool Wants(DocumentFormat format) const {
@@ -181,8 +182,10 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   if (s.hocr) add(".hocr", s.hocr->Finish());
   if (s.alto) add(".xml", s.alto->Finish());
   if (s.pdf) {
-    GLM_ASSIGN(std::string bytes, s.pdf->Finish());
-    add(".pdf", std::move(bytes));
+    GLM_ASSIGN(TempFile file, s.pdf->Finish());
+    s.pdf.reset();
+    add(".pdf", "");
+    files.back().file = std::make_shared<const TempFile>(std::move(file));
   }
   return files;
 }
@@ -211,7 +214,8 @@ Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat
   only.formats = {format};
   if (format != DocumentFormat::kHtml) only.text.pictures = false;
   GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only));
-  return files.empty() ? std::string() : std::move(files.front().bytes);
+  if (files.empty()) return std::string();
+  return files.front().file ? files.front().file->ReadAll() : std::move(files.front().bytes);
 }
 
 }  // namespace glmocr

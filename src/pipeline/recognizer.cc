@@ -22,6 +22,7 @@ Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path
   GLM_ASSIGN(auto runner, GlmOcrRunner::Load(model_dir, options.runner));
   GLM_ASSIGN(GlmOcrProcessor processor, GlmOcrProcessor::Load(model_dir, runner->model().config()));
   std::unique_ptr<Recognizer> recognizer(new Recognizer(std::move(runner), std::move(processor)));
+  recognizer->max_batch_ = options.max_batch;
   EngineOptions engine_options;
   engine_options.scheduler.max_running = options.max_batch;
   engine_options.drafts = options.drafts;
@@ -39,6 +40,8 @@ Recognizer::~Recognizer() {
   if (engine_) engine_->Stop(StopMode::kCancel);
 }
 
+void Recognizer::Drain() { engine_->Stop(StopMode::kDrain); }
+
 void Recognizer::CancelAll() { engine_->Stop(StopMode::kCancel); }
 
 bool Recognizer::reads_lines() const {
@@ -49,16 +52,10 @@ bool Recognizer::reads_lines() const {
 Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string_view instruction,
                                      const GenerationOptions& generation, Done done,
                                      OnText on_text) {
-  GLM_ASSIGN(ProcessedPrompt prompt, processor_.Process(std::move(images), instruction));
-  Request request;
-  request.prompt_ids = std::move(prompt.ids);
-  request.positions = std::move(prompt.positions.positions);
-  request.rope_delta = prompt.positions.rope_delta;
-  request.images = std::move(prompt.images);
-  request.sampling = generation.sampling;
-  request.sampling.n_top_logprobs = 0;
-  request.max_new_tokens = generation.max_new_tokens;
-  request.stop_strings = generation.stop_strings;
+  PromptRequest request;
+  GLM_ASSIGN(request.prompt, processor_.Process(std::move(images), instruction));
+  request.generation = generation;
+  request.generation.sampling.n_top_logprobs = 0;
 
   auto reading = std::make_shared<Reading>();
   request.on_token = [reading, on_text = std::move(on_text)](const TokenEvent& event) {
@@ -93,6 +90,23 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
     }
     done(std::move(r));
   };
+  return Submit(std::move(request));
+}
+
+Result<RequestId> Recognizer::Submit(PromptRequest prompt) {
+  Request request;
+  request.prompt_ids = std::move(prompt.prompt.ids);
+  request.positions = std::move(prompt.prompt.positions.positions);
+  request.rope_delta = prompt.prompt.positions.rope_delta;
+  request.images = std::move(prompt.prompt.images);
+  request.sampling = std::move(prompt.generation.sampling);
+  request.max_new_tokens = prompt.generation.max_new_tokens;
+  request.stop_strings = std::move(prompt.generation.stop_strings);
+  request.deadline = prompt.deadline;
+  request.priority = prompt.priority;
+  request.token_mask = std::move(prompt.token_mask);
+  request.on_token = std::move(prompt.on_token);
+  request.on_done = std::move(prompt.on_done);
   return engine_->Submit(std::move(request));
 }
 

@@ -6,9 +6,11 @@
 // for all of them.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/engine.h"
@@ -44,6 +46,18 @@ struct CropReading {
   RequestTiming timing;
 };
 
+// A prompt of any shape, for callers that want every token as it comes.
+struct PromptRequest {
+  ProcessedPrompt prompt;
+  GenerationOptions generation;
+  int32_t priority = 0;  // as Request::priority
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  std::unique_ptr<TokenMask> token_mask;
+  // Both on the engine's thread; they should return soon.
+  std::function<Status(const TokenEvent&)> on_token;
+  std::function<void(const Outcome&)> on_done;
+};
+
 class Recognizer {
  public:
   static Result<std::unique_ptr<Recognizer>> Load(const std::filesystem::path& model_dir,
@@ -57,10 +71,15 @@ class Recognizer {
   using OnText = std::function<void(std::string_view)>;
   Result<RequestId> Submit(std::vector<ImageInput> images, std::string_view instruction,
                            const GenerationOptions& generation, Done done, OnText on_text = {});
+  // Errors as Engine::Submit: nothing is called back then.
+  Result<RequestId> Submit(PromptRequest request);
   void Cancel(RequestId id) { engine_->Cancel(id); }
   // Ends everything that is queued or running; their `done` reports kCancelled.
   void CancelAll();
+  // Takes nothing new and waits for what is queued or running to end.
+  void Drain();
 
+  int64_t max_batch() const { return max_batch_; }
   const GlmOcrProcessor& processor() const { return processor_; }
   const GlmOcrRunner& runner() const { return *runner_; }
   EngineStats stats() const { return engine_->stats(); }
@@ -75,6 +94,7 @@ class Recognizer {
 
   std::unique_ptr<GlmOcrRunner> runner_;
   GlmOcrProcessor processor_;
+  int64_t max_batch_ = 0;
   std::shared_ptr<InFlight> in_flight_ = std::make_shared<InFlight>();
   std::unique_ptr<Engine> engine_;  // last: stops before what it uses goes away
 };

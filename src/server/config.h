@@ -1,0 +1,58 @@
+// Everything that an operator may choose, with the values that hold when nothing is said.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fetch/fetch.h"
+#include "server/http_server.h"
+#include "server/keys.h"
+
+namespace glmocr::server {
+
+struct ServerConfig {
+  HttpServerOptions http;
+  std::vector<ApiKey> keys;  // empty: none is asked for, which only loopback addresses allow
+  std::vector<std::string> allowed_hosts;  // Host headers, beside the address listened on; "*": any
+  std::vector<std::string> allowed_origins;   // of web pages elsewhere that may call (CORS)
+  std::string served_model_name = "glm-ocr";  // what /v1/models says; requests may say anything
+
+  // Work
+  int64_t max_queue = 512;         // generations queued or running; more get 429
+  int workers = 2;                 // threads that decode and prepare requests
+  double request_timeout_s = 600;  // of one generation; a document has document_timeout_s
+  double document_timeout_s = 3600;
+  double drain_timeout_s = 30;  // SIGTERM: running answers may end
+
+  // Bounds of what a request may hold
+  size_t max_body_bytes = size_t{64} << 20;
+  size_t max_upload_bytes = size_t{256} << 20;  // of a document
+  int64_t max_image_pixels = 64'000'000;
+  int max_images = 32;
+  int max_pages = 1000;
+  int64_t max_tokens = 16384;
+  int max_choices = 8;
+
+  // Files that requests name
+  FetchPolicy fetch;       // web addresses; off
+  std::string media_path;  // the folder below which files may be named; empty: none may
+
+  // Jobs
+  std::string data_dir;  // private: uploads, results, the job database; empty: a temporary one
+  int document_workers = 2;
+  int max_jobs = 1000;             // kept, finished ones included
+  double keep_jobs_s = 24 * 3600;  // finished ones
+
+  std::string log_level = "info";  // debug, info, warning, error
+  std::string log_format = "json";  // or text
+  bool metrics_public = false;      // GET /metrics asks for no key
+};
+
+// kInvalidArgument with what to change: an address that others reach without a key, bounds that
+// contradict each other.
+Status Validate(const ServerConfig& config);
+// Whether only programs of this machine reach that address.
+bool IsLoopback(const std::string& host);
+
+}  // namespace glmocr::server

@@ -1,0 +1,173 @@
+#include "server/generation.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace glmocr::server {
+namespace {
+
+// The state of a task; kept alive by its requests' callbacks.
+struct Running {
+  Service* service = nullptr;
+  GenerationTask task;
+  GenerationResult result;
+  struct Stream {
+    Utf8Repairer repairer;
+    std::vector<TokenInfo> pending;  // tokens whose characters are not complete yet
+    std::vector<size_t> text_ends;   // length of the text after each token
+    std::chrono::steady_clock::time_point last_token_at;
+  };
+  std::vector<Stream> streams;
+  bool wants_tokens = false;
+  Admission::Ticket priority_place;
+
+  std::mutex mutex;  // of the following
+  std::vector<RequestId> ids;
+  bool cancelled = false;
+  int left = 0;
+
+  void Cancel() {
+    std::lock_guard lock(mutex);
+    cancelled = true;
+    for (const RequestId id : ids) service->recognizer.Cancel(id);
+  }
+
+  Status OnToken(int c, const TokenEvent& event) {
+    Stream& stream = streams[static_cast<size_t>(c)];
+    Choice& choice = result.choices[static_cast<size_t>(c)];
+    const auto now = std::chrono::steady_clock::now();
+    if (event.index > 0) {
+      service->metrics.InterToken(
+          std::chrono::duration<double>(now - stream.last_token_at).count());
+    }
+    stream.last_token_at = now;
+    std::string text;
+    stream.repairer.Push(event.bytes, &text);
+    if (wants_tokens) stream.pending.push_back(Info(event));
+    if (task.keep_text) {
+      choice.text += text;
+      stream.text_ends.push_back(choice.text.size());
+    }
+    if (!text.empty()) Deliver(c, text);
+    return OkStatus();
+  }
+
+  TokenInfo Info(const TokenEvent& event) const {
+    TokenInfo info = {event.id, std::string(event.bytes), event.logprob, {}};
+    const Tokenizer& tokenizer = service->recognizer.processor().tokenizer();
+    for (const TokenLogprob& top : event.top_logprobs)
+      info.top.emplace_back(tokenizer.TokenBytes(top.id), top.logprob);
+    return info;
+  }
+
+  void Deliver(int c, std::string_view text) {
+    Stream& stream = streams[static_cast<size_t>(c)];
+    if (task.on_delta) task.on_delta(c, text, stream.pending);
+    if (wants_tokens && task.keep_text) {
+      auto& tokens = result.choices[static_cast<size_t>(c)].tokens;
+      std::move(stream.pending.begin(), stream.pending.end(), std::back_inserter(tokens));
+    }
+    stream.pending.clear();
+  }
+
+  void OnDone(int c, const Outcome& outcome) {
+    Stream& stream = streams[static_cast<size_t>(c)];
+    Choice& choice = result.choices[static_cast<size_t>(c)];
+    std::string rest;
+    stream.repairer.Flush(&rest);
+    if (task.keep_text) choice.text += rest;
+    if (!rest.empty() || !stream.pending.empty()) Deliver(c, rest);
+    choice.finish = outcome.reason;
+    choice.stop_string = outcome.stop_string;
+    choice.error = outcome.error;
+    // A runaway answer keeps one copy of what it repeats. (What was streamed cannot be taken back.)
+    const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
+    if (outcome.reason == FinishReason::kLoop && repeated < stream.text_ends.size()) {
+      const size_t kept = stream.text_ends.size() - repeated;
+      choice.text.resize(stream.text_ends[kept - 1]);
+      if (choice.tokens.size() > kept) choice.tokens.resize(kept);
+    }
+    Usage& usage = result.usage;
+    usage.prompt_tokens = outcome.usage.prompt_tokens;
+    usage.cached_prompt_tokens =
+        std::max(usage.cached_prompt_tokens, outcome.usage.cached_prompt_tokens);
+    usage.completion_tokens += outcome.usage.completion_tokens;
+    usage.drafted_tokens += outcome.usage.drafted_tokens;
+    usage.accepted_tokens += outcome.usage.accepted_tokens;
+    usage.preemptions += outcome.usage.preemptions;
+    if (c == 0) result.timing = outcome.timing;
+    service->metrics.Generation(outcome);
+    if (task.on_choice) task.on_choice(c, choice);
+    EndOne();
+  }
+
+  void EndOne() {
+    bool last = false;
+    {
+      std::lock_guard lock(mutex);
+      last = --left == 0;
+    }
+    if (!last) return;
+    priority_place.reset();
+    task.on_done(std::move(result));
+  }
+};
+
+}  // namespace
+
+std::string_view OpenAiFinish(FinishReason reason) {
+  return reason == FinishReason::kStop || reason == FinishReason::kStopString ? "stop" : "length";
+}
+
+Status StartGeneration(Service& service, const std::shared_ptr<Responder>& responder,
+                       GenerationTask task) {
+  auto running = std::make_shared<Running>();
+  running->service = &service;
+  running->task = std::move(task);
+  GenerationTask& t = running->task;
+  const auto n = static_cast<size_t>(t.n);
+  running->result.choices.resize(n);
+  running->streams.resize(n);
+  running->left = t.n;
+  running->wants_tokens = t.options.sampling.n_top_logprobs >= 0;
+  running->priority_place = service.fast_lane.TryEnter(t.n);
+  const auto deadline = std::chrono::steady_clock::now() +
+                        std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                            std::chrono::duration<double>(service.config.request_timeout_s));
+  const ProcessedPrompt prompt = t.n > 1 ? t.prompt : ProcessedPrompt();
+  for (size_t i = 0; i < n; ++i) {
+    const int c = static_cast<int>(i);
+    PromptRequest request;
+    request.prompt = i + 1 < n ? prompt : n > 1 ? prompt : std::move(t.prompt);
+    request.generation = t.options;
+    request.generation.sampling.seed += i;
+    request.priority = running->priority_place ? kInteractivePriority : kDocumentPriority;
+    request.deadline = deadline;
+    if (t.token_mask) request.token_mask = t.token_mask();
+    request.on_token = [running, c](const TokenEvent& event) { return running->OnToken(c, event); };
+    request.on_done = [running, c](const Outcome& outcome) { running->OnDone(c, outcome); };
+    // Held over Submit: a callback may come before its id is known here.
+    std::unique_lock lock(running->mutex);
+    auto id = service.recognizer.Submit(std::move(request));
+    if (id.ok()) {
+      running->ids.push_back(*id);
+      continue;
+    }
+    lock.unlock();
+    if (i == 0) return id.error();
+    // The first choices run already: the others end with the error.
+    for (size_t j = i; j < n; ++j) {
+      Choice& choice = running->result.choices[j];
+      choice.finish = FinishReason::kError;
+      choice.error = id.error();
+      running->EndOne();
+    }
+    break;
+  }
+  responder->OnGone([weak = std::weak_ptr<Running>(running)] {
+    if (const auto alive = weak.lock()) alive->Cancel();
+  });
+  return OkStatus();
+}
+
+}  // namespace glmocr::server

@@ -1,0 +1,68 @@
+// One request to the model with one or several answers (choices), as every text API needs it: the
+// answers grow by deltas of whole characters, all of them end, and then the whole is done. Work is
+// cancelled when the client goes.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "pipeline/recognizer.h"
+#include "server/service.h"
+#include "tokenizer/stream_decoder.h"
+
+namespace glmocr::server {
+
+// A generated token with what the model thought of it.
+struct TokenInfo {
+  int32_t id = 0;
+  std::string bytes;
+  float logprob = 0;
+  std::vector<std::pair<std::string, float>> top;  // bytes and logprob, likeliest first
+};
+
+struct Choice {
+  std::string text;               // all of it
+  std::vector<TokenInfo> tokens;  // where logprobs were asked for
+  FinishReason finish = FinishReason::kStop;
+  std::string stop_string;
+  std::optional<Error> error;
+};
+
+struct GenerationResult {
+  std::vector<Choice> choices;
+  Usage usage;           // prompt tokens once, completion tokens of all choices
+  RequestTiming timing;  // of the first choice
+};
+
+struct GenerationTask {
+  ProcessedPrompt prompt;
+  GenerationOptions options;
+  int n = 1;  // choices; choice i draws with seed + i
+  // Makes the mask of one choice; may be empty.
+  std::function<std::unique_ptr<TokenMask>()> token_mask;
+  bool keep_text = true;  // in Choice::text; streams need it not
+  // The next characters of a choice, with the tokens that made them where logprobs were asked for.
+  // On the engine's thread; may be empty.
+  std::function<void(int choice, std::string_view text, std::span<const TokenInfo> tokens)>
+      on_delta;
+  // A choice has ended; before on_done. May be empty.
+  std::function<void(int choice, const Choice&)> on_choice;
+  // Everything has ended, also when the client has gone. On the engine's thread.
+  std::function<void(GenerationResult)> on_done;
+};
+
+// Queues the task. `responder`: its client's leaving cancels. Errors: those of
+// Recognizer::Submit for the first choice; nothing is called back then.
+Status StartGeneration(Service& service, const std::shared_ptr<Responder>& responder,
+                       GenerationTask task);
+
+// OpenAI's name of it: "stop" or "length".
+std::string_view OpenAiFinish(FinishReason reason);
+
+}  // namespace glmocr::server

@@ -1,0 +1,71 @@
+#include "server/json_call.h"
+
+#include <new>
+
+#include "server/json_fields.h"
+
+namespace glmocr::server {
+
+using nlohmann::ordered_json;
+
+HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work) {
+  return [&service, errors, work = std::move(work)](std::shared_ptr<const HttpRequest> request,
+                                                    std::shared_ptr<Responder> responder) {
+    Admission::Ticket ticket = service.admission.TryEnter();
+    if (!ticket) {
+      responder->Send(ErrorResponse({.status = 429,
+                                     .message = "Too many requests are waiting. Try again later.",
+                                     .code = "queue_full",
+                                     .retry_after_s = service.admission.RetryAfterSeconds()},
+                                    errors, *request));
+      return;
+    }
+    service.work.Post([&service, errors, work, request = std::move(request),
+                       responder = std::move(responder), ticket = std::move(ticket)]() mutable {
+      if (responder->gone()) return;
+      std::optional<ApiError> error;
+      try {
+        auto body = ParseRequestObject(request->body);
+        if (!body.ok()) {
+          error = ApiErrorOf(body.error());
+        } else {
+          error = work({request, responder, std::move(*body), std::move(ticket)});
+        }
+      } catch (const std::bad_alloc&) {
+        error =
+            ApiError{.status = 503, .message = "The server is out of memory.", .retry_after_s = 5};
+      } catch (const std::exception& e) {
+        service.log.Failure("handler failed", {{"request_id", request->id}, {"error", e.what()}});
+        error = ApiErrorOf({ErrorCode::kInternal, ""});
+      }
+      if (error) responder->Send(ErrorResponse(*error, errors, *request));
+    });
+  };
+}
+
+std::string Dump(const ordered_json& value) {
+  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+void AppendJsonString(std::string_view text, std::string* out) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  *out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      *out += '\\';
+      *out += c;
+    } else if (c == '\n') {
+      *out += "\\n";
+    } else if (byte < 0x20) {
+      *out += "\\u00";
+      *out += kHex[byte >> 4];
+      *out += kHex[byte & 15];
+    } else {
+      *out += c;
+    }
+  }
+  *out += '"';
+}
+
+}  // namespace glmocr::server

@@ -1,0 +1,61 @@
+// Reads the members of a JSON object that a client sent, one by one, and remembers the first that
+// is wrong and all that nobody asked for. Include this only in .cc files.
+//
+//   Fields fields(body, "");
+//   fields.Number("temperature", &temperature, 0, 2);
+//   if (fields.error()) return *fields.error();       // 400, naming the field
+//   log.Unknown(fields.Unknown());
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/api_error.h"
+
+namespace glmocr::server {
+
+// The text of a request as one JSON object; an error otherwise. Nesting and size are bounded.
+Result<nlohmann::json> ParseRequestObject(const std::string& body);
+
+class Fields {
+ public:
+  // `path`: of the object, in front of its members' names in errors; empty for the request itself.
+  Fields(const nlohmann::json& object, std::string path);
+
+  // Each leaves `value` alone where the member is absent or null. Numbers outside [low, high] are
+  // errors.
+  void Number(const char* name, double* value, double low, double high);
+  void Number(const char* name, float* value, double low, double high);
+  void Integer(const char* name, int64_t* value, int64_t low, int64_t high);
+  void Bool(const char* name, bool* value);
+  void String(const char* name, std::string* value);
+  // Any value; null pointer where it is absent or null.
+  const nlohmann::json* Any(const char* name);
+  // An object or an array; an error when it is something else.
+  const nlohmann::json* Object(const char* name);
+  const nlohmann::json* Array(const char* name);
+  // A member whose value this server takes and does nothing with.
+  void Ignore(const char* name) { known_.insert(name); }
+
+  // The first error is kept.
+  void Fail(const std::string& name, const std::string& what);
+  const std::optional<ApiError>& error() const { return error_; }
+  // Members that were not asked for.
+  std::vector<std::string> Unknown() const;
+  // "messages[0].content", for errors.
+  std::string PathOf(const std::string& name) const;
+
+ private:
+  const nlohmann::json* Find(const char* name);
+
+  const nlohmann::json& object_;
+  const std::string path_;
+  std::set<std::string> known_;
+  std::optional<ApiError> error_;
+};
+
+}  // namespace glmocr::server

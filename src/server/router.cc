@@ -1,0 +1,230 @@
+#include "server/router.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace glmocr::server {
+namespace {
+
+std::vector<std::string_view> Parts(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // the slash
+    const size_t end = path.find('/');
+    parts.push_back(path.substr(0, end));
+    path = end == std::string_view::npos ? std::string_view() : path.substr(end);
+  }
+  return parts;
+}
+
+// The open parts' values, where the path is one of the pattern's.
+std::optional<std::vector<std::string>> Match(std::string_view pattern, std::string_view path) {
+  if (path.empty() || path[0] != '/') return std::nullopt;
+  const std::vector<std::string_view> wanted = Parts(pattern), got = Parts(path);
+  if (wanted.size() != got.size()) return std::nullopt;
+  std::vector<std::string> values;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (!wanted[i].empty() && wanted[i].front() == '{') {
+      if (got[i].empty()) return std::nullopt;
+      values.emplace_back(got[i]);
+    } else if (wanted[i] != got[i]) {
+      return std::nullopt;
+    }
+  }
+  return values;
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+// "text/html; charset=utf-8" -> "text/html"
+std::string MediaType(std::string_view content_type) {
+  std::string type = Lower(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
+  return type;
+}
+
+std::string_view WithoutPort(std::string_view host) {
+  if (!host.empty() && host.front() == '[') return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+// "Bearer KEY", or the key alone as the SDK's cloud clients may send it; else X-Api-Key.
+std::string_view PresentedKey(const HttpRequest& request) {
+  std::string_view value = request.Header("authorization");
+  if (value.empty()) return request.Header("x-api-key");
+  constexpr std::string_view kBearer = "bearer ";
+  if (value.size() > kBearer.size() && Lower(value.substr(0, kBearer.size())) == kBearer) {
+    value.remove_prefix(kBearer.size());
+  }
+  return value;
+}
+
+// Adds the headers that every answer carries.
+class DecoratingResponder : public Responder {
+ public:
+  DecoratingResponder(const Router& router, std::shared_ptr<const HttpRequest> request,
+                      std::shared_ptr<Responder> next)
+      : router_(router), request_(std::move(request)), next_(std::move(next)) {}
+  void Send(HttpResponse response) override {
+    router_.Decorate(*request_, response);
+    next_->Send(std::move(response));
+  }
+  void Begin(HttpResponse head) override {
+    router_.Decorate(*request_, head);
+    next_->Begin(std::move(head));
+  }
+  void Write(std::string_view bytes) override { next_->Write(bytes); }
+  void End() override { next_->End(); }
+  bool gone() const override { return next_->gone(); }
+  void OnGone(std::function<void()> callback) override { next_->OnGone(std::move(callback)); }
+
+ private:
+  const Router& router_;
+  const std::shared_ptr<const HttpRequest> request_;
+  const std::shared_ptr<Responder> next_;
+};
+
+}  // namespace
+
+Router::Router(const ServerConfig& config, KeyRing& keys) : config_(config), keys_(keys) {}
+
+void Router::Add(Route route) { routes_.push_back(std::move(route)); }
+
+// Without keys every web page that the user visits could reach a server on this machine under a
+// name of its own (DNS rebinding); so the name must be one that means this machine.
+bool Router::HostAllowed(std::string_view host) const {
+  if (!keys_.empty()) return true;
+  const std::string name = Lower(WithoutPort(host));
+  if (name.empty() || name == "localhost" || name == "[::1]" || IsLoopback(name)) return true;
+  return std::any_of(config_.allowed_hosts.begin(), config_.allowed_hosts.end(),
+                     [&](const std::string& allowed) { return allowed == "*" || allowed == name; });
+}
+
+bool Router::OriginAllowed(const HttpRequest& request, std::string_view origin) const {
+  const size_t scheme = origin.find("://");
+  if (scheme != std::string_view::npos && !request.Header("host").empty() &&
+      Lower(origin.substr(scheme + 3)) == Lower(request.Header("host"))) {
+    return true;  // our own page
+  }
+  return std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(), origin) !=
+         config_.allowed_origins.end();
+}
+
+HeaderVerdict Router::Check(HttpRequest& request) {
+  const auto refuse = [&](const ApiError& error, ErrorShape shape = ErrorShape::kOpenAi) {
+    HttpResponse response = ErrorResponse(error, shape, request);
+    Decorate(request, response);
+    return HeaderVerdict(std::move(response));
+  };
+  if (!HostAllowed(request.Header("host"))) {
+    return refuse({.status = 421, .message = "This server does not answer under that host name."});
+  }
+  const std::string_view origin = request.Header("origin");
+  if (!origin.empty() && !OriginAllowed(request, origin)) {
+    return refuse({.status = 403, .message = "Pages of that origin may not call this server."});
+  }
+  const Route* found = nullptr;
+  std::string methods;
+  for (const Route& route : routes_) {
+    std::optional<std::vector<std::string>> values = Match(route.pattern, request.path);
+    if (!values) continue;
+    const bool same =
+        route.method == request.method || (route.method == "GET" && request.method == "HEAD");
+    if (same && found == nullptr) {
+      found = &route;
+      request.path_values = std::move(*values);
+    }
+    methods += (methods.empty() ? "" : ", ") + route.method;
+  }
+  if (found == nullptr && !methods.empty() && request.method == "OPTIONS" && !origin.empty()) {
+    HttpResponse response = {.status = 204, .content_type = ""};
+    response.headers.emplace_back("Access-Control-Allow-Methods", methods);
+    response.headers.emplace_back("Access-Control-Allow-Headers",
+                                  "Authorization, Content-Type, X-Request-Id");
+    response.headers.emplace_back("Access-Control-Max-Age", "600");
+    Decorate(request, response);
+    return response;
+  }
+  // Without a key nobody learns which routes exist.
+  if (!keys_.empty() && (found == nullptr || found->access == Access::kKey)) {
+    const std::optional<std::string> name = keys_.Find(PresentedKey(request));
+    if (!name) {
+      return refuse({.status = 401,
+                     .message = "A valid API key is needed: Authorization: Bearer KEY.",
+                     .code = "invalid_api_key"},
+                    found != nullptr ? found->errors : ErrorShape::kOpenAi);
+    }
+    request.key_name = *name;
+  }
+  if (found == nullptr) {
+    if (methods.empty())
+      return refuse({.status = 404, .message = "There is nothing at this path."});
+    HttpResponse response =
+        ErrorResponse({.status = 405, .message = "This path takes " + methods + "."},
+                      ErrorShape::kOpenAi, request);
+    response.headers.emplace_back("Allow", methods);
+    Decorate(request, response);
+    return response;
+  }
+  request.route = static_cast<int>(found - routes_.data());
+  const std::string type = MediaType(request.Header("content-type"));
+  const bool sends = found->body != BodyKind::kNone;
+  if (found->body == BodyKind::kJson && type != "application/json") {
+    return refuse({.status = 415, .message = "Send JSON, with Content-Type: application/json."},
+                  found->errors);
+  }
+  if (found->body == BodyKind::kMultipart && type != "multipart/form-data") {
+    return refuse(
+        {.status = 415, .message = "Send a form, with Content-Type: multipart/form-data."},
+        found->errors);
+  }
+  if (!request.key_name.empty()) {
+    if (const double wait_s = keys_.Enter(request.key_name); wait_s > 0) {
+      return refuse({.status = 429,
+                     .message = "This API key's limit is reached. Try again later.",
+                     .code = "rate_limit_exceeded",
+                     .retry_after_s = wait_s},
+                    found->errors);
+    }
+    request.entered = true;
+  }
+  return BodyLimit{sends ? found->max_body_bytes : 0};
+}
+
+void Router::Dispatch(std::shared_ptr<const HttpRequest> request,
+                      std::shared_ptr<Responder> responder) const {
+  const Route& route = routes_[static_cast<size_t>(request->route)];
+  auto decorated = std::make_shared<DecoratingResponder>(*this, request, std::move(responder));
+  route.handler(std::move(request), std::move(decorated));
+}
+
+void Router::Done(const HttpRequest& request) {
+  if (request.entered) keys_.Leave(request.key_name);
+}
+
+void Router::Decorate(const HttpRequest& request, HttpResponse& response) const {
+  const auto add = [&](const char* name, std::string value) {
+    const bool there = std::any_of(response.headers.begin(), response.headers.end(),
+                                   [&](const auto& header) { return header.first == name; });
+    if (!there) response.headers.emplace_back(name, std::move(value));
+  };
+  add("X-Content-Type-Options", "nosniff");
+  add("Cache-Control", "no-store");
+  add("Referrer-Policy", "no-referrer");
+  add("X-Frame-Options", "DENY");
+  add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  const std::string_view origin = request.Header("origin");
+  if (!origin.empty() && std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(),
+                                   origin) != config_.allowed_origins.end()) {
+    add("Access-Control-Allow-Origin", std::string(origin));
+    add("Vary", "Origin");
+  }
+}
+
+}  // namespace glmocr::server

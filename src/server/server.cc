@@ -1,0 +1,134 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "server/health.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/openai_chat.h"
+#include "server/router.h"
+#include "server/service.h"
+
+namespace glmocr::server {
+namespace {
+
+LogLevel LevelOf(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "warning") return LogLevel::kWarning;
+  if (name == "error") return LogLevel::kError;
+  return LogLevel::kInfo;
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(const ServerConfig& config, Recognizer& recognizer,
+       std::shared_ptr<const LayoutEngine> layout)
+      : config_(config),
+        log_(LevelOf(config.log_level), config.log_format == "json"),
+        keys_(config.keys),
+        service_{.config = config_,
+                 .recognizer = recognizer,
+                 .layout = std::move(layout),
+                 .log = log_,
+                 .metrics = metrics_,
+                 .fast_lane = Admission(std::max<int64_t>(1, recognizer.max_batch() * 3 / 4))},
+        router_(config_, keys_) {}
+
+  Status Start() {
+    AddHealthRoutes(router_, service_, ready_);
+    AddChatRoutes(router_, service_);
+    AddMetricsRoute(router_, metrics_, config_);
+    metrics_.SetSources({.engine = [this] { return service_.recognizer.stats(); },
+                         .http = [this] { return listening_ ? http_->stats() : HttpServerStats(); },
+                         .queue =
+                             [this] {
+                               return MetricsSources::Queue{
+                                   service_.admission.active(), config_.max_queue,
+                                   service_.admission.refused(),
+                                   static_cast<int64_t>(service_.work.size())};
+                             }});
+    GLM_ASSIGN(http_,
+               HttpServer::Start(
+                   config_.http,
+                   {.on_header = [this](HttpRequest& request) { return router_.Check(request); },
+                    .on_request =
+                        [this](std::shared_ptr<const HttpRequest> request,
+                               std::shared_ptr<Responder> responder) {
+                          router_.Dispatch(std::move(request), std::move(responder));
+                        },
+                    .on_done = [this](const HttpRequest& request, int status, size_t sent,
+                                      double seconds) { Done(request, status, sent, seconds); }}));
+    listening_ = true;
+    ready_ = true;
+    return OkStatus();
+  }
+
+  ~Impl() {
+    Drain();
+    http_.reset();
+  }
+
+  void Drain() {
+    if (!ready_.exchange(false)) return;
+    log_.Info("draining", {{"running", service_.admission.active()}});
+    http_->StopListening();
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::duration<double>(config_.drain_timeout_s);
+    while (service_.admission.active() > 0 && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    service_.recognizer.CancelAll();
+    log_.Info("stopped", {});
+  }
+
+  uint16_t port() const { return http_->port(); }
+
+ private:
+  void Done(const HttpRequest& request, int status, size_t sent, double seconds) {
+    router_.Done(request);
+    const std::string pattern =
+        request.route < 0 ? "" : router_.routes()[static_cast<size_t>(request.route)].pattern;
+    metrics_.Http(request.method, pattern, status, seconds);
+    if (!request.key_name.empty()) metrics_.KeyRequest(request.key_name, !request.entered);
+    log_.Info("request", {{"request_id", request.id},
+                          {"trace_id", request.trace_id},
+                          {"peer", request.peer},
+                          {"key", request.key_name},
+                          {"method", request.method.substr(0, 16)},
+                          {"target", request.target.substr(0, 256)},
+                          {"status", static_cast<int64_t>(status)},
+                          {"received_bytes", static_cast<int64_t>(request.body.size())},
+                          {"sent_bytes", static_cast<int64_t>(sent)},
+                          {"seconds", seconds}});
+  }
+
+  const ServerConfig config_;
+  Log log_;
+  Metrics metrics_;
+  KeyRing keys_;
+  Service service_;
+  Router router_;
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> listening_{false};  // http_ is set
+  std::unique_ptr<HttpServer> http_;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Recognizer& recognizer,
+                                              std::shared_ptr<const LayoutEngine> layout) {
+  GLM_RETURN_IF_ERROR(Validate(config));
+  auto impl = std::make_unique<Impl>(config, recognizer, std::move(layout));
+  GLM_RETURN_IF_ERROR(impl->Start());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+uint16_t Server::port() const { return impl_->port(); }
+void Server::Drain() { impl_->Drain(); }
+
+}  // namespace glmocr::server

@@ -1,0 +1,36 @@
+// The server as a whole: routes over a loaded model, from listening to the last answer.
+//
+//   GLM_ASSIGN(std::unique_ptr<Server> server, Server::Start(config, recognizer, layout));
+//   ... wait for a signal ...
+//   server->Drain();
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+#include "layout/layout.h"
+#include "pipeline/recognizer.h"
+#include "server/config.h"
+
+namespace glmocr::server {
+
+class Server {
+ public:
+  // Errors: those of Validate(config) and HttpServer::Start. `recognizer` outlives the server.
+  static Result<std::unique_ptr<Server>> Start(const ServerConfig& config, Recognizer& recognizer,
+                                               std::shared_ptr<const LayoutEngine> layout);
+  ~Server();
+
+  uint16_t port() const;
+  // Takes no new connection or request, gives what runs config.drain_timeout_s to end, and cancels
+  // the rest. /ready says no from now on.
+  void Drain();
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace glmocr::server
