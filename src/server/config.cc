@@ -31,7 +31,7 @@ Status Validate(const ServerConfig& config) {
     return Error{ErrorCode::kInvalidArgument,
                  "the largest body is above what all bodies together may hold"};
   }
-  return OkStatus();
+  return CheckFetchPolicy(config.fetch);
 }
 
 }  // namespace glmocr::server

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fetch/fetch.h"
 #include "server/http_server.h"
 #include "server/keys.h"
 
@@ -32,6 +33,10 @@ struct ServerConfig {
   int max_pages = 1000;
   int64_t max_tokens = 16384;
   int max_choices = 8;
+
+  // Files that requests name
+  FetchPolicy fetch;       // web addresses; off
+  std::string media_path;  // the folder below which files may be named; empty: none may
 
   // Jobs
   std::string data_dir;  // private: uploads, results, the job database; empty: a temporary one

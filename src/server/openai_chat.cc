@@ -76,7 +76,10 @@ std::optional<ApiError> Complete(Service& service, JsonCall call) {
   std::vector<ImageInput> images;
   const GlmOcrProcessor& processor = service.recognizer.processor();
   for (size_t i = 0; i < request.images.size(); ++i) {
-    auto image = service.media.OpenImage(request.images[i], request.image_names[i]);
+    auto image = service.media.OpenImage({.reference = request.images[i],
+                                          .name = request.image_names[i],
+                                          .request_id = call.request->id,
+                                          .cancelled = [r = call.responder] { return r->gone(); }});
     auto input = image.ok() ? processor.PrepareImage(*image) : Result<ImageInput>(image.error());
     if (!input.ok()) {
       ApiError error = ApiErrorOf(input.error());

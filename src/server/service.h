@@ -24,7 +24,7 @@ struct Service {
   std::shared_ptr<const LayoutEngine> layout;
   Log& log;
   Metrics& metrics;
-  MediaSource media{config};
+  MediaSource media{config, log};
   Admission admission{config.max_queue};
   // Places with kInteractivePriority. Fewer than the batch has, so that documents go on whatever
   // else is asked.
