@@ -95,6 +95,7 @@ std::string Placeholder(const server::Setting& setting) {
   if (setting.name.ends_with("_s")) return "SECONDS";
   if (std::holds_alternative<std::string*>(setting.target)) return "TEXT";
   if (std::holds_alternative<std::vector<std::string>*>(setting.target)) return "TEXT,...";
+  if (std::holds_alternative<std::vector<int>*>(setting.target)) return "N,...";
   return "N";
 }
 

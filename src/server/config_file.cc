@@ -96,6 +96,8 @@ std::string Wanted(const Setting& s) {
         if constexpr (std::is_same_v<T, std::string>)
           return s.choices.empty() ? "text" : "one of " + Join(s.choices);
         if constexpr (std::is_same_v<T, std::vector<std::string>>) return "a list of texts";
+        if constexpr (std::is_same_v<T, std::vector<int>>)
+          return "a list of whole numbers " + Range(s);
         return "a whole number " + Range(s);
       },
       s.target);
@@ -119,6 +121,14 @@ bool Assign(const Setting& s, std::string_view text) {
           *target = text;
         } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
           *target = Items(text);
+        } else if constexpr (std::is_same_v<T, std::vector<int>>) {
+          T values;
+          for (const std::string& item : Items(text)) {
+            int value = 0;
+            if (!ParseNumber(item, &value) || !in_range(value)) return false;
+            values.push_back(value);
+          }
+          *target = std::move(values);
         } else {
           T value{};
           uint64_t bytes = 0;
@@ -136,7 +146,8 @@ bool Assign(const Setting& s, std::string_view text) {
 }
 
 bool IsList(const Setting& s) {
-  return std::holds_alternative<std::vector<std::string>*>(s.target);
+  return std::holds_alternative<std::vector<std::string>*>(s.target) ||
+         std::holds_alternative<std::vector<int>*>(s.target);
 }
 
 std::string YamlText(const Setting& s) {
@@ -154,6 +165,8 @@ std::string YamlText(const Setting& s) {
     for (const std::string& item : **list) out += (out.size() > 1 ? ", " : "") + quoted(item);
     return out + "]";
   }
+  if (std::holds_alternative<std::vector<int>*>(s.target))
+    return "[" + Settings::ValueText(s) + "]";
   return Settings::ValueText(s);
 }
 
@@ -454,7 +467,8 @@ std::string Settings::ValueText(const Setting& setting) {
         using T = std::remove_pointer_t<decltype(target)>;
         if constexpr (std::is_same_v<T, bool>) return *target ? "true" : "false";
         if constexpr (std::is_same_v<T, std::string>) return *target;
-        if constexpr (std::is_same_v<T, std::vector<std::string>>)
+        if constexpr (std::is_same_v<T, std::vector<std::string>> ||
+                      std::is_same_v<T, std::vector<int>>)
           return fmt::format("{}", fmt::join(*target, ","));
         if constexpr (std::is_arithmetic_v<T>) {
           if (IsBytes(setting)) return BytesText(static_cast<uint64_t>(*target));

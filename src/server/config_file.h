@@ -26,7 +26,7 @@ namespace glmocr::server {
 
 // What a setting sets. Byte counts (size_t) may be written as 64MiB, lists with commas.
 using SettingTarget = std::variant<bool*, int*, int64_t*, uint16_t*, size_t*, double*, std::string*,
-                                   std::vector<std::string>*>;
+                                   std::vector<std::string>*, std::vector<int>*>;
 
 struct Setting {
   std::string name;   // "max_queue"

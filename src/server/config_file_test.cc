@@ -39,14 +39,16 @@ class ConfigFile : public ::testing::Test {
 };
 
 TEST_F(ConfigFile, EverySourceReachesTheSameField) {
-  ASSERT_EQ(YamlError("max_queue: 3\nhost: \"::1\"\nmax_body_bytes: 2MiB\nallowed_hosts: [a, b]\n"
-                      "metrics_public: true\nrequest_timeout_s: 1.5\n"),
-            "");
+  ASSERT_EQ(
+      YamlError("max_queue: 3\nhost: \"::1\"\nmax_body_bytes: 2MiB\nallowed_hosts: [a, b]\n"
+                "metrics_public: true\nfetch_allowed_ports: [81, 82]\nrequest_timeout_s: 1.5\n"),
+      "");
   EXPECT_EQ(config_.max_queue, 3);
   EXPECT_EQ(config_.http.host, "::1");
   EXPECT_EQ(config_.max_body_bytes, size_t{2} << 20);
   EXPECT_THAT(config_.allowed_hosts, ::testing::ElementsAre("a", "b"));
   EXPECT_TRUE(config_.metrics_public);
+  EXPECT_THAT(config_.fetch.allowed_ports, ::testing::ElementsAre(81, 82));
   EXPECT_EQ(config_.request_timeout_s, 1.5);
   std::string variables[] = {"GLMOCR_MAX_QUEUE=4", "GLMOCR_ALLOWED_HOSTS=c, d", "HOME=x",
                              "GLMOCR_NO_SUCH=1"};
@@ -81,10 +83,14 @@ TEST_F(ConfigFile, EveryFieldHasASetting) {
   const std::vector<std::string> server = fields(config, "ServerConfig");
   ASSERT_GT(server.size(), 20u);
   for (const std::string& name : server) {
-    if (name != "http") EXPECT_THAT(table, HasSubstr("&c." + name)) << "ServerConfig::" << name;
+    if (name == "http" || name == "fetch") continue;
+    EXPECT_THAT(table, HasSubstr("&c." + name)) << "ServerConfig::" << name;
   }
   for (const std::string& name : fields(http, "HttpLimits"))
     EXPECT_THAT(table, HasSubstr("&limits." + name)) << "HttpLimits::" << name;
+  const std::string fetch = *ReadFile(folder + "../fetch/fetch.h", 1 << 20);
+  for (const std::string& name : fields(fetch, "FetchPolicy"))
+    EXPECT_THAT(table, HasSubstr("&fetch." + name)) << "FetchPolicy::" << name;
   for (const std::string& name : fields(http, "TlsOptions"))
     EXPECT_THAT(table, HasSubstr("&http.tls." + name)) << "TlsOptions::" << name;
 }
@@ -104,6 +110,7 @@ TEST_F(ConfigFile, WrongYamlNamesLineAndKey) {
   EXPECT_THAT(YamlError("request_timeout_s: nan\n"), HasSubstr("'request_timeout_s'"));
   EXPECT_THAT(YamlError("metrics_public: yes\n"), HasSubstr("true or false"));
   EXPECT_THAT(YamlError("log_level: loud\n"), HasSubstr("debug, info, warning, error"));
+  EXPECT_THAT(YamlError("fetch_allowed_ports: [1, x]\n"), HasSubstr("list of whole numbers"));
   EXPECT_THAT(YamlError("host:\n  a: b\n"), HasSubstr("'host'"));
   EXPECT_THAT(YamlError("max_queue: 1\nmax_queue: 2\n"),
               ::testing::AllOf(HasSubstr("line 2"), HasSubstr("said twice")));

@@ -62,6 +62,27 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   bounds("max_tokens", &c.max_tokens, "Tokens of one answer", 1, 1e7);
   bounds("max_choices", &c.max_choices, "Answers to one request (n)", 1, 128);
 
+  const auto files = group("Files that requests name");
+  files("media_path", &c.media_path, "Folder below which requests may name files; empty: none");
+  FetchPolicy& fetch = c.fetch;
+  files("fetch_enabled", &fetch.enabled, "Read pictures and documents from web addresses");
+  files("fetch_allowed_hosts", &fetch.allowed_hosts,
+        "Hosts to read from: example.org, *.example.org (those below it); empty: none");
+  files("fetch_allow_http", &fetch.allow_http, "http:// beside https://");
+  files("fetch_allowed_ports", &fetch.allowed_ports, "Ports besides 443 (https) and 80 (http)", 1,
+        65535);
+  files("fetch_allowed_networks", &fetch.allowed_networks,
+        "Networks that are not public and may be read from nevertheless, as 10.1.0.0/16");
+  files("fetch_max_redirects", &fetch.max_redirects, "Redirects followed", 0, 10);
+  files("fetch_max_bytes", &fetch.max_bytes, "Of one file", 1, 1e12);
+  files("fetch_timeout_s", &fetch.timeout_s, "Seconds for one file, in all", 0.01, 3600);
+  files("fetch_connect_timeout_s", &fetch.connect_timeout_s, "Seconds for each connection", 0.01,
+        3600);
+  files("fetch_min_bytes_per_s", &fetch.min_bytes_per_s, "Slowest transfer", 0, 1e9);
+  files("fetch_slow_limit_s", &fetch.slow_limit_s, "Seconds after which a slower one is given up",
+        1, 3600);
+  files("fetch_ca_file", &fetch.ca_file, "PEM file of authorities to trust; empty: the system's");
+
   const auto connections = group("Limits of connections");
   connections("max_connections", &limits.max_connections, "Open at the same time", 1, 1e6);
   connections("max_header_bytes", &limits.max_header_bytes, "Of a request's header", 1024, 1 << 20);

@@ -12,6 +12,7 @@
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/openai_chat.h"
+#include "server/openapi.h"
 #include "server/router.h"
 #include "server/service.h"
 
@@ -46,6 +47,7 @@ class Server::Impl {
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
     AddMetricsRoute(router_, metrics_, config_);
+    AddOpenApiRoute(router_);  // last: it tells of the others
     metrics_.SetSources({.engine = [this] { return service_.recognizer.stats(); },
                          .http = [this] { return listening_ ? http_->stats() : HttpServerStats(); },
                          .queue =
@@ -95,6 +97,11 @@ class Server::Impl {
   }
 
   uint16_t port() const { return http_->port(); }
+  std::vector<std::string> routes() const {
+    std::vector<std::string> all;
+    for (const Route& route : router_.routes()) all.push_back(route.method + " " + route.pattern);
+    return all;
+  }
 
  private:
   // Before the engine's end, so that what is unfinished is left to the next process.
@@ -147,6 +154,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Recogn
 }
 
 uint16_t Server::port() const { return impl_->port(); }
+std::vector<std::string> Server::routes() const { return impl_->routes(); }
 void Server::Drain() { impl_->Drain(); }
 
 }  // namespace glmocr::server
