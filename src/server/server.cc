@@ -10,6 +10,7 @@
 #include "server/openai_chat.h"
 #include "server/router.h"
 #include "server/service.h"
+#include "server/web_page.h"
 
 namespace glmocr::server {
 namespace {
@@ -40,6 +41,7 @@ class Server::Impl {
   Status Start() {
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
+    AddWebPageRoutes(router_);
     GLM_ASSIGN(http_,
                HttpServer::Start(
                    config_.http,
