@@ -51,7 +51,7 @@ function stateText(entry) {
     case 'queued': return 'Waiting its turn';
     case 'running': return entry.pages ? `Reading, ${entry.pages_done} of ${pages(entry.pages)}` : 'Reading';
     case 'succeeded': return `Done, ${pages(entry.pages ?? entry.pages_done)}`;
-    case 'partial': return `Done, ${entry.pages_done} of ${pages(entry.pages)} read`;
+    case 'partial': return `Done, ${entry.pages_failed ?? 'some'} of ${pages(entry.pages ?? entry.pages_done)} not fully read`;
     case 'cancelled': return entry.pages_done ? `Cancelled after ${pages(entry.pages_done)}` : 'Cancelled';
     case 'failed': return 'Failed';
     default: return String(entry.status);
@@ -92,9 +92,8 @@ function progressOf(entry) {
   });
 }
 
-function put(document_, keep = {}) {
-  const old = entries.get(document_.id) ?? {};
-  entries.set(document_.id, { ...old, ...document_, ...keep });
+function put(one) {
+  entries.set(one.id, { ...entries.get(one.id), ...one });
 }
 
 let polling = null;
@@ -268,6 +267,11 @@ async function followShown(id) {
         if (RUNNING.has(entry.status)) announce(`Page ${data.page} of ${data.n_pages} is read.`);
       } else if (name === 'status' || name === 'done') {
         const before = entries.get(id)?.status;
+        if (data.status === 'deleted') {  // elsewhere
+          entries.delete(id);
+          show(entries.keys().next().value);
+          return;
+        }
         put(data);
         changed(entries.get(id));
         if (name === 'done' && RUNNING.has(before)) announce(`${data.name}: ${stateText(entries.get(id))}.`);
@@ -296,6 +300,9 @@ function renderBar() {
   const ended = entry.status === 'succeeded' || entry.status === 'partial';
   const going = RUNNING.has(entry.status) || entry.status === 'uploading' || entry.status === 'waiting';
   $('downloads').hidden = !ended;
+  for (const button of $('downloads').querySelectorAll('button')) {
+    button.hidden = entry.formats !== undefined && !entry.formats.includes(button.dataset.format);
+  }
   $('copy').hidden = !ended && views.length === 0;
   $('cancel').hidden = !going;
   $('shade').hidden = views.length === 0;
@@ -374,7 +381,7 @@ async function removeEntry(entry) {
 async function copyMarkdown() {
   const entry = entries.get(shown);
   const done = entry.status === 'succeeded' || entry.status === 'partial';
-  const text = done ? await callText(documentPath(shown, '/result?format=md'))
+  const text = done && (entry.formats ?? ['md']).includes('md') ? await callText(documentPath(shown, '/result?format=md'))
     : views.map((view) => view.page.markdown ?? '').join('\n\n');
   await toClipboard(text);
   const button = $('copy');

@@ -49,8 +49,30 @@ export function formula(tex, display) {
   return host;
 }
 
-function inline(tokens, into) {
+// Tags that documents' Markdown uses inside a line. Any other tag is shown as the text that it is.
+const INLINE_TAG = /^<(\/?)(sub|sup|b|strong|i|em|u)\s*>$/i;
+
+function inlineHtml(raw, open) {
+  if (/^<br\s*\/?>$/i.test(raw)) {
+    open.at(-1).append(element('br'));
+    return;
+  }
+  const tag = INLINE_TAG.exec(raw);
+  if (!tag) {
+    open.at(-1).append(raw);
+  } else if (!tag[1]) {
+    const made = element(tag[2].toLowerCase());
+    open.at(-1).append(made);
+    open.push(made);
+  } else if (open.length > 1) {
+    open.pop();
+  }
+}
+
+function inline(tokens, host) {
+  const open = [host];  // inline HTML comes as single tags
   for (const token of tokens ?? []) {
+    const into = open.at(-1);
     switch (token.type) {
       case 'strong': case 'em': case 'del': {
         const made = element(token.type);
@@ -70,7 +92,7 @@ function inline(tokens, into) {
         break;
       }
       case 'image': into.append(element('span', { class: 'address' }, `[${decodeEntities(token.text) || 'picture'}]`)); break;
-      case 'html': into.append(tableFragment(token.raw)); break;
+      case 'html': inlineHtml(token.raw, open); break;
       case 'text': case 'escape':
         if (token.tokens) inline(token.tokens, into);
         else into.append(decodeEntities(token.text));
@@ -98,9 +120,15 @@ function cellText(text, into) {
 }
 
 function htmlBlock(html, into) {
+  if (!/<table[\s>]/i.test(html)) {
+    const made = element('p');
+    inline(marked.Lexer.lexInline(html.trim()), made);
+    into.append(made);
+    return;
+  }
   const fragment = tableFragment(html, cellText);
   for (const table of fragment.querySelectorAll('table')) {
-    if (table.parentElement?.closest('table')) continue;  // inside another
+    if (table.parentElement?.closest('table')) continue;  // inside another, which scrolls
     const host = scrollable('');
     table.replaceWith(host);
     host.append(table);
@@ -178,4 +206,11 @@ export function markdownFragment(source, headingShift = 0) {
     fragment.replaceChildren(element('pre', { tabindex: 0 }, source));
   }
   return fragment;
+}
+
+// The elements of one line, for a title that is marked by its region and not by '#'.
+export function headingElement(source, level, headingShift) {
+  const made = element(`h${Math.min(MAX_HEADING, level + headingShift)}`, { class: `title-${level}` });
+  inline(marked.Lexer.lexInline(source.replace(/\s*\n\s*/g, ' ')), made);
+  return made;
 }

@@ -1,12 +1,13 @@
 // One page: its picture with the regions drawn over it, and beside it what was read in them.
 import { callBlob, documentPath } from './api.js';
-import { formula, markdownFragment } from './markdown.js';
+import { formula, headingElement, markdownFragment } from './markdown.js';
 import { element, svgElement } from './safe_dom.js';
 
 const HEADING_SHIFT = 3;  // the page's own title is an h3
 
 const FURNITURE = new Set(['header', 'footer', 'number', 'header_image', 'footer_image', 'aside_text', 'footnote']);
 const PICTURES = new Set(['image', 'chart', 'seal', 'header_image', 'footer_image']);
+const TITLES = { doc_title: 1, paragraph_title: 2 };  // levels where the layout knows none
 const NAMES = {
   abstract: 'Abstract', algorithm: 'Algorithm', aside_text: 'Aside', chart: 'Chart', content: 'Contents',
   display_formula: 'Formula', doc_title: 'Title', figure_title: 'Caption', footer: 'Footer', footer_image: 'Footer picture',
@@ -19,7 +20,7 @@ const NAMES = {
 export const percent = (share) => `${Math.round(share * 100)} %`;
 
 // How strongly to shade: nothing from 0.99 on, everything at 0.6.
-const doubt = (confidence) => Math.min(1, Math.max(0, (0.99 - confidence) / 0.39));
+const doubt = (confidence) => Math.min(1, Math.max(0, (0.99 - confidence) / 0.39)) ** 0.7;
 
 // Pictures are fetched a few at a time, so that a long document leaves connections for everything else.
 const MAX_FETCHES = 2;
@@ -87,16 +88,17 @@ export class PageView {
     const made = svgElement('polygon', {
       points: points.map(([x, y]) => `${Number(x)},${Number(y)}`).join(' '), 'data-region': i,
     });
-    if (typeof region.confidence === 'number') made.style.setProperty('--doubt', doubt(region.confidence).toFixed(3));
+    if (typeof region.confidence === 'number' && region.content && !region.from_text_layer) made.style.setProperty('--doubt', doubt(region.confidence).toFixed(3));
     return made;
   }
 
   block(region, i) {
-    const sure = typeof region.confidence === 'number' && region.content ? region.confidence : null;
+    const sure = typeof region.confidence === 'number' && region.content && !region.from_text_layer ? region.confidence : null;
     const name = NAMES[region.label] ?? String(region.label ?? 'Text').replaceAll('_', ' ');
     const made = element('div', {
       class: 'block', 'data-region': i, tabindex: -1, role: 'group',
-      'aria-label': sure === null ? name : `${name}, confidence ${percent(sure)}`,
+      'aria-label': region.from_text_layer ? `${name}, from the PDF's own text`
+        : sure === null ? name : `${name}, confidence ${percent(sure)}`,
     });
     if (FURNITURE.has(region.label)) made.classList.add('furniture');
     if (sure !== null) {
@@ -110,9 +112,12 @@ export class PageView {
       made.append(host);
     } else if (/formula$/.test(region.label) && content && !/\$|\\\(|\\\[/.test(content)) {
       made.append(formula(content, true));
+    } else if (TITLES[region.label] && !/^\s*#/.test(content)) {
+      made.append(headingElement(content, region.heading_level || TITLES[region.label], HEADING_SHIFT));
     } else {
       made.append(markdownFragment(content, HEADING_SHIFT));
     }
+    if (region.error) made.append(element('p', { class: 'page-error' }, `Not read: ${region.error}`));
     return made;
   }
 
