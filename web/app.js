@@ -501,7 +501,10 @@ function setUpKey() {
 }
 
 async function start() {
-  const capabilities = await callJson('capabilities');
+  const capabilities = await callJson('capabilities').catch((error) => {
+    if (error.status === 404) return {};  // a server that does not tell
+    throw error;
+  });
   limits = capabilities.limits ?? {};
   const layout = $('opt-layout');
   while (layout.options.length > 1) layout.options[1].remove();

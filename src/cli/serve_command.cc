@@ -79,6 +79,11 @@ Command RegisterServe(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--api-key-file", options->key_files,
                       "File of API keys, one a line: KEY or NAME:KEY");
+  command
+      ->add_option("--data-dir", options->config.data_dir,
+                   "Private folder of uploads, results and the job database; without: a "
+                   "temporary one, and no job survives the server")
+      ->type_name("DIR");
   return [options] {
     const Status status = Serve(*options);
     return status.ok() ? kExitOk : Fail(status.error());

@@ -35,6 +35,44 @@ std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name) {
   return static_cast<DocumentFormat>(found - kNames.begin());
 }
 
+std::string_view DocumentFormatShortName(DocumentFormat format) {
+  if (format == DocumentFormat::kMarkdown) return "md";
+  if (format == DocumentFormat::kSdkJson) return "sdk-json";
+  return DocumentFormatName(format);
+}
+
+std::optional<DocumentFormat> DocumentFormatFromShortName(std::string_view name) {
+  for (int i = 0; i < kDocumentFormats; ++i) {
+    const auto format = static_cast<DocumentFormat>(i);
+    if (DocumentFormatShortName(format) == name) return format;
+  }
+  return std::nullopt;
+}
+
+std::string_view DocumentFormatEnding(DocumentFormat format, bool with_sdk_json) {
+  switch (format) {
+    case DocumentFormat::kMarkdown:
+      return ".md";
+    case DocumentFormat::kSdkJson:
+      return ".json";
+    case DocumentFormat::kJson:
+      return with_sdk_json ? "_document.json" : ".json";
+    case DocumentFormat::kText:
+      return ".txt";
+    case DocumentFormat::kHtml:
+      return ".html";
+    case DocumentFormat::kHocr:
+      return ".hocr";
+    case DocumentFormat::kAlto:
+      return ".xml";
+    case DocumentFormat::kPdf:
+      return ".pdf";
+    case DocumentFormat::kVisualize:
+      break;
+  }
+  return {};
+}
+
 bool NeedsPageImage(DocumentFormat format) {
   return format == DocumentFormat::kPdf || format == DocumentFormat::kVisualize;
 }
@@ -157,32 +195,35 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   State& s = *state_;
   if (s.pages == 0) s.stem = s.options.stem.empty() ? "result" : s.options.stem;
   std::vector<OutputFile> files;
-  const auto add = [&](const std::string& ending, std::string bytes) {
-    files.push_back({s.Path(s.stem + ending), std::move(bytes)});
-  };
   const bool sdk_json = s.Wants(DocumentFormat::kSdkJson);
+  const auto add_file = [&](std::string_view ending, std::string bytes) {
+    files.push_back({s.Path(s.stem + std::string(ending)), std::move(bytes)});
+  };
+  const auto add = [&](DocumentFormat format, std::string bytes) {
+    add_file(DocumentFormatEnding(format, sdk_json), std::move(bytes));
+  };
   if (sdk_json || s.Wants(DocumentFormat::kMarkdown)) {
     SdkDocument document = s.sdk.Finish();
     const bool blank = py::Strip(py::Decode(document.markdown)).empty();
     if (s.Wants(DocumentFormat::kMarkdown) && !(blank && s.options.text.strict)) {
       // The SDK ends the file without a newline.
       if (!blank && !s.options.text.strict) document.markdown += '\n';
-      add(".md", blank ? std::string() : std::move(document.markdown));
+      add(DocumentFormat::kMarkdown, blank ? std::string() : std::move(document.markdown));
     }
     if (sdk_json) {
-      add(".json", std::move(document.json));
-      if (!document.model_json.empty()) add("_model.json", std::move(document.model_json));
+      add(DocumentFormat::kSdkJson, std::move(document.json));
+      if (!document.model_json.empty()) add_file("_model.json", std::move(document.model_json));
     }
   }
   if (s.Wants(DocumentFormat::kJson))
-    add(sdk_json ? "_document.json" : ".json", DocumentJson(s.source, s.json_pages));
-  if (s.Wants(DocumentFormat::kText)) add(".txt", std::move(s.text));
-  if (s.Wants(DocumentFormat::kHtml)) add(".html", HtmlDocument(s.stem, s.html));
-  if (s.hocr) add(".hocr", s.hocr->Finish());
-  if (s.alto) add(".xml", s.alto->Finish());
+    add(DocumentFormat::kJson, DocumentJson(s.source, s.json_pages));
+  if (s.Wants(DocumentFormat::kText)) add(DocumentFormat::kText, std::move(s.text));
+  if (s.Wants(DocumentFormat::kHtml)) add(DocumentFormat::kHtml, HtmlDocument(s.stem, s.html));
+  if (s.hocr) add(DocumentFormat::kHocr, s.hocr->Finish());
+  if (s.alto) add(DocumentFormat::kAlto, s.alto->Finish());
   if (s.pdf) {
     GLM_ASSIGN(std::string bytes, s.pdf->Finish());
-    add(".pdf", std::move(bytes));
+    add(DocumentFormat::kPdf, std::move(bytes));
   }
   return files;
 }

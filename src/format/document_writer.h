@@ -44,6 +44,12 @@ inline constexpr int kDocumentFormats = 9;
 // "markdown", "sdk_json", "json", "text", "html", "hocr", "alto", "pdf", "visualize".
 std::string_view DocumentFormatName(DocumentFormat format);
 std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name);
+// The names that users type: "md", "sdk-json", else as above.
+std::string_view DocumentFormatShortName(DocumentFormat format);
+std::optional<DocumentFormat> DocumentFormatFromShortName(std::string_view name);
+// The ending of a format's file behind its stem: ".md", "_document.json" for kJson beside the
+// SDK's. Empty for kVisualize.
+std::string_view DocumentFormatEnding(DocumentFormat format, bool with_sdk_json);
 // Whether AddPage needs ReadPage::image (Markdown only loses its pictures without it).
 bool NeedsPageImage(DocumentFormat format);
 

@@ -306,7 +306,7 @@ PdfDocument::~PdfDocument() = default;
 Result<std::unique_ptr<PdfDocument>> PdfDocument::Open(const std::filesystem::path& path,
                                                        const PdfOptions& options) {
   GLM_RETURN_IF_ERROR(CheckOptions(options));
-  const std::string name = path.string();
+  const std::string name = options.name.empty() ? path.string() : options.name;
   // Not blocking: opening a named pipe would wait for its writer.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};

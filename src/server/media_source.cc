@@ -12,15 +12,28 @@ InputOptions MediaSource::Options() const {
   return options;
 }
 
-Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const std::string& reference,
-                                                          const std::string& name) const {
-  if (reference.rfind("data:", 0) == 0) return OpenDocument({name, reference, {}}, Options());
+namespace {
+
+Error Refusal(const std::string& reference) {
   if (reference.rfind("http://", 0) == 0 || reference.rfind("https://", 0) == 0) {
     return Error{ErrorCode::kInvalidArgument,
                  "this server does not fetch web addresses: send the file as a data: URI"};
   }
   return Error{ErrorCode::kInvalidArgument,
                "this server reads no files of its machine: send the file as a data: URI"};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const std::string& reference,
+                                                          const std::string& name) const {
+  if (reference.rfind("data:", 0) == 0) return OpenDocument({name, reference, {}}, Options());
+  return Refusal(reference);
+}
+
+Result<std::string> MediaSource::Read(const std::string& reference, const std::string& name) const {
+  if (reference.rfind("data:", 0) != 0) return Refusal(reference);
+  return DecodeDataUri(reference, name, config_.max_upload_bytes / 3 * 4 + 1024);
 }
 
 Result<Image> MediaSource::OpenImage(const std::string& reference, const std::string& name) const {

@@ -22,6 +22,9 @@ class MediaSource {
   // The same where one picture is wanted. kInvalidArgument when it has several pages.
   Result<Image> OpenImage(const std::string& reference, const std::string& name) const;
 
+  // Its bytes as they are, for what is opened later.
+  Result<std::string> Read(const std::string& reference, const std::string& name) const;
+
   // The bounds under which documents are opened.
   InputOptions Options() const;
 

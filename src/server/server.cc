@@ -5,7 +5,10 @@
 #include <chrono>
 #include <thread>
 
+#include "server/document_run.h"
+#include "server/documents_api.h"
 #include "server/health.h"
+#include "server/jobs.h"
 #include "server/log.h"
 #include "server/openai_chat.h"
 #include "server/router.h"
@@ -41,6 +44,9 @@ class Server::Impl {
   Status Start() {
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
+    documents_ = std::make_unique<DocumentThreads>(std::max(1, config_.document_workers));
+    GLM_ASSIGN(jobs_, Jobs::Open(service_, *documents_));
+    AddDocumentRoutes(router_, service_, *jobs_);
     AddWebPageRoutes(router_);
     GLM_ASSIGN(http_,
                HttpServer::Start(
@@ -53,12 +59,14 @@ class Server::Impl {
                         },
                     .on_done = [this](const HttpRequest& request, int status, size_t sent,
                                       double seconds) { Done(request, status, sent, seconds); }}));
+    jobs_->Start();
     ready_ = true;
     return OkStatus();
   }
 
   ~Impl() {
     Drain();
+    StopDocuments();
     http_.reset();
   }
 
@@ -70,6 +78,7 @@ class Server::Impl {
         std::chrono::steady_clock::now() + std::chrono::duration<double>(config_.drain_timeout_s);
     while (service_.admission.active() > 0 && std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    StopDocuments();
     service_.recognizer.CancelAll();
     log_.Info("stopped", {});
   }
@@ -77,6 +86,12 @@ class Server::Impl {
   uint16_t port() const { return http_->port(); }
 
  private:
+  // Before the engine's end, so that what is unfinished is left to the next process.
+  void StopDocuments() {
+    if (jobs_) jobs_->Stop();
+    if (documents_) documents_->Stop();
+  }
+
   void Done(const HttpRequest& request, int status, size_t sent, double seconds) {
     router_.Done(request);
     log_.Info("request", {{"request_id", request.id},
@@ -94,6 +109,9 @@ class Server::Impl {
   const ServerConfig config_;
   Log log_;
   KeyRing keys_;
+  // Above the service, whose threads use them.
+  std::unique_ptr<Jobs> jobs_;
+  std::unique_ptr<DocumentThreads> documents_;
   Service service_;
   Router router_;
   std::atomic<bool> ready_{false};

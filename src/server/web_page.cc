@@ -28,7 +28,8 @@ bool Names(std::string_view header, std::string_view tag) {
 }
 
 void Add(Router& router, std::string_view body, const char* path, const char* type) {
-  const std::string tag = '"' + HashBytes(body.data(), body.size()).Hex() + '"';
+  std::string tag = "\"";
+  tag.append(HashBytes(body.data(), body.size()).Hex()).append("\"");
   router.Add({.method = "GET",
               .pattern = path,
               .handler =
