@@ -77,6 +77,13 @@ bool NeedsPageImage(DocumentFormat format) {
   return format == DocumentFormat::kPdf || format == DocumentFormat::kVisualize;
 }
 
+Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region) {
+  const Box box = SdkCropBox(BoxIn1000(region.box_px, page.width_px, page.height_px),
+                             page.image->width_px, page.image->height_px);
+  if (box.width <= 0 || box.height <= 0) return std::string();
+  return EncodeJpeg(Crop(*page.image, box), kCropQuality);
+}
+
 struct DocumentWriter::State {
   DocumentOptions options;
   std::string source, stem;
@@ -104,14 +111,6 @@ struct DocumentWriter::State {
   }
   std::string Path(const std::string& name) const { return stem + "/" + name; }
 
-  // The JPEG of a region; "" when it has no pixels.
-  Result<std::string> CropJpeg(const ReadPage& page, const ReadRegion& region) const {
-    const Box box = SdkCropBox(BoxIn1000(region.box_px, page.width_px, page.height_px),
-                               page.image->width_px, page.image->height_px);
-    if (box.width <= 0 || box.height <= 0) return std::string();
-    return EncodeJpeg(Crop(*page.image, box), kCropQuality);
-  }
-
   Status AddSdkPage(const ReadPage& page, std::vector<std::string>& image_paths,
                     std::vector<OutputFile>& files) {
     const ConvertedPage converted = ConvertPage(page, options.text);
@@ -123,7 +122,7 @@ struct DocumentWriter::State {
     }
     for (SdkImage& image : sdk.AddPage(converted.regions)) {
       const size_t index = converted.source[image.region];
-      GLM_ASSIGN(std::string jpeg, CropJpeg(page, page.regions[index]));
+      GLM_ASSIGN(std::string jpeg, RegionJpeg(page, page.regions[index]));
       image_paths[index] = image.path;
       files.push_back({Path(image.path), std::move(jpeg)});
     }
@@ -134,7 +133,7 @@ struct DocumentWriter::State {
     std::vector<std::string> pictures(page.regions.size());
     for (size_t i = 0; i < page.regions.size() && page.image && options.text.pictures; ++i) {
       if (TaskOf(page.regions[i].label) != RegionTask::kSkip) continue;
-      GLM_ASSIGN(pictures[i], CropJpeg(page, page.regions[i]));
+      GLM_ASSIGN(pictures[i], RegionJpeg(page, page.regions[i]));
     }
     html += HtmlPage(page, pictures, options.text);
     return OkStatus();

@@ -91,6 +91,10 @@ class DocumentWriter {
   std::unique_ptr<State> state_;
 };
 
+// The region cut out of its page as a JPEG, as the SDK saves it; "" when it has no pixels. The page
+// has its picture. Errors: those of EncodeJpeg.
+Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region);
+
 // All files of a document whose pages are in memory.
 Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
                                               const DocumentOptions& options);

@@ -20,6 +20,7 @@
 #include "media/resize.h"
 #include "server/document_request.h"
 #include "server/json_call.h"
+#include "server/page_format.h"
 #include "server/request_id.h"
 
 namespace glmocr::server {
@@ -418,18 +419,9 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
     GLM_RETURN_IF_ERROR(Write(active, path, file.bytes));
   }
   if (active.json_lines && !page.error) active.lines += PageToJson(page);
-  // This page's Markdown, with the pictures' numbers of the whole document.
-  const ConvertedPage converted = ConvertPage(page, {});
-  SdkDocumentBuilder builder({.first_page = active.n_pages, .first_image = active.n_images});
-  if (converted.plain) {
-    std::string content;
-    for (const SdkRegion& region : converted.regions) content += region.content.value_or("");
-    builder.AddPlainPage(content);
-  } else {
-    builder.AddPage(converted.regions);
-  }
-  const SdkDocument formatted = builder.Finish();
-  active.n_images += formatted.images.size();
+  const FormattedPage formatted =
+      FormatPage(page, {.number = active.n_pages, .first_image = active.n_images});
+  active.n_images += formatted.pictures.size();
   ordered_json event = {{"page", page.page},
                         {"n_pages", page.n_pages},
                         {"width_px", page.width_px},

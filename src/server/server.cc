@@ -5,13 +5,16 @@
 #include <chrono>
 #include <thread>
 
+#include "server/capabilities.h"
 #include "server/document_run.h"
 #include "server/documents_api.h"
 #include "server/health.h"
 #include "server/jobs.h"
 #include "server/log.h"
+#include "server/mistral_api.h"
 #include "server/openai_chat.h"
 #include "server/router.h"
+#include "server/sdk_api.h"
 #include "server/service.h"
 #include "server/web_page.h"
 
@@ -43,11 +46,14 @@ class Server::Impl {
 
   Status Start() {
     AddHealthRoutes(router_, service_, ready_);
+    AddWebPageRoutes(router_);
     AddChatRoutes(router_, service_);
     documents_ = std::make_unique<DocumentThreads>(std::max(1, config_.document_workers));
     GLM_ASSIGN(jobs_, Jobs::Open(service_, *documents_));
     AddDocumentRoutes(router_, service_, *jobs_);
-    AddWebPageRoutes(router_);
+    AddSdkRoutes(router_, service_, *documents_);
+    AddMistralRoutes(router_, service_, *documents_);
+    AddCapabilityRoutes(router_, service_);
     GLM_ASSIGN(http_,
                HttpServer::Start(
                    config_.http,
