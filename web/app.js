@@ -506,6 +506,9 @@ async function start() {
     throw error;
   });
   limits = capabilities.limits ?? {};
+  for (const option of [...$('opt-task').options]) {
+    option.disabled = Boolean(option.value && capabilities.tasks && !capabilities.tasks.includes(option.value));
+  }
   const layout = $('opt-layout');
   while (layout.options.length > 1) layout.options[1].remove();
   for (const one of capabilities.layouts ?? []) {

@@ -46,7 +46,6 @@ class Server::Impl {
 
   Status Start() {
     AddHealthRoutes(router_, service_, ready_);
-    AddWebPageRoutes(router_);
     AddChatRoutes(router_, service_);
     documents_ = std::make_unique<DocumentThreads>(std::max(1, config_.document_workers));
     GLM_ASSIGN(jobs_, Jobs::Open(service_, *documents_));
@@ -54,6 +53,7 @@ class Server::Impl {
     AddSdkRoutes(router_, service_, *documents_);
     AddMistralRoutes(router_, service_, *documents_);
     AddCapabilityRoutes(router_, service_);
+    AddWebPageRoutes(router_);  // after what /capabilities lists
     GLM_ASSIGN(http_,
                HttpServer::Start(
                    config_.http,

@@ -111,7 +111,7 @@ class PageTest(unittest.TestCase):
         page.set_default_timeout(20_000)
         host = urllib.parse.urlsplit(self.server.url).netloc
         page.problems = []
-        page.on("console", lambda message: page.problems.append(f"console: {message.text}") if message.type == "error" else None)
+        page.on("console", lambda message: page.problems.append(f"console: {message.text} ({message.location.get('url', '')})") if message.type == "error" else None)
         page.on("pageerror", lambda error: page.problems.append(f"exception: {error}"))
 
         def check_host(request):
