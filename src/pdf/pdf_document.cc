@@ -47,8 +47,8 @@ Error Explain(uint32_t reason, const PdfOptions& options) {
     case FailureReason::kPassword:
       return {ErrorCode::kInvalidArgument,
               options.password.empty()
-                  ? "the PDF is encrypted and needs a password (give it with --password)"
-                  : "the password does not open this PDF (give the right one with --password)"};
+                  ? "the PDF is encrypted and needs a password (option password)"
+                  : "the password does not open this PDF (option password)"};
     case FailureReason::kFormat:
       return {ErrorCode::kCorrupt, "not a PDF, or too damaged to open (is the file complete?)"};
     case FailureReason::kSecurity:

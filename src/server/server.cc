@@ -18,6 +18,7 @@
 #include "server/router.h"
 #include "server/sdk_api.h"
 #include "server/service.h"
+#include "server/web_page.h"
 
 namespace glmocr::server {
 namespace {
@@ -66,6 +67,7 @@ class Server::Impl {
     AddSdkRoutes(router_, service_, *documents_);
     AddMistralRoutes(router_, service_, *documents_);
     AddCapabilityRoutes(router_, service_);
+    AddWebPageRoutes(router_);  // after what /capabilities lists
     GLM_ASSIGN(http_,
                HttpServer::Start(
                    config_.http,
