@@ -1,5 +1,6 @@
 #include "pipeline/document_pages.h"
 
+#include <chrono>
 #include <new>
 
 #include "base/untrusted_text.h"
@@ -12,10 +13,14 @@ std::string PageName(const PageSource& source) {
 }
 
 void AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSource& source,
-                     int next, const std::function<bool()>& keep_going) {
+                     int next, const std::function<bool()>& keep_going, double* load_s) {
   Status status;
   try {
+    const auto asked = std::chrono::steady_clock::now();
     Result<InputPage> input = document.Read(source.page - 1, next - 1);
+    if (load_s != nullptr) {
+      *load_s += std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+    }
     if (!input.ok()) {
       status = input.error();
     } else {

@@ -84,10 +84,11 @@ void ReadDocuments(Service& service, DocumentThreads& threads, const JsonCall& c
     task.time_s = service.config.document_timeout_s;
     task.reader = ReaderOptionsOf(service, reading->call.request);
     task.reader.keep_image = reading->call.keep_image;
-    task.open = [&service, reference = std::move(document.reference),
-                 name = document.field]() mutable {
+    task.open = [&service, reference = std::move(document.reference), name = document.field,
+                 responder = call.responder, request_id = call.request->id]() mutable {
       // Its text goes when it is decoded.
-      return service.media.Open(std::exchange(reference, {}), name);
+      return service.media.Open({std::exchange(reference, {}), name, request_id,
+                                 [responder] { return responder->gone(); }});
     };
     task.on_page = [reading, i](ReadPage page) {
       std::lock_guard lock(reading->page_mutex);

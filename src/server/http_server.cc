@@ -67,6 +67,7 @@ struct Shared {
   HttpServerOptions options;
   HttpServer::Callbacks callbacks;
   std::atomic<bool> stopping{false};
+  std::atomic<bool> closed{false};  // nobody runs `io` any more
   std::atomic<int64_t> connections{0}, connections_total{0}, refused{0}, buffered{0};
 };
 
@@ -260,6 +261,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   }
 
   void Enqueue(std::string bytes, bool last) override {
+    if (shared_.closed) return;
     asio::post(stream_.get_executor(), [self = Self(), bytes = std::move(bytes), last]() mutable {
       if (self->state_ != State::kAnswering) return;
       self->out_.push_back(std::move(bytes));
@@ -268,6 +270,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     });
   }
   void Drop() override {
+    if (shared_.closed) return;
     asio::post(stream_.get_executor(), [self = Self()] { self->Close(); });
   }
 
@@ -581,25 +584,29 @@ class HttpServer::Impl {
       work_.reset();
     });
     if (thread_.joinable()) thread_.join();
+    shared_.closed = true;
+    // What was posted in between would keep its session, and that the queue, for ever.
+    io_.restart();
+    io_.poll();
   }
 
   Status Listen() {
     const HttpServerOptions& options = shared_.options;
-    if (options.tls) {
+    if (!options.tls.certificate.empty()) {
       tls_.emplace(asio::ssl::context::tls_server);
       ErrorCodeBoost error;
       tls_->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                         asio::ssl::context::no_tlsv1_1);
-      tls_->use_certificate_chain_file(options.tls->certificate, error);
+      tls_->use_certificate_chain_file(options.tls.certificate, error);
       if (error) {
         return Error{ErrorCode::kInvalidArgument, "the TLS certificate " +
-                                                      QuoteUntrusted(options.tls->certificate) +
+                                                      QuoteUntrusted(options.tls.certificate) +
                                                       " cannot be used: " + error.message()};
       }
-      tls_->use_private_key_file(options.tls->private_key, asio::ssl::context::pem, error);
+      tls_->use_private_key_file(options.tls.private_key, asio::ssl::context::pem, error);
       if (error) {
         return Error{ErrorCode::kInvalidArgument, "the TLS key " +
-                                                      QuoteUntrusted(options.tls->private_key) +
+                                                      QuoteUntrusted(options.tls.private_key) +
                                                       " cannot be used: " + error.message()};
       }
     }

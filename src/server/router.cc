@@ -65,6 +65,31 @@ std::string_view PresentedKey(const HttpRequest& request) {
   return value;
 }
 
+// Adds the headers that every answer carries.
+class DecoratingResponder : public Responder {
+ public:
+  DecoratingResponder(const Router& router, std::shared_ptr<const HttpRequest> request,
+                      std::shared_ptr<Responder> next)
+      : router_(router), request_(std::move(request)), next_(std::move(next)) {}
+  void Send(HttpResponse response) override {
+    router_.Decorate(*request_, response);
+    next_->Send(std::move(response));
+  }
+  void Begin(HttpResponse head) override {
+    router_.Decorate(*request_, head);
+    next_->Begin(std::move(head));
+  }
+  void Write(std::string_view bytes) override { next_->Write(bytes); }
+  void End() override { next_->End(); }
+  bool gone() const override { return next_->gone(); }
+  void OnGone(std::function<void()> callback) override { next_->OnGone(std::move(callback)); }
+
+ private:
+  const Router& router_;
+  const std::shared_ptr<const HttpRequest> request_;
+  const std::shared_ptr<Responder> next_;
+};
+
 }  // namespace
 
 Router::Router(const ServerConfig& config, KeyRing& keys) : config_(config), keys_(keys) {}
@@ -175,7 +200,8 @@ HeaderVerdict Router::Check(HttpRequest& request) {
 void Router::Dispatch(std::shared_ptr<const HttpRequest> request,
                       std::shared_ptr<Responder> responder) const {
   const Route& route = routes_[static_cast<size_t>(request->route)];
-  route.handler(std::move(request), std::move(responder));
+  auto decorated = std::make_shared<DecoratingResponder>(*this, request, std::move(responder));
+  route.handler(std::move(request), std::move(decorated));
 }
 
 void Router::Done(const HttpRequest& request) {

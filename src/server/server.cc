@@ -11,6 +11,7 @@
 #include "server/health.h"
 #include "server/jobs.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/mistral_api.h"
 #include "server/openai_chat.h"
 #include "server/router.h"
@@ -34,12 +35,13 @@ class Server::Impl {
   Impl(const ServerConfig& config, Recognizer& recognizer,
        std::shared_ptr<const LayoutEngine> layout)
       : config_(config),
-        log_(LevelOf(config.log_level), config.log_json),
+        log_(LevelOf(config.log_level), config.log_format == "json"),
         keys_(config.keys),
         service_{.config = config_,
                  .recognizer = recognizer,
                  .layout = std::move(layout),
                  .log = log_,
+                 .metrics = metrics_,
                  .fast_lane = Admission(std::max<int64_t>(1, recognizer.max_batch() * 3 / 4))},
         router_(config_, keys_) {}
 
@@ -52,6 +54,16 @@ class Server::Impl {
     AddSdkRoutes(router_, service_, *documents_);
     AddMistralRoutes(router_, service_, *documents_);
     AddCapabilityRoutes(router_, service_);
+    AddMetricsRoute(router_, metrics_, config_);
+    metrics_.SetSources({.engine = [this] { return service_.recognizer.stats(); },
+                         .http = [this] { return listening_ ? http_->stats() : HttpServerStats(); },
+                         .queue =
+                             [this] {
+                               return MetricsSources::Queue{
+                                   service_.admission.active(), config_.max_queue,
+                                   service_.admission.refused(),
+                                   static_cast<int64_t>(service_.work.size())};
+                             }});
     GLM_ASSIGN(http_,
                HttpServer::Start(
                    config_.http,
@@ -63,6 +75,7 @@ class Server::Impl {
                         },
                     .on_done = [this](const HttpRequest& request, int status, size_t sent,
                                       double seconds) { Done(request, status, sent, seconds); }}));
+    listening_ = true;
     jobs_->Start();
     ready_ = true;
     return OkStatus();
@@ -98,11 +111,15 @@ class Server::Impl {
 
   void Done(const HttpRequest& request, int status, size_t sent, double seconds) {
     router_.Done(request);
+    const std::string pattern =
+        request.route < 0 ? "" : router_.routes()[static_cast<size_t>(request.route)].pattern;
+    metrics_.Http(request.method, pattern, status, seconds);
+    if (!request.key_name.empty()) metrics_.KeyRequest(request.key_name, !request.entered);
     log_.Info("request", {{"request_id", request.id},
                           {"trace_id", request.trace_id},
                           {"peer", request.peer},
                           {"key", request.key_name},
-                          {"method", request.method},
+                          {"method", request.method.substr(0, 16)},
                           {"target", request.target.substr(0, 256)},
                           {"status", static_cast<int64_t>(status)},
                           {"received_bytes", static_cast<int64_t>(request.body.size())},
@@ -112,6 +129,7 @@ class Server::Impl {
 
   const ServerConfig config_;
   Log log_;
+  Metrics metrics_;
   KeyRing keys_;
   // Above the service, whose threads use them.
   std::unique_ptr<Jobs> jobs_;
@@ -119,6 +137,7 @@ class Server::Impl {
   Service service_;
   Router router_;
   std::atomic<bool> ready_{false};
+  std::atomic<bool> listening_{false};  // http_ is set
   std::unique_ptr<HttpServer> http_;
 };
 
