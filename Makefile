@@ -2,7 +2,7 @@
 # `make demo` and `make test` are all that a fresh Debian 12 or Ubuntu 24.04 needs: they install their system packages.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test install test-clients soak bench fuzz parity asan tsan format lint cross-aarch64 clean
+.PHONY: help deps build demo test install test-clients soak bench fuzz parity test-web asan tsan format lint cross-aarch64 clean
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -57,6 +57,10 @@ fuzz: ## fuzz every parser from its seed corpus (FUZZ_SECONDS=60 for each)
 parity: build ## compare with transformers, intermediate by intermediate (FULL=1: the published sizes)
 	@scripts/install_deps.sh parity
 	@scripts/parity.sh build/release "$(FULL)"
+
+test-web: build ## test the web page in a real Chromium
+	@scripts/install_deps.sh web
+	@scripts/test_web.sh build/release
 
 asan tsan: ## build and run the unit tests under AddressSanitizer + UBSan, or ThreadSanitizer
 	@scripts/install_deps.sh test

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a purpose needs on Debian 12 / Ubuntu 24.04, and nothing when all of it is there:
-#   scripts/install_deps.sh [build] [test] [fuzz] [lint] [cross] [parity]      (default: build)
+#   scripts/install_deps.sh [build] [test] [fuzz] [lint] [cross] [parity] [web]      (default: build)
 # Works as root or through sudo. Says what it will install before it does. `--list PURPOSE...` prints the names only.
 set -euo pipefail
 
@@ -9,7 +9,8 @@ build=(make cmake ninja-build g++ ccache pkg-config python3 python3-pip
   libfmt-dev nlohmann-json3-dev libcli11-dev libxxhash-dev libhwy-dev zlib1g-dev
   libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev libheif-dev libexif-dev libleptonica-dev libstb-dev
   libutf8proc-dev libonig-dev libpugixml-dev libqpdf-dev libxml2-dev libcurl4-openssl-dev
-  libboost-dev libssl-dev libspdlog-dev libyaml-cpp-dev libsqlite3-dev prometheus-cpp-dev)
+  libboost-dev libssl-dev libspdlog-dev libyaml-cpp-dev libsqlite3-dev libpoco-dev prometheus-cpp-dev
+  libjs-katex fonts-katex libjs-marked)
 # Newer distributions ship libheif's decoders (HEVC, AV1) as plugins; Debian 12 has them in the library.
 # shellcheck disable=SC1091
 if [[ -r /etc/os-release && "$(. /etc/os-release; echo "$ID-${VERSION_ID:-}")" != debian-12 ]]; then
@@ -21,6 +22,10 @@ fuzz=("${build[@]}" clang llvm)
 lint=("${test[@]}" clang-tidy clang-format)
 cross=("${build[@]}" g++-aarch64-linux-gnu)
 parity=("${build[@]}" python3-venv)
+# Debian's headless Chromium; Ubuntu has Chromium as a snap only, under the name that installs it.
+web=("${test[@]}" python3-venv qpdf chromium-headless-shell)
+# shellcheck disable=SC1091
+if [[ -r /etc/os-release && "$(. /etc/os-release; echo "$ID")" == ubuntu ]]; then web=("${web[@]/chromium-headless-shell/chromium-browser}"); fi
 
 list_only=no
 if [[ "${1:-}" == --list ]]; then list_only=yes; shift; fi
@@ -35,7 +40,8 @@ for purpose in "$@"; do
     lint) wanted+=("${lint[@]}") ;;
     cross) wanted+=("${cross[@]}") ;;
     parity) wanted+=("${parity[@]}") ;;
-    *) echo "install_deps.sh: unknown purpose '$purpose' (build test fuzz lint cross parity)" >&2; exit 2 ;;
+    web) wanted+=("${web[@]}") ;;
+    *) echo "install_deps.sh: unknown purpose '$purpose' (build test fuzz lint cross parity web)" >&2; exit 2 ;;
   esac
 done
 mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | sort -u)

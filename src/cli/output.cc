@@ -13,20 +13,6 @@
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
-namespace {
-
-struct NamedFormat {
-  const char* name;
-  DocumentFormat format;
-};
-constexpr NamedFormat kFormats[] = {
-    {"text", DocumentFormat::kText}, {"md", DocumentFormat::kMarkdown},
-    {"json", DocumentFormat::kJson}, {"sdk-json", DocumentFormat::kSdkJson},
-    {"html", DocumentFormat::kHtml}, {"hocr", DocumentFormat::kHocr},
-    {"alto", DocumentFormat::kAlto}, {"pdf", DocumentFormat::kPdf},
-};
-
-}  // namespace
 
 std::string OutputOptions::Fingerprint() const {
   std::string flags;
@@ -38,7 +24,10 @@ std::string OutputOptions::Fingerprint() const {
 const std::vector<std::string>& Output::FormatNames() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (const NamedFormat& format : kFormats) all.emplace_back(format.name);
+    for (int i = 0; i < kDocumentFormats; ++i) {
+      const auto format = static_cast<DocumentFormat>(i);
+      if (format != DocumentFormat::kVisualize) all.emplace_back(DocumentFormatShortName(format));
+    }
     all.emplace_back("jsonl");
     return all;
   }();
@@ -51,9 +40,7 @@ Result<Output> Output::Open(const std::string& folder, const std::vector<std::st
   output.options_ = options;
   for (const std::string& name : to) {
     if (name == "jsonl") output.page_lines_ = true;
-    for (const NamedFormat& format : kFormats) {
-      if (name == format.name) output.formats_.push_back(format.format);
-    }
+    if (const auto format = DocumentFormatFromShortName(name)) output.formats_.push_back(*format);
   }
   if (folder.empty()) {
     if (to.size() > 1 || options.visualize) {

@@ -15,6 +15,7 @@
 #include "eval/edit_distance.h"
 #include "eval/text.h"
 #include "layout/uncovered.h"
+#include "pipeline/document_pages.h"
 #include "pipeline/task.h"
 
 namespace glmocr::cli {
@@ -27,15 +28,6 @@ constexpr size_t kEncoderCacheBytes = size_t{4} << 20;
 
 double SecondsSince(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
-}
-
-// Empty: what each region's kind asks for.
-std::string Instruction(const std::string& task) {
-  if (task == "auto") return "";
-  if (task == "text") return std::string(TaskInstruction(Task::kText));
-  if (task == "table") return std::string(TaskInstruction(Task::kTable));
-  if (task == "formula") return std::string(TaskInstruction(Task::kFormula));
-  return task;  // the user's own
 }
 
 // What decides about the output besides the input's bytes, for --resume.
@@ -55,12 +47,6 @@ std::string HashOptions(const ParseOptions& o, const std::filesystem::path& mode
     all += '\n' + std::to_string(value);
   all += '\n' + o.input.Fingerprint() + '\n' + o.output.Fingerprint();
   return HashBytes(all.data(), all.size()).Hex();
-}
-
-// "'a.pdf', page 3"
-std::string Place(const PageSource& source) {
-  return QuoteUntrusted(source.source) +
-         (source.n_pages > 1 ? ", page " + std::to_string(source.page) : "");
 }
 
 }  // namespace
@@ -110,36 +96,14 @@ class ParseJob::Worker {
       open_.push_back(std::move(document));
       for (size_t i = 0; i < pages.size(); ++i) {
         if (!keep_going()) return;
-        AddPage(*input, {name, pages[i], input->n_pages()}, i + 1 < pages.size() ? pages[i + 1] : 0,
-                keep_going);
+        times_.load_s += AddDocumentPage(reader_, *input, {name, pages[i], input->n_pages()},
+                                         i + 1 < pages.size() ? pages[i + 1] : 0, keep_going);
       }
     }
     reader_.Finish(keep_going);
   }
 
  private:
-  // `next`: the page that is read after this one, 0 for none.
-  void AddPage(DocumentReader& document, const PageSource& source, int next,
-               const std::function<bool()>& keep_going) {
-    Status status;
-    try {
-      const Clock::time_point asked = Clock::now();
-      Result<InputPage> input = document.Read(source.page - 1, next - 1);
-      times_.load_s += SecondsSince(asked);
-      if (!input.ok()) {
-        status = input.error();
-      } else {
-        status =
-            reader_.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
-        if (!status.ok()) status = status.error().With(Place(source));
-      }
-    } catch (const std::bad_alloc&) {
-      status = Error{ErrorCode::kResourceExhausted,
-                     Place(source) + ": out of memory (choose a smaller --dpi)"};
-    }
-    if (!status.ok()) reader_.AddBroken(source, status.error());
-  }
-
   void TakePage(ReadPage page) {
     Document& document = *open_.front();
     const Clock::time_point came = Clock::now();
@@ -245,7 +209,7 @@ Status ParseJob::LoadModel() {
 PageReaderOptions ParseJob::ReaderOptions() {
   PageReaderOptions options = {.layout = layout_,
                                .layout_engine = layout_engine_,
-                               .instruction = Instruction(options_.task),
+                               .instruction = std::string(InstructionOfTask(options_.task)),
                                .generation = options_.generation,
                                .text_layer = options_.text_layer,
                                .keep_tokens = output_.needs_tokens(),
@@ -325,7 +289,7 @@ void ParseJob::TakePage(Document& document, ReadPage page) {
   if (page.error) failed(page.error->message);
   for (const ReadRegion& region : page.regions) {
     if (region.error)
-      failed(region.error->With(Place({page.source, page.page, page.n_pages})).message);
+      failed(region.error->With(PageName({page.source, page.page, page.n_pages})).message);
   }
   if (!journal_) {
     document.pages.push_back(std::move(page));
@@ -404,7 +368,7 @@ void ParseJob::ReportDifferences(const ReadPage& page) {
     read += region.text + '\n';
     layer += *region.layer_text + '\n';
   }
-  const std::string place = Place({page.source, page.page, page.n_pages});
+  const std::string place = PageName({page.source, page.page, page.n_pages});
   const std::string message =
       n_compared == 0
           ? place + ": no text layer to compare with"

@@ -35,8 +35,53 @@ std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name) {
   return static_cast<DocumentFormat>(found - kNames.begin());
 }
 
+std::string_view DocumentFormatShortName(DocumentFormat format) {
+  if (format == DocumentFormat::kMarkdown) return "md";
+  if (format == DocumentFormat::kSdkJson) return "sdk-json";
+  return DocumentFormatName(format);
+}
+
+std::optional<DocumentFormat> DocumentFormatFromShortName(std::string_view name) {
+  for (int i = 0; i < kDocumentFormats; ++i) {
+    const auto format = static_cast<DocumentFormat>(i);
+    if (DocumentFormatShortName(format) == name) return format;
+  }
+  return std::nullopt;
+}
+
+std::string_view DocumentFormatEnding(DocumentFormat format, bool with_sdk_json) {
+  switch (format) {
+    case DocumentFormat::kMarkdown:
+      return ".md";
+    case DocumentFormat::kSdkJson:
+      return ".json";
+    case DocumentFormat::kJson:
+      return with_sdk_json ? "_document.json" : ".json";
+    case DocumentFormat::kText:
+      return ".txt";
+    case DocumentFormat::kHtml:
+      return ".html";
+    case DocumentFormat::kHocr:
+      return ".hocr";
+    case DocumentFormat::kAlto:
+      return ".xml";
+    case DocumentFormat::kPdf:
+      return ".pdf";
+    case DocumentFormat::kVisualize:
+      break;
+  }
+  return {};
+}
+
 bool NeedsPageImage(DocumentFormat format) {
   return format == DocumentFormat::kPdf || format == DocumentFormat::kVisualize;
+}
+
+Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region) {
+  const Box box = SdkCropBox(BoxIn1000(region.box_px, page.width_px, page.height_px),
+                             page.image->width_px, page.image->height_px);
+  if (box.width <= 0 || box.height <= 0) return std::string();
+  return EncodeJpeg(Crop(*page.image, box), kCropQuality);
 }
 
 struct DocumentWriter::State {
@@ -67,14 +112,6 @@ struct DocumentWriter::State {
   }
   std::string Path(const std::string& name) const { return stem + "/" + name; }
 
-  // The JPEG of a region; "" when it has no pixels.
-  Result<std::string> CropJpeg(const ReadPage& page, const ReadRegion& region) const {
-    const Box box = SdkCropBox(BoxIn1000(region.box_px, page.width_px, page.height_px),
-                               page.image->width_px, page.image->height_px);
-    if (box.width <= 0 || box.height <= 0) return std::string();
-    return EncodeJpeg(Crop(*page.image, box), kCropQuality);
-  }
-
   Status AddSdkPage(const ReadPage& page, std::vector<std::string>& image_paths,
                     std::vector<OutputFile>& files) {
     const ConvertedPage converted = ConvertPage(page, options.text);
@@ -86,7 +123,7 @@ struct DocumentWriter::State {
     }
     for (SdkImage& image : sdk.AddPage(converted.regions)) {
       const size_t index = converted.source[image.region];
-      GLM_ASSIGN(std::string jpeg, CropJpeg(page, page.regions[index]));
+      GLM_ASSIGN(std::string jpeg, RegionJpeg(page, page.regions[index]));
       image_paths[index] = image.path;
       files.push_back({Path(image.path), std::move(jpeg)});
     }
@@ -97,7 +134,7 @@ struct DocumentWriter::State {
     std::vector<std::string> pictures(page.regions.size());
     for (size_t i = 0; i < page.regions.size() && page.image && options.text.pictures; ++i) {
       if (TaskOf(page.regions[i].label) != RegionTask::kSkip) continue;
-      GLM_ASSIGN(pictures[i], CropJpeg(page, page.regions[i]));
+      GLM_ASSIGN(pictures[i], RegionJpeg(page, page.regions[i]));
     }
     html += HtmlPage(page, pictures, options.text);
     return OkStatus();
@@ -158,33 +195,36 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   State& s = *state_;
   if (s.pages == 0) s.stem = s.options.stem.empty() ? "result" : s.options.stem;
   std::vector<OutputFile> files;
-  const auto add = [&](const std::string& ending, std::string bytes) {
-    files.push_back({s.Path(s.stem + ending), std::move(bytes)});
-  };
   const bool sdk_json = s.Wants(DocumentFormat::kSdkJson);
+  const auto add_file = [&](std::string_view ending, std::string bytes) {
+    files.push_back({s.Path(s.stem + std::string(ending)), std::move(bytes)});
+  };
+  const auto add = [&](DocumentFormat format, std::string bytes) {
+    add_file(DocumentFormatEnding(format, sdk_json), std::move(bytes));
+  };
   if (sdk_json || s.Wants(DocumentFormat::kMarkdown)) {
     SdkDocument document = s.sdk.Finish();
     const bool blank = py::Strip(py::Decode(document.markdown)).empty();
     if (s.Wants(DocumentFormat::kMarkdown) && !(blank && s.options.text.strict)) {
       // The SDK ends the file without a newline.
       if (!blank && !s.options.text.strict) document.markdown += '\n';
-      add(".md", blank ? std::string() : std::move(document.markdown));
+      add(DocumentFormat::kMarkdown, blank ? std::string() : std::move(document.markdown));
     }
     if (sdk_json) {
-      add(".json", std::move(document.json));
-      if (!document.model_json.empty()) add("_model.json", std::move(document.model_json));
+      add(DocumentFormat::kSdkJson, std::move(document.json));
+      if (!document.model_json.empty()) add_file("_model.json", std::move(document.model_json));
     }
   }
   if (s.Wants(DocumentFormat::kJson))
-    add(sdk_json ? "_document.json" : ".json", DocumentJson(s.source, s.json_pages));
-  if (s.Wants(DocumentFormat::kText)) add(".txt", std::move(s.text));
-  if (s.Wants(DocumentFormat::kHtml)) add(".html", HtmlDocument(s.stem, s.html));
-  if (s.hocr) add(".hocr", s.hocr->Finish());
-  if (s.alto) add(".xml", s.alto->Finish());
+    add(DocumentFormat::kJson, DocumentJson(s.source, s.json_pages));
+  if (s.Wants(DocumentFormat::kText)) add(DocumentFormat::kText, std::move(s.text));
+  if (s.Wants(DocumentFormat::kHtml)) add(DocumentFormat::kHtml, HtmlDocument(s.stem, s.html));
+  if (s.hocr) add(DocumentFormat::kHocr, s.hocr->Finish());
+  if (s.alto) add(DocumentFormat::kAlto, s.alto->Finish());
   if (s.pdf) {
     GLM_ASSIGN(TempFile file, s.pdf->Finish());
     s.pdf.reset();
-    add(".pdf", "");
+    add(DocumentFormat::kPdf, "");
     files.back().file = std::make_shared<const TempFile>(std::move(file));
   }
   return files;

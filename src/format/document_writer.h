@@ -46,6 +46,12 @@ inline constexpr int kDocumentFormats = 9;
 // "markdown", "sdk_json", "json", "text", "html", "hocr", "alto", "pdf", "visualize".
 std::string_view DocumentFormatName(DocumentFormat format);
 std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name);
+// The names that users type: "md", "sdk-json", else as above.
+std::string_view DocumentFormatShortName(DocumentFormat format);
+std::optional<DocumentFormat> DocumentFormatFromShortName(std::string_view name);
+// The ending of a format's file behind its stem: ".md", "_document.json" for kJson beside the
+// SDK's. Empty for kVisualize.
+std::string_view DocumentFormatEnding(DocumentFormat format, bool with_sdk_json);
 // Whether AddPage needs ReadPage::image (Markdown only loses its pictures without it).
 bool NeedsPageImage(DocumentFormat format);
 
@@ -88,6 +94,10 @@ class DocumentWriter {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// The region cut out of its page as a JPEG, as the SDK saves it; "" when it has no pixels. The page
+// has its picture. Errors: those of EncodeJpeg.
+Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region);
 
 // All files of a document whose pages are in memory.
 Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,

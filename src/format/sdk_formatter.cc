@@ -280,10 +280,12 @@ SdkDocumentBuilder& SdkDocumentBuilder::operator=(SdkDocumentBuilder&&) noexcept
 
 std::vector<SdkImage> SdkDocumentBuilder::AddPage(const SdkPage& page) {
   State& s = *state_;
-  const size_t page_index = s.json.size(), images_before = s.document.images.size();
+  const size_t page_index = s.options.first_page + s.json.size();
+  const size_t images_before = s.document.images.size();
   std::vector<Block> blocks = FormatPageBlocks(page, s.options);
   Json page_json = Json::array();
   std::string markdown;
+  std::vector<size_t>& block_regions = s.document.block_regions.emplace_back();
   const auto append = [&](const std::string& part) {
     if (!markdown.empty()) markdown += "\n\n";
     markdown += part;
@@ -292,9 +294,11 @@ std::vector<SdkImage> SdkDocumentBuilder::AddPage(const SdkPage& page) {
     if (block.label != "image") {
       if (!block.text().empty()) append(py::Encode(block.text()));
     } else if (HasCrop(page, *block.region)) {
-      const size_t number = s.document.images.size();
+      const size_t number = s.options.first_image + s.document.images.size();
       block.image_path = fmt::format("imgs/cropped_page{}_idx{}.jpg", page_index, number);
-      append(fmt::format("![Image {}-{}]({})", page_index, number, block.image_path));
+      append(s.options.picture
+                 ? s.options.picture(page_index, number, *block.region)
+                 : fmt::format("![Image {}-{}]({})", page_index, number, block.image_path));
       s.document.images.push_back({page_index, block.region_index, block.image_path});
     }
     Json entry = {{"index", page_json.size()},
@@ -305,8 +309,9 @@ std::vector<SdkImage> SdkDocumentBuilder::AddPage(const SdkPage& page) {
                   {"native_label", block.region->label}};
     if (!block.image_path.empty()) entry["image_path"] = block.image_path;
     page_json.push_back(std::move(entry));
+    block_regions.push_back(block.region_index);
   }
-  if (page_index > 0) s.document.markdown += s.options.page_separator;
+  if (!s.json.empty()) s.document.markdown += s.options.page_separator;
   s.document.markdown += markdown;
   s.json.push_back(std::move(page_json));
   s.model_json.push_back(ModelJson(page));

@@ -15,6 +15,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +44,11 @@ struct SdkOptions {
   bool merge_text_blocks = true;
   bool format_bullet_points = true;
   std::string page_separator = "\n\n";  // between pages of Markdown
+  // Numbers of the first page and picture, for a part of a document.
+  size_t first_page = 0, first_image = 0;
+  // The Markdown that shows a picture of a page, both by number; empty: as the SDK saves it,
+  // "![Image 0-1](imgs/cropped_page0_idx1.jpg)".
+  std::function<std::string(size_t page, size_t image, const SdkRegion&)> picture;
 };
 
 // A picture that the Markdown refers to: regions[region] of pages[page], as `path` beside the
@@ -58,6 +65,8 @@ struct SdkDocument {
   std::string model_json;  // the file {stem}_model.json: what was read, before formatting; empty
                            // for plain pages, of which the SDK writes none
   std::vector<SdkImage> images;
+  // Per page of layout, per block of `json`: the region that it came from (of several: the first).
+  std::vector<std::vector<size_t>> block_regions;
 };
 
 // Formats a document page by page; no rule of the SDK looks across pages.

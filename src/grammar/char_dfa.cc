@@ -27,7 +27,7 @@ void MergeNeighbours(std::vector<CharDfa::Edge>& edges) {
 
 }  // namespace
 
-std::vector<CharRange> Normalised(std::vector<CharRange> ranges) {
+std::vector<CharRange> Normalised(const std::vector<CharRange>& ranges) {
   std::vector<CharRange> cut;
   for (const CharRange& r : ranges) {
     if (r.first < kFirstSurrogate)
@@ -57,7 +57,7 @@ std::vector<CharRange> Complement(const std::vector<CharRange>& normalised) {
     next = r.last + 1;
   }
   if (next <= kLastChar) out.push_back({next, kLastChar});
-  return Normalised(std::move(out));
+  return Normalised(out);
 }
 
 int32_t CharNfa::Add() {
@@ -238,8 +238,7 @@ Result<CharDfa> AllBut(const std::vector<std::string_view>& utf8_texts) {
         state.edges.push_back({{c, c}, target});
       }
     }
-    for (const CharRange& r : Complement(Normalised(std::move(taken))))
-      state.edges.push_back({r, other});
+    for (const CharRange& r : Complement(Normalised(taken))) state.edges.push_back({r, other});
     std::sort(state.edges.begin(), state.edges.end(),
               [](const auto& a, const auto& b) { return a.range.first < b.range.first; });
   }

@@ -19,7 +19,7 @@ struct CharRange {
   bool operator==(const CharRange&) const = default;
 };
 // Sorted, without overlaps and neighbours; surrogates (no characters) are cut out.
-std::vector<CharRange> Normalised(std::vector<CharRange> ranges);
+std::vector<CharRange> Normalised(const std::vector<CharRange>& ranges);
 std::vector<CharRange> Complement(const std::vector<CharRange>& normalised);
 
 struct CharNfa {

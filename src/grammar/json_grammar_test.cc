@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -418,6 +420,46 @@ TEST(JsonSchema, Refused) {
     EXPECT_EQ(grammar.error().code, ErrorCode::kInvalidArgument) << schema;
     for (const std::string_view part : parts)
       EXPECT_THAT(grammar.error().message, HasSubstr(part)) << schema;
+  }
+}
+
+// Schemas made to cost: each is refused or compiled, and soon.
+TEST(JsonSchema, Hostile) {
+  const auto repeat = [](std::string_view text, int n) {
+    std::string all;
+    for (int i = 0; i < n; ++i) all += text;
+    return all;
+  };
+  std::string doubling = R"({"$defs":{"d0":{"type":"null"})";
+  for (int i = 1; i <= 40; ++i)
+    doubling += ",\"d" + std::to_string(i) + "\":{\"allOf\":[{\"$ref\":\"#/$defs/d" +
+                std::to_string(i - 1) + "\"},{\"anyOf\":[{\"$ref\":\"#/$defs/d" +
+                std::to_string(i - 1) + "\"},{\"type\":\"null\"}]}]}";
+  doubling += R"(},"$ref":"#/$defs/d40"})";
+  std::string branches = R"({"oneOf":[)";
+  for (int i = 0; i < 128; ++i)
+    branches += std::string(i > 0 ? "," : "") + R"({"type":"object","anyOf":[)" +
+                repeat(R"({"required":["a"]},)", 100) + R"({}]})";
+  branches += "]}";
+  const std::vector<std::string> schemas = {
+      repeat("[", 100'000),
+      repeat(R"({"items":)", 100'000),
+      repeat(R"({"anyOf":[)", 60) + "{}" + repeat("]}", 60),
+      R"({"allOf":[)" + repeat(R"({"anyOf":[{"type":"string"},{"type":"integer"}]},)", 30) + "{}]}",
+      doubling,
+      branches,
+      R"({"type":"array","items":{"type":"string","pattern":"^(a?){900}b{900}$"}})",
+      R"({"type":"string","minLength":99999,"maxLength":99999999})",
+      R"({"type":"array","minItems":9999,"items":{"type":"array","minItems":9999}})",
+  };
+  for (const std::string& schema : schemas) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto grammar = CompileJsonSchema(schema);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    EXPECT_LT(took.count(), 20) << schema.substr(0, 100);
+    EXPECT_TRUE(grammar.ok() || !grammar.error().message.empty());
+    std::printf("%6.0f ms %s %s\n", took.count() * 1e3, schema.substr(0, 60).c_str(),
+                grammar.ok() ? "compiled" : grammar.error().message.substr(0, 100).c_str());
   }
 }
 

@@ -236,7 +236,7 @@ class Parser {
       }
       if (all.size() > 4096) return Fail("too large a class");
     }
-    all = Normalised(std::move(all));
+    all = Normalised(all);
     return negated ? Complement(all) : all;
   }
 

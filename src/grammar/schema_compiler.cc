@@ -202,7 +202,7 @@ class Compiler {
   Compiler(const JsonNode& root, JsonLayout layout)
       : root_(root), rules_(&b_, layout), null_(Synthetic()) {
     null_->kind = Kind::kObject;
-    null_->members.emplace_back("type", JsonNode{Kind::kString, "null"});
+    null_->members.push_back({"type", JsonNode{Kind::kString, "null"}});
   }
 
   Result<Automaton> Run() {
@@ -344,7 +344,8 @@ class Compiler {
           for (const JsonNode& v : value->items) values.push_back(&v);
         }
         if (s.values) {
-          if (values.size() * s.values->size() > 1'000'000)
+          n_work_ += values.size() * s.values->size() / 16;
+          if (n_work_ > kMaxWork)
             return At(*node, keyword, "two lists of values are too long to be compared");
           std::erase_if(*s.values, [&](const JsonNode* a) {
             return std::none_of(values.begin(), values.end(),
@@ -501,6 +502,7 @@ class Compiler {
       for (size_t j = i + 1; j < items.size(); ++j) {
         for (const Conjunction& a : alternatives[i]) {
           for (const Conjunction& b : alternatives[j]) {
+            if (++n_work_ > kMaxWork) return At(node, "oneOf", "has too many branches to compare");
             GLM_ASSIGN(const std::optional<std::string> apart, Apart(a, b));
             if (!apart)
               return At(
@@ -537,6 +539,7 @@ class Compiler {
     const unsigned common = (sa.written & sb.typed) | (sb.written & sa.typed);
     if (common == 0) return std::optional<std::string>("");
     if (sa.values && sb.values) {
+      n_work_ += sa.values->size() * sb.values->size() / 16;
       for (const JsonNode* x : *sa.values)
         for (const JsonNode* y : *sb.values)
           if (Equal(*x, *y)) return std::optional<std::string>();
@@ -548,6 +551,7 @@ class Compiler {
       const JsonNode* properties = node->Find("properties");
       if (properties == nullptr) continue;
       for (const auto& [name, schema] : properties->members) {
+        ++n_work_;
         GLM_ASSIGN(const auto x, ValuesOf(a, name));
         if (!x) continue;
         GLM_ASSIGN(const auto y, ValuesOf(b, name));
@@ -784,10 +788,22 @@ class Compiler {
       b_.Call(start, rules_.Get(fractions ? Name::kNumber : Name::kInteger), end);
       return OkStatus();
     }
+    std::string key = fmt::format("{} {}", range.max_fraction_digits, range.stepped);
+    for (const std::optional<Bound>& bound : {range.low, range.high})
+      key += bound ? fmt::format(" {}{}{}.{}", bound->exclusive ? '!' : '=',
+                                 bound->value.negative ? "-" : "", bound->value.whole,
+                                 bound->value.fraction)
+                   : " none";
+    const auto [found, inserted] = ranges_.emplace(std::move(key), 0);
+    if (!inserted) {
+      b_.Call(start, found->second, end);
+      return OkStatus();
+    }
     Result<CharDfa> dfa = RangeDfa(range, budget_);
     if (!dfa.ok()) return At(*plain.front(), "minimum", dfa.error().message);
     const RuleId rule = b_.NewRule();
     rules_.PlainText(*dfa, b_.start(rule));
+    found->second = rule;
     b_.Call(start, rule, end);
     return OkStatus();
   }
@@ -856,6 +872,9 @@ class Compiler {
       };
       for (size_t i = 1; i < limits.patterns.size(); ++i)
         GLM_RETURN_IF_ERROR(narrow(*limits.patterns[i]));
+      if (std::max(limits.min, limits.max) > static_cast<int64_t>(kMaxDfaStates))
+        return At(*plain.front(), limits.max >= 0 ? "maxLength" : "minLength",
+                  fmt::format("is supported up to {} beside a pattern or format", kMaxDfaStates));
       if (limits.min > 0 || limits.max >= 0)
         GLM_RETURN_IF_ERROR(narrow(LengthDfa(limits.min, limits.max)));
       b_.Byte(start, '"', '"', body);
@@ -936,7 +955,7 @@ class Compiler {
         const JsonNode* schema = in_prefix ? &shape.prefix->items[i] : shape.rest;
         if (schema != nullptr) schemas.push_back(schema);
       }
-      return RuleFor(std::move(schemas));
+      return RuleFor(schemas);
     };
     const RuleId comma = rules_.Get(Name::kComma), close = rules_.Get(Name::kCloseArray);
     StateId next = b_.NewState();  // where item i begins
@@ -970,8 +989,8 @@ class Compiler {
     bool required = false;
   };
 
-  Result<RuleId> MemberRule(const std::string& name, Conjunction schemas) {
-    GLM_ASSIGN(const RuleId value, RuleFor(std::move(schemas)));
+  Result<RuleId> MemberRule(const std::string& name, const Conjunction& schemas) {
+    GLM_ASSIGN(const RuleId value, RuleFor(schemas));
     const auto [found, inserted] = members_.emplace(std::pair(name, value), 0);
     if (!inserted) return found->second;
     const RuleId rule = found->second = b_.NewRule();
@@ -1105,6 +1124,7 @@ class Compiler {
       b_.Call(b_.start(rule), rules_.Get(Name::kString), key);
     } else {
       std::vector<std::string_view> names;
+      names.reserve(members.size());
       for (const Member& m : members) names.push_back(m.name);
       Result<CharDfa> others = AllBut(names);
       if (!others.ok()) return At(*schemas.front(), "", others.error().message);
@@ -1128,6 +1148,7 @@ class Compiler {
   std::unordered_set<const JsonNode*> one_of_open_, checked_;
   // Schemas of this compiler that say: of these properties, those that are listed are required.
   std::unordered_map<const JsonNode*, std::set<std::string>> always_;
+  std::map<std::string, RuleId> ranges_;  // rules of bounded numbers
   std::map<std::string, CharDfa, std::less<>> patterns_;
   DfaBudget budget_;
   std::vector<Way> ways_;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <unordered_set>
+#include <utility>
 
 #include "base/untrusted_text.h"
 
@@ -64,7 +65,8 @@ class Builder : public nlohmann::json_sax<json> {
     }
     JsonNode& into = *open_.back().node;
     if (into.is(Kind::kArray)) return &into.items.emplace_back(std::move(node));
-    return &into.members.emplace_back(std::move(key_), std::move(node)).second;
+    into.members.push_back({std::move(key_), std::move(node)});
+    return &into.members.back().second;
   }
   bool Enter(Kind kind) {
     if (open_.size() >= kMaxSchemaDepth)

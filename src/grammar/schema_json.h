@@ -5,25 +5,30 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace glmocr {
 
+struct JsonMember;
 struct JsonNode {
   enum class Kind { kNull, kTrue, kFalse, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
   std::string text;  // of a string: its characters (well-formed UTF-8); of a number: as written
   std::vector<JsonNode> items;
-  std::vector<std::pair<std::string, JsonNode>> members;
+  std::vector<JsonMember> members;
   const JsonNode* parent = nullptr;
 
   bool is(Kind k) const { return kind == k; }
   bool is_bool() const { return is(Kind::kTrue) || is(Kind::kFalse); }
   // Null when it is no object or has no such member.
   const JsonNode* Find(std::string_view name) const;
+};
+
+struct JsonMember {
+  std::string first;  // its name
+  JsonNode second;
 };
 
 constexpr size_t kMaxSchemaBytes = size_t{1} << 20;

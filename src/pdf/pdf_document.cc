@@ -47,8 +47,8 @@ Error Explain(uint32_t reason, const PdfOptions& options) {
     case FailureReason::kPassword:
       return {ErrorCode::kInvalidArgument,
               options.password.empty()
-                  ? "the PDF is encrypted and needs a password (give it with --password)"
-                  : "the password does not open this PDF (give the right one with --password)"};
+                  ? "the PDF is encrypted and needs a password (option password)"
+                  : "the password does not open this PDF (option password)"};
     case FailureReason::kFormat:
       return {ErrorCode::kCorrupt, "not a PDF, or too damaged to open (is the file complete?)"};
     case FailureReason::kSecurity:
@@ -137,7 +137,7 @@ PdfDocument::~PdfDocument() = default;
 Result<std::unique_ptr<PdfDocument>> PdfDocument::Open(const std::filesystem::path& path,
                                                        const PdfOptions& options) {
   GLM_RETURN_IF_ERROR(CheckOptions(options));
-  const std::string name = path.string();
+  const std::string name = options.name.empty() ? path.string() : options.name;
   // Not blocking: opening a named pipe would wait for its writer.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};

@@ -37,6 +37,7 @@ struct PdfOptions {
   uint64_t max_memory_bytes = uint64_t{2} << 30;  // of the worker's address space
   int max_pages = 100'000;                        // files with more are refused
   bool read_text = true;                          // fill PdfPage::text
+  std::string name;                               // what messages call a file; empty: its path
   // Empty: searched for (pdf/locate.h).
   std::filesystem::path worker;
   std::string pdfium;
@@ -53,7 +54,7 @@ bool LooksLikePdf(std::span<const std::byte> bytes);
 
 class PdfDocument {
  public:
-  // A file, read while pages are read; `path` is what messages name. Errors: kNotFound, kIo;
+  // A file, read while pages are read. Errors: kNotFound, kIo;
   // kInvalidArgument (options; a password is needed or wrong), kCorrupt (no PDF, or damaged beyond
   // repair; no pages), kUnsupported (its encryption), kResourceExhausted (pages), kCancelled
   // (time).

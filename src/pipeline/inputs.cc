@@ -371,30 +371,6 @@ std::optional<Hash128> HashOfPdfFile(const std::string& path) {
   return hash;
 }
 
-Result<std::unique_ptr<DocumentReader>> OpenDataUri(std::string_view uri, const std::string& name,
-                                                    const InputOptions& options) {
-  const auto bad = [&](std::string_view why) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("'{}': {} (write data:image/png;base64,...)", name, why)};
-  };
-  const size_t comma = uri.find(',');
-  if (comma == std::string_view::npos) return bad("the data: URI has no comma");
-  const std::string_view head = uri.substr(0, comma), body = uri.substr(comma + 1);
-  constexpr std::string_view kBase64 = ";base64";
-  if (head.size() < kBase64.size() ||
-      !StartsWithNoCase(head.substr(head.size() - kBase64.size()), kBase64))
-    return bad("the data: URI is not in base64");
-  if (body.size() > kMaxBytes) {
-    return Error{
-        ErrorCode::kResourceExhausted,
-        fmt::format("'{}': the data: URI is longer than the limit of {} bytes", name, kMaxBytes)};
-  }
-  const std::optional<std::string> text = PercentDecode(body);
-  std::optional<std::string> bytes = text ? DecodeBase64(*text) : std::nullopt;
-  if (!bytes) return bad("the data: URI's base64 is damaged");
-  return OpenBytes(*std::move(bytes), name, options);
-}
-
 }  // namespace
 
 std::string InputOptions::Fingerprint() const {
@@ -416,15 +392,43 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
     GLM_ASSIGN(std::string bytes, ReadStdin(kMaxBytes));
     return OpenBytes(std::move(bytes), "standard input", options);
   }
-  if (StartsWithNoCase(location, "data:") && !input.location.empty())
-    return OpenDataUri(location, input.name, options);
+  if (StartsWithNoCase(location, "data:") && !input.location.empty()) {
+    GLM_ASSIGN(std::string bytes, DecodeDataUri(location, input.name, kMaxBytes));
+    return OpenBytes(std::move(bytes), input.name, options);
+  }
   if (const std::optional<Hash128> hash = HashOfPdfFile(location)) {
-    GLM_ASSIGN(std::unique_ptr<PdfDocument> pdf, PdfDocument::Open(location, options.pdf));
+    PdfOptions pdf_options = options.pdf;
+    pdf_options.name = input.name;
+    GLM_ASSIGN(std::unique_ptr<PdfDocument> pdf, PdfDocument::Open(location, pdf_options));
     return std::unique_ptr<DocumentReader>(
         std::make_unique<PdfReader>(std::move(pdf), *hash, options.pdf.read_text));
   }
   GLM_ASSIGN(std::string bytes, ReadFile(location, kMaxBytes));
-  return OpenBytes(std::move(bytes), location, options);
+  return OpenBytes(std::move(bytes), input.name, options);
+}
+
+Result<std::string> DecodeDataUri(std::string_view uri, const std::string& name,
+                                  size_t limit_bytes) {
+  const auto bad = [&](std::string_view why) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("'{}': {} (write data:image/png;base64,...)", name, why)};
+  };
+  const size_t comma = uri.find(',');
+  if (comma == std::string_view::npos) return bad("the data: URI has no comma");
+  const std::string_view head = uri.substr(0, comma), body = uri.substr(comma + 1);
+  constexpr std::string_view kBase64 = ";base64";
+  if (head.size() < kBase64.size() ||
+      !StartsWithNoCase(head.substr(head.size() - kBase64.size()), kBase64))
+    return bad("the data: URI is not in base64");
+  if (body.size() > limit_bytes) {
+    return Error{
+        ErrorCode::kResourceExhausted,
+        fmt::format("'{}': the data: URI is longer than the limit of {} bytes", name, limit_bytes)};
+  }
+  const std::optional<std::string> text = PercentDecode(body);
+  std::optional<std::string> bytes = text ? DecodeBase64(*text) : std::nullopt;
+  if (!bytes) return bad("the data: URI's base64 is damaged");
+  return *std::move(bytes);
 }
 
 Result<std::unique_ptr<DocumentReader>> OpenDocumentBytes(std::string bytes, std::string_view name,

@@ -74,8 +74,8 @@ class DocumentReader {
 // kResourceExhausted: more than a million documents.
 Result<std::vector<DocumentInput>> ExpandInputs(const std::vector<std::string>& names);
 
-// Errors are those of the input, of PdfDocument::Open and of media/decode.h; kUnsupported when it
-// is neither a PDF nor a picture.
+// Messages call it by its name. Errors are those of the input, of PdfDocument::Open and of
+// media/decode.h; kUnsupported when it is neither a PDF nor a picture.
 Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
                                                      const InputOptions& options);
 
@@ -83,6 +83,10 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
 // called them: shown in messages (escaped, one line), never a path.
 Result<std::unique_ptr<DocumentReader>> OpenDocumentBytes(std::string bytes, std::string_view name,
                                                           const InputOptions& options);
+// The bytes of a data: URI in base64. `name` is what messages call it. kInvalidArgument;
+// kResourceExhausted over `limit_bytes` of text.
+Result<std::string> DecodeDataUri(std::string_view uri, const std::string& name,
+                                  size_t limit_bytes);
 
 // PageRanges::Parse and Select in one (pipeline/page_ranges.h).
 Result<std::vector<int>> SelectPages(const std::string& ranges, int n_pages);

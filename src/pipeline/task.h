@@ -20,4 +20,14 @@ inline std::string_view TaskInstruction(Task task) {
   return {};
 }
 
+// Of a task by its name, "text", "table" or "formula"; empty for "auto", by which every region is
+// read as what it is. Other names are instructions themselves.
+inline std::string_view InstructionOfTask(std::string_view name) {
+  if (name == "auto") return {};
+  if (name == "text") return TaskInstruction(Task::kText);
+  if (name == "table") return TaskInstruction(Task::kTable);
+  if (name == "formula") return TaskInstruction(Task::kFormula);
+  return name;
+}
+
 }  // namespace glmocr

@@ -43,8 +43,10 @@ struct ServerConfig {
   int document_workers = 2;
   int max_jobs = 1000;             // kept, finished ones included
   double keep_jobs_s = 24 * 3600;  // finished ones
+  // Uploads and results together; the oldest finished jobs make room.
+  uint64_t max_stored_bytes = uint64_t{16} << 30;
 
-  std::string log_level = "info";  // debug, info, warning, error
+  std::string log_level = "info";   // debug, info, warning, error
   std::string log_format = "json";  // or text
   bool metrics_public = false;      // GET /metrics asks for no key
 };

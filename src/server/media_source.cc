@@ -80,26 +80,30 @@ Result<std::string> MediaSource::ReadBelowMediaPath(const std::string& reference
   return bytes;
 }
 
-Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const MediaReference& media) const {
+Result<std::string> MediaSource::Read(const MediaReference& media) const {
   const std::string& reference = media.reference;
-  if (StartsWith(reference, "data:")) return OpenDocument({media.name, reference, {}}, Options());
+  if (StartsWith(reference, "data:")) {
+    return DecodeDataUri(reference, media.name, config_.max_upload_bytes / 3 * 4 + 1024);
+  }
   if (StartsWith(reference, "http://") || StartsWith(reference, "https://")) {
     if (!config_.fetch.enabled) {
       return Error{ErrorCode::kInvalidArgument,
                    "this server does not fetch web addresses: send the file as a data: URI"};
     }
-    GLM_ASSIGN(std::string bytes,
-               Fetch(reference, config_.fetch,
-                     {.cancelled = media.cancelled, .log = [&](const std::string& line) {
-                        log_.Info("fetch", {{"request_id", media.request_id}, {"detail", line}});
-                      }}));
-    return OpenDocumentBytes(std::move(bytes), media.name, Options());
+    return Fetch(reference, config_.fetch,
+                 {.cancelled = media.cancelled, .log = [&](const std::string& line) {
+                    log_.Info("fetch", {{"request_id", media.request_id}, {"detail", line}});
+                  }});
   }
   if (config_.media_path.empty()) {
     return Error{ErrorCode::kInvalidArgument,
                  "this server reads no files of its machine: send the file as a data: URI"};
   }
-  GLM_ASSIGN(std::string bytes, ReadBelowMediaPath(reference));
+  return ReadBelowMediaPath(reference);
+}
+
+Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const MediaReference& media) const {
+  GLM_ASSIGN(std::string bytes, Read(media));
   return OpenDocumentBytes(std::move(bytes), media.name, Options());
 }
 

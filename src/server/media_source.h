@@ -26,8 +26,10 @@ class MediaSource {
  public:
   MediaSource(const ServerConfig& config, Log& log) : config_(config), log_(log) {}
 
-  // Errors: those of OpenDocument, of Fetch, and kInvalidArgument where the rules say no. Their
-  // messages are for the client.
+  // The bytes. Errors: those of DecodeDataUri, of Fetch, and kInvalidArgument where the rules say
+  // no. Their messages are for the client.
+  Result<std::string> Read(const MediaReference& media) const;
+  // The document that they are. Errors besides: those of OpenDocumentBytes.
   Result<std::unique_ptr<DocumentReader>> Open(const MediaReference& media) const;
   // The same where one picture is wanted. kInvalidArgument when it has several pages.
   Result<Image> OpenImage(const MediaReference& media) const;

@@ -5,13 +5,20 @@
 #include <chrono>
 #include <thread>
 
+#include "server/capabilities.h"
+#include "server/document_run.h"
+#include "server/documents_api.h"
 #include "server/health.h"
+#include "server/jobs.h"
 #include "server/log.h"
 #include "server/metrics.h"
+#include "server/mistral_api.h"
 #include "server/openai_chat.h"
 #include "server/openapi.h"
 #include "server/router.h"
+#include "server/sdk_api.h"
 #include "server/service.h"
+#include "server/web_page.h"
 
 namespace glmocr::server {
 namespace {
@@ -54,6 +61,13 @@ class Server::Impl {
                                    service_.admission.refused(),
                                    static_cast<int64_t>(service_.work.size())};
                              }});
+    documents_ = std::make_unique<DocumentThreads>(std::max(1, config_.document_workers));
+    GLM_ASSIGN(jobs_, Jobs::Open(service_, *documents_));
+    AddDocumentRoutes(router_, service_, *jobs_);
+    AddSdkRoutes(router_, service_, *documents_);
+    AddMistralRoutes(router_, service_, *documents_);
+    AddCapabilityRoutes(router_, service_);
+    AddWebPageRoutes(router_);  // after what /capabilities lists
     GLM_ASSIGN(http_,
                HttpServer::Start(
                    config_.http,
@@ -66,12 +80,14 @@ class Server::Impl {
                     .on_done = [this](const HttpRequest& request, int status, size_t sent,
                                       double seconds) { Done(request, status, sent, seconds); }}));
     listening_ = true;
+    jobs_->Start();
     ready_ = true;
     return OkStatus();
   }
 
   ~Impl() {
     Drain();
+    StopDocuments();
     http_.reset();
   }
 
@@ -83,6 +99,7 @@ class Server::Impl {
         std::chrono::steady_clock::now() + std::chrono::duration<double>(config_.drain_timeout_s);
     while (service_.admission.active() > 0 && std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    StopDocuments();
     service_.recognizer.CancelAll();
     log_.Info("stopped", {});
   }
@@ -95,6 +112,12 @@ class Server::Impl {
   }
 
  private:
+  // Before the engine's end, so that what is unfinished is left to the next process.
+  void StopDocuments() {
+    if (jobs_) jobs_->Stop();
+    if (documents_) documents_->Stop();
+  }
+
   void Done(const HttpRequest& request, int status, size_t sent, double seconds) {
     router_.Done(request);
     const std::string pattern =
@@ -117,6 +140,9 @@ class Server::Impl {
   Log log_;
   Metrics metrics_;
   KeyRing keys_;
+  // Above the service, whose threads use them.
+  std::unique_ptr<Jobs> jobs_;
+  std::unique_ptr<DocumentThreads> documents_;
   Service service_;
   Router router_;
   std::atomic<bool> ready_{false};

@@ -1,0 +1,37 @@
+#include "pipeline/document_pages.h"
+
+#include <chrono>
+#include <new>
+
+#include "base/untrusted_text.h"
+
+namespace glmocr {
+
+std::string PageName(const PageSource& source) {
+  return QuoteUntrusted(source.source) +
+         (source.n_pages > 1 ? ", page " + std::to_string(source.page) : "");
+}
+
+double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSource& source,
+                       int next, const std::function<bool()>& keep_going) {
+  Status status;
+  double waited_s = 0;
+  try {
+    const auto asked = std::chrono::steady_clock::now();
+    Result<InputPage> input = document.Read(source.page - 1, next - 1);
+    waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+    if (!input.ok()) {
+      status = input.error();
+    } else {
+      status = reader.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
+      if (!status.ok()) status = status.error().With(PageName(source));
+    }
+  } catch (const std::bad_alloc&) {
+    status = Error{ErrorCode::kResourceExhausted,
+                   PageName(source) + ": out of memory (choose a smaller --dpi)"};
+  }
+  if (!status.ok()) reader.AddBroken(source, status.error());
+  return waited_s;
+}
+
+}  // namespace glmocr

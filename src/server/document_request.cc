@@ -1,0 +1,158 @@
+#include "server/document_request.h"
+
+#include <algorithm>
+
+#include "format/document_writer.h"
+#include "layout/geometric.h"
+#include "pipeline/page_ranges.h"
+#include "pipeline/task.h"
+
+namespace glmocr::server {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr std::string_view kNetworkLayout = "pp-doclayout-v3";
+constexpr std::array<std::string_view, 5> kLayouts = {"auto", "geometric", kNetworkLayout, "lines",
+                                                      "none"};
+constexpr std::array<std::string_view, 4> kTasks = {"auto", "text", "table", "formula"};
+constexpr std::array<std::string_view, 3> kTextLayers = {"off", "prefer", "compare"};
+constexpr size_t kMaxPasswordBytes = 1024;  // PdfOptions::password
+constexpr size_t kMaxPageRanges = 4096;     // bytes
+
+template <typename List>
+bool Holds(const List& list, const std::string& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+template <typename List>
+std::string Names(const List& list) {
+  std::string names;
+  for (const auto& name : list) names += (names.empty() ? "" : ", ") + std::string(name);
+  return names;
+}
+
+template <typename List>
+void ReadChoice(Fields& fields, const char* name, const List& known, std::string* value) {
+  fields.String(name, value);
+  if (!Holds(known, *value)) fields.Fail(name, "must be one of " + Names(known));
+}
+
+void ReadFormats(Fields& fields, std::vector<std::string>* formats) {
+  const json* given = fields.Any("formats");
+  if (given == nullptr) return;
+  std::vector<std::string> names;
+  if (given->is_string()) {
+    const auto& text = given->get_ref<const std::string&>();
+    for (size_t begin = 0; begin <= text.size();) {
+      const size_t end = std::min(text.find(',', begin), text.size());
+      names.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  } else if (given->is_array()) {
+    for (const json& name : *given) {
+      if (!name.is_string()) return fields.Fail("formats", "must be a list of names");
+      names.push_back(name.get<std::string>());
+    }
+  } else {
+    return fields.Fail("formats", "must be a comma-separated list, or an array of names");
+  }
+  formats->clear();
+  for (const std::string& name : names) {
+    if (!Holds(ResultFormats(), name))
+      return fields.Fail("formats", "must be among " + Names(ResultFormats()));
+    if (!Holds(*formats, name)) formats->push_back(name);
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string>& ResultFormats() {
+  static const std::vector<std::string> formats = {"md",   "json", "sdk-json", "html", "text",
+                                                   "hocr", "alto", "pdf",      "jsonl"};
+  return formats;
+}
+
+std::vector<std::string> SupportedLayouts(const Service& service) {
+  std::vector<std::string> layouts = {"auto", "geometric", "lines", "none"};
+  if (service.layout->name() == kNetworkLayout) layouts.emplace_back(kNetworkLayout);
+  return layouts;
+}
+
+// A model that reads single lines was trained on text alone: tables come from its lines and the
+// layout's grid, formulas not at all.
+std::vector<std::string> SupportedTasks(const Service& service) {
+  if (service.recognizer.reads_lines()) return {"auto", "text"};
+  return {kTasks.begin(), kTasks.end()};
+}
+
+void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest* request) {
+  fields.String("pages", &request->pages);
+  if (request->pages.size() > kMaxPageRanges) {
+    fields.Fail("pages", "is too long");
+  } else if (const auto ranges = PageRanges::Parse(request->pages); !ranges.ok()) {
+    fields.Fail("pages", "is no list of pages: " + ranges.error().message);
+  }
+  ReadChoice(fields, "text_layer", kTextLayers, &request->text_layer);
+  ReadChoice(fields, "layout", kLayouts, &request->layout);
+  if (!fields.error() && !Holds(SupportedLayouts(service), request->layout)) {
+    fields.Fail("layout",
+                "cannot be " + request->layout +
+                    ": this server was started without that model's weights (--layout-model)");
+  }
+  ReadChoice(fields, "task", kTasks, &request->task);
+  if (!fields.error() && !Holds(SupportedTasks(service), request->task)) {
+    fields.Fail("task", "cannot be " + request->task +
+                            ": this server's model reads lines of text only; GET /capabilities "
+                            "says what it can");
+  }
+  ReadFormats(fields, &request->formats);
+  fields.String("password", &request->password);
+  if (request->password.size() > kMaxPasswordBytes) fields.Fail("password", "is too long");
+  fields.Number("dpi", &request->dpi, 18, 600);
+}
+
+ordered_json ToJson(const DocumentRequest& request) {
+  return {{"pages", request.pages},     {"text_layer", request.text_layer},
+          {"layout", request.layout},   {"task", request.task},
+          {"formats", request.formats}, {"password", request.password},
+          {"dpi", request.dpi}};
+}
+
+DocumentRequest DocumentRequestFromJson(const json& json) {
+  DocumentRequest request;
+  request.pages = json.value("pages", request.pages);
+  request.text_layer = json.value("text_layer", request.text_layer);
+  request.layout = json.value("layout", request.layout);
+  request.task = json.value("task", request.task);
+  request.formats = json.value("formats", request.formats);
+  request.password = json.value("password", request.password);
+  request.dpi = json.value("dpi", request.dpi);
+  return request;
+}
+
+PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest& request) {
+  PageReaderOptions options;
+  options.layout = request.layout == "none"    ? Layout::kNone
+                   : request.layout == "lines" ? Layout::kLines
+                                               : Layout::kRegions;
+  options.layout_engine = service.layout;
+  if (request.layout == "geometric" && service.layout->name() != "geometric")
+    options.layout_engine = MakeGeometricLayout();
+  options.instruction = std::string(InstructionOfTask(request.task));
+  options.text_layer = request.text_layer == "prefer"    ? TextLayerMode::kPrefer
+                       : request.text_layer == "compare" ? TextLayerMode::kCompare
+                                                         : TextLayerMode::kOff;
+  options.keep_tokens = Holds(request.formats, "jsonl");
+  return options;
+}
+
+InputOptions InputOptionsOf(const Service& service, const DocumentRequest& request) {
+  InputOptions options = service.media.Options();
+  options.pdf.password = request.password;
+  options.pdf.dpi = request.dpi;
+  return options;
+}
+
+}  // namespace glmocr::server

@@ -1,0 +1,42 @@
+// What a client may ask of a document, the same for every API: which pages, read how, written how.
+// Include this only in .cc files.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "pipeline/page_reader.h"
+#include "server/json_fields.h"
+#include "server/service.h"
+
+namespace glmocr::server {
+
+struct DocumentRequest {
+  std::string pages;                 // as `--pages`; empty: all
+  std::string text_layer = "off";    // off, prefer, compare
+  std::string layout = "auto";       // auto, geometric, pp-doclayout-v3, lines, none
+  std::string task = "auto";         // auto, text, table, formula
+  std::vector<std::string> formats;  // "md", "json", ..., "jsonl"; none twice
+  std::string password;
+  double dpi = 200;
+};
+
+// What this server can do.
+std::vector<std::string> SupportedLayouts(const Service& service);
+std::vector<std::string> SupportedTasks(const Service& service);
+const std::vector<std::string>& ResultFormats();
+
+// Reads the members "pages", "text_layer", "layout", "task", "formats" (a comma list or an array),
+// "password" and "dpi". What is malformed, or beyond this server, becomes the error of `fields`.
+void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest* request);
+
+nlohmann::ordered_json ToJson(const DocumentRequest& request);
+// The inverse; members that are missing keep their defaults.
+DocumentRequest DocumentRequestFromJson(const nlohmann::json& json);
+
+// What such a request means for the reader of its pages and of its file.
+PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest& request);
+InputOptions InputOptionsOf(const Service& service, const DocumentRequest& request);
+
+}  // namespace glmocr::server

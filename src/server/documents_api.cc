@@ -1,0 +1,570 @@
+#include "server/documents_api.h"
+
+#include <algorithm>
+#include <charconv>
+#include <new>
+
+#include "base/file.h"
+#include "base/untrusted_text.h"
+#include "format/document_writer.h"
+#include "media/decode.h"
+#include "pdf/pdf_document.h"
+#include "server/document_request.h"
+#include "server/json_call.h"
+#include "server/multipart.h"
+#include "tokenizer/stream_decoder.h"
+
+namespace glmocr::server {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr size_t kMaxNameBytes = 200;
+constexpr size_t kFormOverheadBytes = size_t{1} << 20;
+constexpr int64_t kMaxListed = 1000;
+constexpr size_t kMaxResultBytes = size_t{2} << 30;
+
+using Request = std::shared_ptr<const HttpRequest>;
+using Reply = std::shared_ptr<Responder>;
+// Answers, or returns what is wrong.
+using Work = std::function<std::optional<ApiError>(const Request&, const Reply&)>;
+
+// Runs on a worker: all of it may touch the disk.
+HttpHandler OnWorker(Service& service, Work work) {
+  return [&service, work = std::move(work)](Request request, Reply reply) {
+    service.work.Post([&service, work, request = std::move(request), reply = std::move(reply)] {
+      std::optional<ApiError> error;
+      try {
+        error = work(request, reply);
+      } catch (const std::bad_alloc&) {
+        error =
+            ApiError{.status = 503, .message = "The server is out of memory.", .retry_after_s = 5};
+      } catch (const std::exception& e) {
+        service.log.Failure("handler failed", {{"request_id", request->id}, {"error", e.what()}});
+        error = ApiErrorOf({ErrorCode::kInternal, ""});
+      }
+      if (error) reply->Send(ErrorResponse(*error, ErrorShape::kOpenAi, *request));
+    });
+  };
+}
+
+ApiError NoSuchDocument() {
+  return {.status = 404,
+          .message = "There is no document of this id, or no longer.",
+          .code = "document_not_found"};
+}
+
+// The last part of what the client calls its file, as one line of UTF-8 of bounded length.
+std::string SafeName(std::string_view name) {
+  const size_t slash = name.find_last_of("/\\");
+  if (slash != std::string_view::npos) name.remove_prefix(slash + 1);
+  Utf8Repairer repairer;
+  std::string repaired;
+  repairer.Push(name, &repaired);
+  repairer.Flush(&repaired);
+  std::string safe;
+  for (const char c : repaired) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) safe += c;
+  }
+  if (safe.size() > kMaxNameBytes) {
+    // The end keeps the extension; no character is cut.
+    size_t begin = safe.size() - kMaxNameBytes;
+    while (begin < safe.size() && (static_cast<unsigned char>(safe[begin]) & 0xc0) == 0x80) ++begin;
+    safe.erase(0, begin);
+  }
+  if (safe.find_first_not_of(". ") == std::string::npos) return "document";
+  return safe;
+}
+
+// For a header: printable ASCII without quotes.
+std::string AsciiName(const std::string& stem, std::string_view ending) {
+  std::string name;
+  for (const char c : stem) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                       c == '.' || c == '-' || c == '_' || c == ' ';
+    if (plain) name += c;
+    if (!plain && (name.empty() || name.back() != '_')) name += '_';
+  }
+  return name + std::string(ending);
+}
+
+ordered_json JobJson(const Job& job, double keep_s) {
+  const std::string url = "/v1/documents/" + job.id;
+  const auto time_or_null = [](double time) {
+    return time > 0 ? ordered_json(static_cast<int64_t>(time)) : ordered_json();
+  };
+  ordered_json out = {
+      {"id", job.id},
+      {"object", "document"},
+      {"status", JobStatusName(job.status)},
+      {"created_at", static_cast<int64_t>(job.created_at)},
+      {"started_at", time_or_null(job.started_at)},
+      {"finished_at", time_or_null(job.finished_at)},
+      {"expires_at", time_or_null(job.finished_at > 0 ? job.finished_at + keep_s : 0)},
+      {"name", job.name},
+      {"pages", job.n_pages < 0 ? ordered_json() : ordered_json(job.n_pages)},
+      {"pages_done", job.pages_done},
+      {"pages_failed", job.pages_failed},
+      {"error", job.error.empty() ? ordered_json() : ordered_json(job.error)},
+      {"urls",
+       {{"self", url},
+        {"events", url + "/events"},
+        {"result", url + "/result"},
+        {"cancel", url + "/cancel"}}}};
+  const json request = json::parse(job.request, nullptr, false);
+  if (request.is_object() && request.contains("formats")) out["formats"] = request["formats"];
+  return out;
+}
+
+// The value of "name=" in a query; values that our routes take need no decoding.
+std::string QueryValue(const std::string& query, std::string_view name) {
+  for (size_t begin = 0; begin < query.size();) {
+    const size_t end = std::min(query.find('&', begin), query.size());
+    const std::string_view item = std::string_view(query).substr(begin, end - begin);
+    const size_t equals = item.find('=');
+    if (equals != std::string_view::npos && item.substr(0, equals) == name)
+      return std::string(item.substr(equals + 1));
+    begin = end + 1;
+  }
+  return {};
+}
+
+std::optional<int64_t> WholeNumber(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+struct Upload {
+  std::string name;
+  std::string bytes;
+};
+
+// What a POST of either kind of body asks for.
+struct Submission {
+  std::vector<Upload> uploads;
+  DocumentRequest request = {.formats = {"md", "json"}};
+};
+
+std::optional<ApiError> ReadOptions(const Service& service, const HttpRequest& request,
+                                    const json& object, Submission* submission) {
+  Fields fields(object, "");
+  fields.Ignore("file");
+  fields.Ignore("name");
+  ReadDocumentFields(service, fields, &submission->request);
+  if (fields.error()) return fields.error();
+  for (const std::string& name : fields.Unknown())
+    service.log.Info("unknown field", {{"request_id", request.id}, {"field", name}});
+  return std::nullopt;
+}
+
+std::optional<ApiError> ReadForm(const Service& service, const HttpRequest& request,
+                                 Submission* submission) {
+  constexpr size_t kMaxFields = 64;
+  auto parts =
+      ParseMultipart(request.Header("content-type"), request.body,
+                     kMaxFields + static_cast<size_t>(std::max(1, service.config.max_images)));
+  if (!parts.ok()) return ApiErrorOf(parts.error());
+  json object = json::object();
+  for (FormPart& part : *parts) {
+    if (part.name == "file" && part.is_file) {
+      submission->uploads.push_back({SafeName(part.file_name), std::move(part.content)});
+      continue;
+    }
+    if (object.contains(part.name) || part.name == "file") {
+      return ApiError{.message = part.name == "file" ? "'file' must be a file, with a file name."
+                                                     : "A field stands in the form twice.",
+                      .param = part.name.substr(0, kMaxNameBytes)};
+    }
+    double number = 0;
+    const char* end = part.content.data() + part.content.size();
+    if (part.name == "dpi" && std::from_chars(part.content.data(), end, number).ptr == end &&
+        !part.content.empty()) {
+      object[part.name] = number;
+    } else if (!part.content.empty()) {
+      object[part.name] = std::move(part.content);
+    }
+  }
+  return ReadOptions(service, request, object, submission);
+}
+
+std::optional<ApiError> ReadJson(const Service& service, const HttpRequest& request,
+                                 Submission* submission) {
+  auto body = ParseRequestObject(request.body);
+  if (!body.ok()) return ApiErrorOf(body.error());
+  Fields fields(*body, "");
+  std::string file, name = "document";
+  fields.String("file", &file);
+  fields.String("name", &name);
+  if (fields.error()) return fields.error();
+  if (file.empty()) {
+    return ApiError{.message = "'file' is missing: send it as a data: URI.", .param = "file"};
+  }
+  auto bytes = service.media.Read({.reference = file, .name = "file", .request_id = request.id});
+  if (!bytes.ok()) {
+    ApiError error = ApiErrorOf(bytes.error());
+    error.param = "file";
+    return error;
+  }
+  submission->uploads.push_back({SafeName(name), std::move(*bytes)});
+  return ReadOptions(service, request, *body, submission);
+}
+
+std::optional<ApiError> CheckUploads(const Service& service, const Submission& submission) {
+  const auto bad = [](int status, const std::string& message) {
+    return ApiError{.status = status, .message = message, .param = "file"};
+  };
+  if (submission.uploads.empty())
+    return bad(400, "'file' is missing: send one or more files in the form.");
+  if (submission.uploads.size() > static_cast<size_t>(service.config.max_images)) {
+    return bad(400, "At most " + std::to_string(service.config.max_images) +
+                        " files go into one request.");
+  }
+  for (const Upload& upload : submission.uploads) {
+    const std::string name = QuoteUntrusted(upload.name);
+    const auto bytes = std::as_bytes(std::span(upload.bytes));
+    if (bytes.empty()) return bad(400, name + " is empty (0 bytes).");
+    if (bytes.size() > service.config.max_upload_bytes) {
+      return bad(413, name + " is larger than " + std::to_string(service.config.max_upload_bytes) +
+                          " bytes.");
+    }
+    if (!LooksLikePdf(bytes) && !SniffImageFormat(bytes)) {
+      return bad(400, name +
+                          " is neither a PDF nor a picture that this server reads (JPEG, PNG, "
+                          "WebP, TIFF, BMP, GIF, PNM, HEIC, AVIF).");
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<ApiError> Create(Service& service, Jobs& jobs, const Request& request,
+                               const Reply& reply) {
+  Submission submission;
+  const std::string_view type = request->Header("content-type");
+  const auto is = [&](std::string_view wanted) {
+    return type.size() >= wanted.size() &&
+           std::equal(wanted.begin(), wanted.end(), type.begin(),
+                      [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
+  };
+  std::optional<ApiError> error;
+  if (is("multipart/form-data")) {
+    error = ReadForm(service, *request, &submission);
+  } else if (is("application/json")) {
+    error = ReadJson(service, *request, &submission);
+  } else {
+    error = ApiError{.status = 415,
+                     .message = "Send a form (multipart/form-data) with the file, or JSON."};
+  }
+  if (!error) error = CheckUploads(service, submission);
+  if (error) return error;
+  ordered_json objects = ordered_json::array();
+  for (const Upload& upload : submission.uploads) {
+    const auto job = jobs.Add(request->key_name, upload.name, submission.request, upload.bytes);
+    if (!job.ok()) {
+      for (const ordered_json& made : objects)
+        jobs.Delete(request->key_name, made["id"].get<std::string>());
+      ApiError failed = ApiErrorOf(job.error());
+      if (job.error().code == ErrorCode::kResourceExhausted) failed.status = 507;
+      return failed;
+    }
+    objects.push_back(JobJson(*job, service.config.keep_jobs_s));
+  }
+  HttpResponse response = {.status = 202};
+  if (objects.size() == 1) {
+    response.headers.emplace_back("Location",
+                                  "/v1/documents/" + objects[0]["id"].get<std::string>());
+    response.body = Dump(objects[0]);
+  } else {
+    response.body = Dump({{"object", "list"}, {"data", std::move(objects)}});
+  }
+  reply->Send(std::move(response));
+  return std::nullopt;
+}
+
+std::optional<ApiError> List(Service& service, Jobs& jobs, const Request& request,
+                             const Reply& reply) {
+  int64_t limit = 100;
+  if (const std::string text = QueryValue(request->query, "limit"); !text.empty()) {
+    const auto number = WholeNumber(text);
+    if (!number || *number < 1 || *number > kMaxListed) {
+      return ApiError{
+          .message = "'limit' must be between 1 and " + std::to_string(kMaxListed) + ".",
+          .param = "limit"};
+    }
+    limit = *number;
+  }
+  const std::vector<Job> found = jobs.List(request->key_name, QueryValue(request->query, "after"),
+                                           static_cast<size_t>(limit) + 1);
+  ordered_json data = ordered_json::array();
+  for (const Job& job : found) {
+    if (static_cast<int64_t>(data.size()) < limit)
+      data.push_back(JobJson(job, service.config.keep_jobs_s));
+  }
+  reply->Send({.body = Dump({{"object", "list"},
+                             {"data", std::move(data)},
+                             {"has_more", static_cast<int64_t>(found.size()) > limit}})});
+  return std::nullopt;
+}
+
+// One client that listens. Pumps run on workers, one at a time.
+class EventStream : public std::enable_shared_from_this<EventStream> {
+ public:
+  EventStream(Service& service, Jobs& jobs, std::string owner, std::string id, Reply reply,
+              int n_known)
+      : service_(service),
+        jobs_(jobs),
+        owner_(std::move(owner)),
+        id_(std::move(id)),
+        reply_(std::move(reply)),
+        n_sent_(n_known) {}
+
+  void Begin() {
+    reply_->Begin({.content_type = "text/event-stream", .headers = {{"X-Accel-Buffering", "no"}}});
+    watcher_ = jobs_.Watch(id_, [weak = weak_from_this()](bool tick) {
+      if (const auto stream = weak.lock()) stream->Wake(tick);
+    });
+    // The connection keeps the stream until the answer's end.
+    reply_->OnGone([self = shared_from_this()] { self->jobs_.Unwatch(self->watcher_); });
+    Wake(false);
+  }
+
+ private:
+  void Wake(bool tick) {
+    {
+      std::lock_guard lock(mutex_);
+      if (ended_) return;
+      tick_ = tick_ || tick;
+      wanted_ = true;
+      if (pumping_) return;
+      pumping_ = true;
+    }
+    service_.work.Post([self = shared_from_this()] { self->Pump(); });
+  }
+
+  void Pump() {
+    while (true) {
+      bool tick = false;
+      {
+        std::lock_guard lock(mutex_);
+        pumping_ = wanted_ && !ended_;
+        if (!pumping_) return;
+        wanted_ = false;
+        tick = std::exchange(tick_, false);
+      }
+      if (reply_->gone() || SendNews(tick)) End();
+    }
+  }
+
+  // True: that was all.
+  bool SendNews(bool tick) {
+    bool sent = false;
+    const auto send = [&](std::string_view event, int id, const std::string& data) {
+      std::string text;
+      if (id > 0) text += "id: " + std::to_string(id) + "\n";
+      text += "event: " + std::string(event) + "\ndata: " + data + "\n\n";
+      reply_->Write(text);
+      sent = true;
+    };
+    const std::optional<Job> job = jobs_.Find(owner_, id_);
+    if (!job) {
+      send("done", 0, Dump({{"id", id_}, {"object", "document"}, {"status", "deleted"}}));
+      return true;
+    }
+    const std::string object = Dump(JobJson(*job, service_.config.keep_jobs_s));
+    if (!std::exchange(begun_, true) || job->status != status_ || job->n_pages != n_pages_) {
+      status_ = job->status;
+      n_pages_ = job->n_pages;
+      send("status", 0, object);
+    }
+    for (; n_sent_ < job->pages_done; ++n_sent_) {
+      const auto page = ReadFile(jobs_.PageEventPath(id_, n_sent_ + 1), kMaxResultBytes);
+      if (!page.ok()) break;  // the job was deleted, or begins anew
+      send("page", n_sent_ + 1, *page);
+    }
+    if (IsFinal(job->status)) {
+      send("done", 0, object);
+      return true;
+    }
+    if (tick && !sent) reply_->Write(": ping\n\n");
+    return jobs_.stopped();
+  }
+
+  void End() {
+    {
+      std::lock_guard lock(mutex_);
+      if (std::exchange(ended_, true)) return;
+    }
+    jobs_.Unwatch(watcher_);
+    reply_->End();
+  }
+
+  Service& service_;
+  Jobs& jobs_;
+  const std::string owner_, id_;
+  const Reply reply_;
+  int64_t watcher_ = 0;
+
+  std::mutex mutex_;
+  bool wanted_ = false, pumping_ = false, ended_ = false, tick_ = false;
+
+  // The pump's.
+  int n_sent_ = 0;
+  bool begun_ = false;
+  JobStatus status_ = JobStatus::kQueued;
+  int n_pages_ = -1;
+};
+
+struct ResultKind {
+  std::string_view format;
+  std::string_view content_type;
+};
+constexpr ResultKind kResultKinds[] = {{"md", "text/markdown; charset=utf-8"},
+                                       {"json", "application/json"},
+                                       {"sdk-json", "application/json"},
+                                       {"html", "text/html; charset=utf-8"},
+                                       {"text", "text/plain; charset=utf-8"},
+                                       {"hocr", "text/html; charset=utf-8"},
+                                       {"alto", "application/xml"},
+                                       {"pdf", "application/pdf"},
+                                       {"jsonl", "application/x-ndjson"}};
+
+std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& request,
+                                   const Reply& reply) {
+  const json stored = json::parse(job.request, nullptr, false);
+  const DocumentRequest wanted = DocumentRequestFromJson(stored);
+  const auto made = [&](std::string_view format) {
+    return std::find(wanted.formats.begin(), wanted.formats.end(), format) != wanted.formats.end();
+  };
+  std::string format = QueryValue(request->query, "format");
+  if (format.empty() && !wanted.formats.empty()) format = wanted.formats.front();
+  const auto* kind = std::find_if(std::begin(kResultKinds), std::end(kResultKinds),
+                                  [&](const ResultKind& k) { return k.format == format; });
+  if (kind == std::end(kResultKinds) || !made(format)) {
+    return ApiError{.message =
+                        "This document was not read for that format. Name it in 'formats' "
+                        "when you upload the document.",
+                    .param = "format"};
+  }
+  if (!IsFinal(job.status)) {
+    return ApiError{.status = 409,
+                    .message = "The document is not read yet.",
+                    .code = "not_finished",
+                    .retry_after_s = 2};
+  }
+  std::string ending = ".jsonl";
+  if (const auto known = DocumentFormatFromShortName(format))
+    ending = DocumentFormatEnding(*known, made("sdk-json"));
+  auto bytes = ReadFile(jobs.ResultPath(job.id, "result" + ending), kMaxResultBytes);
+  if (!bytes.ok()) {
+    return ApiError{.status = 404,
+                    .message = "There is no result: the document could not be read.",
+                    .code = "no_result"};
+  }
+  reply->Send(
+      {.content_type = std::string(kind->content_type),
+       .body = std::move(*bytes),
+       .headers = {{"Content-Disposition",
+                    "attachment; filename=\"" + AsciiName(SdkFileStem(job.name), ending) + "\""}}});
+  return std::nullopt;
+}
+
+std::optional<ApiError> SendPicture(const std::filesystem::path& path, const Reply& reply) {
+  auto bytes = ReadFile(path, kMaxResultBytes);
+  if (!bytes.ok()) return ApiError{.status = 404, .message = "There is no such picture."};
+  reply->Send({.content_type = "image/jpeg", .body = std::move(*bytes)});
+  return std::nullopt;
+}
+
+// "cropped_page0_idx1.jpg"
+bool IsCropName(const std::string& name) {
+  return name.size() <= 64 && name.front() != '.' &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == std::string::npos;
+}
+
+}  // namespace
+
+void AddDocumentRoutes(Router& router, Service& service, Jobs& jobs) {
+  router.Add({.method = "POST",
+              .pattern = "/v1/documents",
+              .handler =
+                  [&service, &jobs](Request request, Reply reply) {
+                    const Admission::Ticket ticket = service.admission.TryEnter();
+                    if (!ticket) {
+                      return reply->Send(ErrorResponse(
+                          {.status = 429,
+                           .message = "Too many requests are waiting. Try again later.",
+                           .code = "queue_full",
+                           .retry_after_s = service.admission.RetryAfterSeconds()},
+                          ErrorShape::kOpenAi, *request));
+                    }
+                    OnWorker(service, [&service, &jobs, ticket](const Request& q, const Reply& r) {
+                      return Create(service, jobs, q, r);
+                    })(std::move(request), std::move(reply));
+                  },
+              .body = BodyKind::kAny,
+              .max_body_bytes = service.config.max_upload_bytes / 3 * 4 + kFormOverheadBytes});
+  router.Add({.method = "GET",
+              .pattern = "/v1/documents",
+              .handler = OnWorker(service, [&service, &jobs](const Request& q, const Reply& r) {
+                return List(service, jobs, q, r);
+              })});
+  // All others are about one document.
+  using JobWork = std::function<std::optional<ApiError>(const Job&, const Request&, const Reply&)>;
+  const auto add = [&](const char* method, const char* pattern, JobWork work) {
+    router.Add(
+        {.method = method,
+         .pattern = std::string("/v1/documents/{id}") + pattern,
+         .handler = OnWorker(service,
+                             [&jobs, work = std::move(work)](
+                                 const Request& q, const Reply& r) -> std::optional<ApiError> {
+                               const auto job = jobs.Find(q->key_name, q->path_values[0]);
+                               if (!job) return NoSuchDocument();
+                               return work(*job, q, r);
+                             })});
+  };
+  add("GET", "", [&service](const Job& job, const Request&, const Reply& r) {
+    r->Send({.body = Dump(JobJson(job, service.config.keep_jobs_s))});
+    return std::nullopt;
+  });
+  add("DELETE", "", [&jobs](const Job& job, const Request& q, const Reply& r) {
+    jobs.Delete(q->key_name, job.id);
+    r->Send({.status = 204, .content_type = ""});
+    return std::nullopt;
+  });
+  add("POST", "/cancel",
+      [&service, &jobs](const Job& job, const Request& q,
+                        const Reply& r) -> std::optional<ApiError> {
+        jobs.Cancel(q->key_name, job.id);
+        const auto now = jobs.Find(q->key_name, job.id);
+        if (!now) return NoSuchDocument();
+        r->Send({.body = Dump(JobJson(*now, service.config.keep_jobs_s))});
+        return std::nullopt;
+      });
+  add("GET", "/events", [&service, &jobs](const Job& job, const Request& q, const Reply& r) {
+    const auto known = WholeNumber(q->Header("last-event-id"));
+    const int n_known = static_cast<int>(std::clamp<int64_t>(known.value_or(0), 0, INT32_MAX));
+    std::make_shared<EventStream>(service, jobs, q->key_name, job.id, r, n_known)->Begin();
+    return std::nullopt;
+  });
+  add("GET", "/result", [&jobs](const Job& job, const Request& q, const Reply& r) {
+    return SendResult(jobs, job, q, r);
+  });
+  add("GET", "/pages/{n}/image",
+      [&jobs](const Job& job, const Request& q, const Reply& r) -> std::optional<ApiError> {
+        const auto page = WholeNumber(q->path_values[1]);
+        if (!page || *page < 1 || *page > INT32_MAX)
+          return ApiError{.status = 404, .message = "There is no such page."};
+        return SendPicture(jobs.PageImagePath(job.id, static_cast<int>(*page)), r);
+      });
+  add("GET", "/files/imgs/{name}",
+      [&jobs](const Job& job, const Request& q, const Reply& r) -> std::optional<ApiError> {
+        if (!IsCropName(q->path_values[1]))
+          return ApiError{.status = 404, .message = "There is no such picture."};
+        return SendPicture(jobs.ResultPath(job.id, "imgs/" + q->path_values[1]), r);
+      });
+}
+
+}  // namespace glmocr::server

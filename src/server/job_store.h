@@ -1,0 +1,63 @@
+// The document jobs that this server knows, in an SQLite database (write-ahead log), so that they
+// survive the process.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+struct sqlite3;
+
+namespace glmocr::server {
+
+enum class JobStatus { kQueued, kRunning, kSucceeded, kFailed, kCancelled, kPartial };
+// "queued", "running", "succeeded", "failed", "cancelled", "partial".
+std::string_view JobStatusName(JobStatus status);
+inline bool IsFinal(JobStatus status) {
+  return status != JobStatus::kQueued && status != JobStatus::kRunning;
+}
+
+struct Job {
+  std::string id;       // 32 hex digits
+  std::string owner;    // name of the API key that made it; empty without keys
+  std::string name;     // the client's, made safe
+  std::string request;  // JSON, as ToJson(DocumentRequest)
+  JobStatus status = JobStatus::kQueued;
+  int64_t number = 0;      // in the order of creation, from 1
+  double created_at = 0;   // Unix seconds
+  double started_at = 0;   // 0: not yet
+  double finished_at = 0;  // 0: not yet
+  int n_pages = -1;        // to be read; -1: not known yet
+  int pages_done = 0;
+  int pages_failed = 0;  // of those
+  int64_t stored_bytes = 0;
+  std::string error;
+};
+
+// Any thread. Errors: kIo; kResourceExhausted (disk full); kCorrupt (the file is no such database).
+class JobStore {
+ public:
+  static Result<std::unique_ptr<JobStore>> Open(const std::filesystem::path& file);
+  ~JobStore();
+
+  // In the order of creation.
+  Result<std::vector<Job>> Load();
+  // Inserts, or writes all members again.
+  Status Save(const Job& job);
+  Status Delete(const std::string& id);
+
+ private:
+  explicit JobStore(sqlite3* db) : db_(db) {}
+  Error Failure(const char* doing) const;
+  Status Execute(const char* sql);
+
+  std::mutex mutex_;
+  sqlite3* db_ = nullptr;
+};
+
+}  // namespace glmocr::server

@@ -1,0 +1,565 @@
+#include "server/jobs.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/file.h"
+#include "base/untrusted_text.h"
+#include "format/document_writer.h"
+#include "format/page_json.h"
+#include "media/encode.h"
+#include "media/resize.h"
+#include "server/document_request.h"
+#include "server/json_call.h"
+#include "server/page_format.h"
+#include "server/request_id.h"
+
+namespace glmocr::server {
+namespace fs = std::filesystem;
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr int kPageImageSide = 1600;  // px
+constexpr int kPageImageQuality = 85;
+constexpr auto kTick = std::chrono::seconds(15);
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+bool IsJobId(const std::string& name) {
+  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// The folder, made private, or the reason why it cannot be used.
+Result<fs::path> PrepareDir(const std::string& wanted) {
+  if (wanted.empty()) {
+    std::error_code error;
+    std::string pattern = (fs::temp_directory_path(error) / "glm-ocr-XXXXXX").string();
+    if (error || ::mkdtemp(pattern.data()) == nullptr) {
+      return Error{ErrorCode::kIo, fmt::format("cannot make a temporary folder for documents: {} "
+                                               "(name one with --data-dir)",
+                                               std::strerror(errno))};
+    }
+    return fs::path(pattern);
+  }
+  const fs::path dir = fs::absolute(wanted);
+  std::error_code error;
+  fs::create_directories(dir.parent_path(), error);
+  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Error{ErrorCode::kIo, fmt::format("cannot make the data folder '{}': {}", dir.string(),
+                                             std::strerror(errno))};
+  }
+  struct stat info {};
+  if (::stat(dir.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("the data folder '{}' is not a folder", dir.string())};
+  }
+  if (info.st_uid != ::geteuid() || (info.st_mode & 077) != 0) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("the data folder '{}' is open to other users of this machine (chmod "
+                             "700, and let the server's user own it)",
+                             dir.string())};
+  }
+  return dir;
+}
+
+// A picture of at most kPageImageSide pixels a side.
+Result<std::string> PageJpeg(const Image& image) {
+  const int side = std::max(image.width_px, image.height_px);
+  if (side <= kPageImageSide) return EncodeJpeg(image, kPageImageQuality);
+  const auto scaled = [&](int px) {
+    return std::max(1, static_cast<int>(int64_t{px} * kPageImageSide / side));
+  };
+  return EncodeJpeg(ResizeBicubic(image, scaled(image.width_px), scaled(image.height_px)),
+                    kPageImageQuality);
+}
+
+ordered_json RegionJson(const ReadRegion& region, size_t index) {
+  ordered_json out = {
+      {"index", index},
+      {"label", RegionLabelName(region.label)},
+      {"bbox_px",
+       {region.box_px.x, region.box_px.y, region.box_px.right(), region.box_px.bottom()}},
+      {"polygon_px", ordered_json::array()},
+      {"content", region.text},
+      {"confidence", region.confidence},
+      {"heading_level", region.heading_level},
+      {"from_text_layer", region.from_text_layer}};
+  for (const Point& p : region.polygon_px) out["polygon_px"].push_back({p.x, p.y});
+  if (region.error) out["error"] = region.error->message;
+  return out;
+}
+
+}  // namespace
+
+// A job that is being read; touched by its run's callbacks only.
+struct Jobs::Active {
+  std::string id;
+  DocumentRequest request;
+  std::vector<DocumentFormat> formats;
+  bool json_lines = false;
+  std::optional<DocumentWriter> writer;
+  std::string lines;  // of jsonl
+  std::string stem;
+  size_t n_pages = 0, n_images = 0;
+  int64_t written_bytes = 0;
+
+  bool Wants(DocumentFormat format) const {
+    return std::find(formats.begin(), formats.end(), format) != formats.end();
+  }
+};
+
+Jobs::Jobs(const Service& service, DocumentThreads& threads, fs::path dir, bool temporary)
+    : service_(service), threads_(threads), dir_(std::move(dir)), temporary_(temporary) {}
+
+Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads& threads) {
+  GLM_ASSIGN(fs::path dir, PrepareDir(service.config.data_dir));
+  std::unique_ptr<Jobs> jobs(
+      new Jobs(service, threads, std::move(dir), service.config.data_dir.empty()));
+  const fs::path lock = jobs->dir_ / "lock";
+  jobs->lock_file_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (jobs->lock_file_ < 0 || ::flock(jobs->lock_file_, LOCK_EX | LOCK_NB) != 0) {
+    return Error{ErrorCode::kInvalidArgument,
+                 errno == EWOULDBLOCK
+                     ? fmt::format("another server uses the data folder '{}' (choose another one)",
+                                   jobs->dir_.string())
+                     : fmt::format("cannot use the data folder '{}': {}", jobs->dir_.string(),
+                                   std::strerror(errno))};
+  }
+  GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / "jobs.sqlite3"));
+  GLM_ASSIGN(std::vector<Job> known, jobs->store_->Load());
+  for (Job& job : known) {
+    jobs->next_number_ = std::max(jobs->next_number_, job.number + 1);
+    jobs->jobs_.emplace(job.id, std::move(job));
+  }
+  // Uploads whose job was never stored, or is deleted.
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(jobs->dir_, error)) {
+    const std::string name = entry.path().filename().string();
+    if (IsJobId(name) && jobs->jobs_.count(name) == 0) fs::remove_all(entry.path(), error);
+  }
+  return jobs;
+}
+
+Jobs::~Jobs() {
+  Stop();
+  store_.reset();
+  if (lock_file_ >= 0) ::close(lock_file_);
+  std::error_code error;
+  if (temporary_) fs::remove_all(dir_, error);
+}
+
+void Jobs::Start() {
+  std::vector<Job> unfinished;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [id, job] : jobs_) {
+      if (IsFinal(job.status)) continue;
+      job.status = JobStatus::kQueued;
+      job.n_pages = -1;
+      job.pages_done = job.pages_failed = 0;
+      unfinished.push_back(job);
+    }
+  }
+  std::sort(unfinished.begin(), unfinished.end(),
+            [](const Job& a, const Job& b) { return a.number < b.number; });
+  for (const Job& job : unfinished) {
+    service_.log.Info("job taken up again", {{"job", job.id}});
+    Run(job);
+  }
+  housekeeper_ = std::thread([this] { KeepHouse(); });
+}
+
+void Jobs::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+    for (const auto& [id, run] : runs_) run->Cancel();
+  }
+  wake_.notify_all();
+  Tell("", false);
+  if (housekeeper_.joinable()) housekeeper_.join();
+}
+
+bool Jobs::stopped() const {
+  std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+Result<Job> Jobs::Add(const std::string& owner, const std::string& name,
+                      const DocumentRequest& request, std::string_view bytes) {
+  if (!MakeRoom(bytes.size())) {
+    return Error{ErrorCode::kUnavailable,
+                 "This server holds as many documents as it may. Try again later, or delete some."};
+  }
+  Job job = {.id = NewRequestId(),
+             .owner = owner,
+             .name = name,
+             .request = Dump(ToJson(request)),
+             .created_at = Now(),
+             .stored_bytes = static_cast<int64_t>(bytes.size())};
+  const auto no_space = [&](const Error& error) {
+    std::error_code ignored;
+    fs::remove_all(Dir(job.id), ignored);
+    service_.log.Failure("upload not stored", {{"job", job.id}, {"error", error.message}});
+    return Error{ErrorCode::kResourceExhausted,
+                 "The document could not be stored: the server's disk is full or not writable."};
+  };
+  if (::mkdir(Dir(job.id).c_str(), 0700) != 0)
+    return no_space({ErrorCode::kIo, std::strerror(errno)});
+  if (const Status written = WriteFileAtomically(Dir(job.id) / "input", bytes); !written.ok())
+    return no_space(written.error());
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_) return Error{ErrorCode::kCancelled, "The server is stopping."};
+    job.number = next_number_++;
+    if (const Status saved = store_->Save(job); !saved.ok()) return no_space(saved.error());
+    jobs_.emplace(job.id, job);
+  }
+  Run(job);
+  return job;
+}
+
+std::optional<Job> Jobs::Find(const std::string& owner, const std::string& id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end() || found->second.owner != owner) return std::nullopt;
+  return found->second;
+}
+
+std::vector<Job> Jobs::List(const std::string& owner, const std::string& after,
+                            size_t limit) const {
+  std::vector<Job> jobs;
+  std::lock_guard lock(mutex_);
+  int64_t below = next_number_;
+  if (!after.empty()) {
+    const auto found = jobs_.find(after);
+    if (found == jobs_.end()) return jobs;
+    below = found->second.number;
+  }
+  for (const auto& [id, job] : jobs_) {
+    if (job.owner == owner && job.number < below) jobs.push_back(job);
+  }
+  std::sort(jobs.begin(), jobs.end(),
+            [](const Job& a, const Job& b) { return a.number > b.number; });
+  if (jobs.size() > limit) jobs.resize(limit);
+  return jobs;
+}
+
+bool Jobs::Cancel(const std::string& owner, const std::string& id) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = jobs_.find(id);
+    if (found == jobs_.end() || found->second.owner != owner) return false;
+    if (IsFinal(found->second.status)) return true;
+    if (const auto run = runs_.find(id); run != runs_.end()) run->second->Cancel();
+  }
+  // At once for those who ask; the run ends a little later.
+  Update(id, [](Job& job) {
+    if (IsFinal(job.status)) return;
+    job.status = JobStatus::kCancelled;
+    job.finished_at = Now();
+  });
+  return true;
+}
+
+bool Jobs::Delete(const std::string& owner, const std::string& id) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = jobs_.find(id);
+    if (found == jobs_.end() || found->second.owner != owner) return false;
+  }
+  Cancel(owner, id);
+  Remove(id);
+  return true;
+}
+
+// Forgets the job and removes its files; a run that still writes finds its folder gone.
+void Jobs::Remove(const std::string& id) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.erase(id);
+    if (const auto run = runs_.find(id); run != runs_.end()) run->second->Cancel();
+  }
+  if (const Status deleted = store_->Delete(id); !deleted.ok())
+    service_.log.Failure("job not deleted", {{"job", id}, {"error", deleted.error().message}});
+  std::error_code error;
+  fs::remove_all(Dir(id), error);
+}
+
+fs::path Jobs::PageEventPath(const std::string& id, int number) const {
+  return Dir(id) / "pages" / (std::to_string(number) + ".json");
+}
+
+fs::path Jobs::PageImagePath(const std::string& id, int page) const {
+  return Dir(id) / "pages" / (std::to_string(page) + ".jpg");
+}
+
+fs::path Jobs::ResultPath(const std::string& id, std::string_view name) const {
+  return Dir(id) / "out" / name;
+}
+
+int64_t Jobs::Watch(const std::string& id, Watcher changed) {
+  std::lock_guard lock(mutex_);
+  const int64_t number = next_watcher_++;
+  watchers_.emplace(number, Watching{id, std::move(changed)});
+  return number;
+}
+
+void Jobs::Unwatch(int64_t watcher) {
+  std::lock_guard lock(mutex_);
+  watchers_.erase(watcher);
+}
+
+void Jobs::Tell(const std::string& id, bool tick) {
+  std::vector<Watcher> told;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [number, watching] : watchers_) {
+      if (id.empty() || watching.id == id) told.push_back(watching.changed);
+    }
+  }
+  for (const Watcher& changed : told) changed(tick);
+}
+
+void Jobs::Update(const std::string& id, const std::function<void(Job&)>& change) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = jobs_.find(id);
+    if (found != jobs_.end()) {
+      change(found->second);
+      // Memory says what is true now; what the disk misses is read again after a restart.
+      if (const Status saved = store_->Save(found->second); !saved.ok())
+        service_.log.Failure("job not stored", {{"job", id}, {"error", saved.error().message}});
+    }
+  }
+  Tell(id, false);
+}
+
+void Jobs::Run(const Job& job) {
+  auto active = std::make_shared<Active>();
+  active->id = job.id;
+  const json stored = json::parse(job.request, nullptr, false);
+  if (stored.is_object()) active->request = DocumentRequestFromJson(stored);
+  active->stem = SdkFileStem(job.name);
+  for (const std::string& name : active->request.formats) {
+    if (name == "jsonl") active->json_lines = true;
+    if (const auto format = DocumentFormatFromShortName(name)) active->formats.push_back(*format);
+  }
+  DocumentTask task;
+  task.name = job.name;
+  task.pages = active->request.pages;
+  task.max_pages = service_.config.max_pages;
+  task.reader = ReaderOptionsOf(service_, active->request);
+  task.reader.keep_image = true;  // for the page's picture and the crops
+  task.open = [this, active, name = job.name]() -> Result<std::unique_ptr<DocumentReader>> {
+    std::error_code error;
+    for (const char* part : {"out", "pages"}) {
+      fs::remove_all(Dir(active->id) / part, error);
+      fs::create_directory(Dir(active->id) / part, error);
+    }
+    Update(active->id, [](Job& job) {
+      if (IsFinal(job.status)) return;
+      job.status = JobStatus::kRunning;
+      job.started_at = Now();
+    });
+    return OpenDocument({name, (Dir(active->id) / "input").string(), {}},
+                        InputOptionsOf(service_, active->request));
+  };
+  task.on_open = [this, active](const std::vector<int>& pages, int) {
+    active->writer.emplace(DocumentOptions{
+        .formats = active->formats, .stem = active->stem, .pixels_per_inch = active->request.dpi});
+    Update(active->id, [&](Job& job) { job.n_pages = static_cast<int>(pages.size()); });
+    return OkStatus();
+  };
+  task.on_page = [this, active](ReadPage page) { return TakePage(*active, std::move(page)); };
+  task.on_done = [this, active](const DocumentOutcome& outcome) { Finish(*active, outcome); };
+  task.time_s = service_.config.document_timeout_s;
+  auto run = std::make_shared<DocumentRun>(service_.recognizer, std::move(task));
+  {
+    std::lock_guard lock(mutex_);
+    if (jobs_.count(job.id) == 0) return;  // deleted meanwhile
+    runs_[job.id] = run;
+  }
+  threads_.Add(std::move(run));
+}
+
+// The reason of a failure is for the log alone: it names our folders.
+Status Jobs::Write(Active& active, const fs::path& path, std::string_view bytes) {
+  const Status written = WriteFileAtomically(path, bytes);
+  if (written.ok()) {
+    active.written_bytes += static_cast<int64_t>(bytes.size());
+    return OkStatus();
+  }
+  service_.log.Failure("result not stored",
+                       {{"job", active.id}, {"error", written.error().message}});
+  return Error{ErrorCode::kResourceExhausted,
+               "The result could not be stored: the server's disk is full or not writable."};
+}
+
+Status Jobs::TakePage(Active& active, ReadPage page) {
+  GLM_ASSIGN(const std::vector<OutputFile> files, active.writer->AddPage(page));
+  for (const OutputFile& file : files) {
+    const fs::path path = ResultPath(active.id, file.path.substr(file.path.find('/') + 1));
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    GLM_RETURN_IF_ERROR(Write(active, path, file.bytes));
+  }
+  if (active.json_lines && !page.error) active.lines += PageToJson(page);
+  const FormattedPage formatted =
+      FormatPage(page, {.number = active.n_pages, .first_image = active.n_images});
+  active.n_images += formatted.pictures.size();
+  ordered_json event = {{"page", page.page},
+                        {"n_pages", page.n_pages},
+                        {"width_px", page.width_px},
+                        {"height_px", page.height_px},
+                        {"layout", page.layout},
+                        {"seconds", page.seconds},
+                        {"regions", ordered_json::array()},
+                        {"markdown", formatted.markdown}};
+  for (size_t i = 0; i < page.regions.size(); ++i)
+    event["regions"].push_back(RegionJson(page.regions[i], i));
+  if (page.error) event["error"] = page.error->message;
+  if (page.image && !page.image->empty()) {
+    GLM_ASSIGN(const std::string jpeg, PageJpeg(*page.image));
+    GLM_RETURN_IF_ERROR(Write(active, PageImagePath(active.id, page.page), jpeg));
+  }
+  ++active.n_pages;
+  GLM_RETURN_IF_ERROR(
+      Write(active, PageEventPath(active.id, static_cast<int>(active.n_pages)), Dump(event)));
+  const bool failed = page.error || std::any_of(page.regions.begin(), page.regions.end(),
+                                                [](const ReadRegion& r) { return !!r.error; });
+  Update(active.id, [&](Job& job) {
+    job.pages_done = static_cast<int>(active.n_pages);
+    if (failed) ++job.pages_failed;
+  });
+  return OkStatus();
+}
+
+Status Jobs::WriteResult(Active& active) {
+  GLM_ASSIGN(const std::vector<OutputFile> files, active.writer->Finish());
+  for (const OutputFile& file : files) {
+    // "stem/stem.md" -> "result.md"
+    const size_t skip = 2 * active.stem.size() + 1;
+    GLM_RETURN_IF_ERROR(
+        Write(active, ResultPath(active.id, "result" + file.path.substr(skip)), file.bytes));
+  }
+  if (active.json_lines)
+    GLM_RETURN_IF_ERROR(Write(active, ResultPath(active.id, "result.jsonl"), active.lines));
+  return OkStatus();
+}
+
+void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
+  std::optional<Error> error = outcome.error;
+  try {
+    if (!error && outcome.pages_failed < outcome.pages_read) {
+      if (const Status written = WriteResult(active); !written.ok()) error = written.error();
+    }
+  } catch (const std::bad_alloc&) {
+    error = Error{ErrorCode::kResourceExhausted, "out of memory while the result was written"};
+  }
+  const bool stopping = stopped();
+  {
+    std::lock_guard lock(mutex_);
+    runs_.erase(active.id);
+  }
+  if (stopping && outcome.error && outcome.error->code == ErrorCode::kCancelled) {
+    return;  // the next process reads it
+  }
+  std::string message;
+  if (error) {
+    const bool ours = error->code == ErrorCode::kIo || error->code == ErrorCode::kInternal ||
+                      error->code == ErrorCode::kNotFound;
+    message =
+        ours ? "The server failed. Its log says why, under this document's id." : error->message;
+    service_.log.Warning("job failed", {{"job", active.id}, {"error", error->message}});
+  }
+  bool exists = false;
+  Update(active.id, [&](Job& job) {
+    exists = true;
+    job.stored_bytes += active.written_bytes;
+    // The password is needed no more.
+    DocumentRequest request = active.request;
+    request.password.clear();
+    job.request = Dump(ToJson(request));
+    if (IsFinal(job.status)) return;  // cancelled
+    job.finished_at = Now();
+    if (error) {
+      job.status = JobStatus::kFailed;
+      job.error = message;
+    } else if (outcome.pages_failed == outcome.pages_read) {
+      job.status = JobStatus::kFailed;
+      job.error = outcome.first_failure;
+    } else {
+      job.status = outcome.pages_failed > 0 ? JobStatus::kPartial : JobStatus::kSucceeded;
+      job.error = outcome.first_failure;
+    }
+  });
+  std::error_code ignored;
+  if (!exists) fs::remove_all(Dir(active.id), ignored);  // deleted while it was read
+}
+
+// Removes the oldest finished jobs until one more fits. False: the unfinished ones fill all.
+bool Jobs::MakeRoom(size_t bytes) {
+  while (true) {
+    std::string oldest;
+    {
+      std::lock_guard lock(mutex_);
+      int64_t sum = static_cast<int64_t>(bytes), number = INT64_MAX;
+      for (const auto& [id, job] : jobs_) {
+        sum += job.stored_bytes;
+        if (!IsFinal(job.status) || job.number >= number) continue;
+        number = job.number;
+        oldest = id;
+      }
+      if (static_cast<int64_t>(jobs_.size()) < service_.config.max_jobs &&
+          sum <= static_cast<int64_t>(service_.config.max_stored_bytes)) {
+        return true;
+      }
+      if (oldest.empty()) return false;
+    }
+    service_.log.Info("job removed to make room", {{"job", oldest}});
+    Remove(oldest);
+  }
+}
+
+void Jobs::Expire() {
+  std::vector<std::string> old;
+  {
+    std::lock_guard lock(mutex_);
+    const double before = Now() - service_.config.keep_jobs_s;
+    for (const auto& [id, job] : jobs_) {
+      if (IsFinal(job.status) && job.finished_at < before) old.push_back(id);
+    }
+  }
+  for (const std::string& id : old) {
+    service_.log.Info("job expired", {{"job", id}});
+    Remove(id);
+  }
+}
+
+void Jobs::KeepHouse() {
+  while (true) {
+    Expire();
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, kTick, [this] { return stopped_; })) return;
+    }
+    Tell("", true);
+  }
+}
+
+}  // namespace glmocr::server

@@ -1,0 +1,14 @@
+// The document APIs of the model's makers: their SDK's server (POST /glmocr/parse) and their cloud
+// (POST /api/paas/v4/layout_parsing). docs/server-documents.md says what is the same.
+#pragma once
+
+#include "server/document_run.h"
+#include "server/router.h"
+#include "server/service.h"
+
+namespace glmocr::server {
+
+// `threads` outlives the service's work queue.
+void AddSdkRoutes(Router& router, Service& service, DocumentThreads& threads);
+
+}  // namespace glmocr::server
