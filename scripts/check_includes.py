@@ -16,11 +16,12 @@ import tempfile
 LAYERS = [
     ["base"],
     ["tensor"],
-    ["weights", "tokenizer", "media"],
+    ["weights", "tokenizer", "media", "fetch"],
     ["kernels"],
     ["ops"],
     ["models"],
     ["engine", "layout", "pdf"],
+    ["grammar"],
     ["pipeline"],
     ["format"],
     ["bench", "eval"],
@@ -32,6 +33,8 @@ LAYERS = [
 NARROW = {
     # The engine knows what a model does for it, never a model.
     ("engine", "models"): {"models/model_runner.h"},
+    # A grammar fills token masks, whoever samples.
+    ("grammar", "engine"): {"engine/token_mask.h"},
 }
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -78,6 +81,8 @@ def self_test():
         ({"src/media/a.cc": '#include "weights/b.h"\n', "src/weights/b.h": ""}, 1),
         ({"src/engine/a.h": '#include "models/model_runner.h"\n', "src/models/model_runner.h": ""}, 0),
         ({"src/engine/a.h": '#include "models/b.h"\n', "src/models/b.h": ""}, 1),
+        ({"src/grammar/a.h": '#include "engine/token_mask.h"\n', "src/engine/token_mask.h": ""}, 0),
+        ({"src/grammar/a.h": '#include "engine/engine.h"\n', "src/engine/engine.h": ""}, 1),
         ({"src/models/a.h": '#include "engine/b.h"\n', "src/engine/b.h": ""}, 1),
         ({"src/models/a.h": '#  include "engine/engine.h"\n', "src/engine/engine.h": ""}, 1),
         ({"src/base/a.cc": '#include "missing.h"\n'}, 1),

@@ -17,7 +17,7 @@ echo "1. Building glm-ocr (Release, $jobs jobs; the first time takes some minute
 start=$SECONDS
 # Tests stay as the build tree has them: only the program's own target is built here.
 tests=(); [[ -f build/release/CMakeCache.txt ]] || tests=(-DGLMOCR_TESTS=OFF)
-if ! { cmake --preset release "${tests[@]}" && cmake --build --preset release -j "$jobs" --target glm-ocr glm-ocr-pdf-worker; } >"$log" 2>&1; then
+if ! { cmake --preset release "${tests[@]}" && cmake --build --preset release -j "$jobs" --target glm-ocr glm-ocr-worker; } >"$log" 2>&1; then
   tail -n 40 "$log" >&2
   echo "demo: the build failed; the whole log is in $log" >&2
   exit 1

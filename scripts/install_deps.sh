@@ -8,15 +8,15 @@ set -euo pipefail
 build=(make cmake ninja-build g++ ccache pkg-config python3 python3-pip
   libfmt-dev nlohmann-json3-dev libcli11-dev libxxhash-dev libhwy-dev zlib1g-dev
   libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev libheif-dev libexif-dev libleptonica-dev libstb-dev
-  libutf8proc-dev libonig-dev libpugixml-dev libqpdf-dev libxml2-dev
-  libboost-dev libssl-dev libspdlog-dev libpoco-dev libsqlite3-dev
+  libutf8proc-dev libonig-dev libpugixml-dev libqpdf-dev libxml2-dev libcurl4-openssl-dev
+  libboost-dev libssl-dev libspdlog-dev libyaml-cpp-dev libsqlite3-dev libpoco-dev prometheus-cpp-dev
   libjs-katex fonts-katex libjs-marked)
 # Newer distributions ship libheif's decoders (HEVC, AV1) as plugins; Debian 12 has them in the library.
 # shellcheck disable=SC1091
 if [[ -r /etc/os-release && "$(. /etc/os-release; echo "$ID-${VERSION_ID:-}")" != debian-12 ]]; then
   build+=(libheif-plugin-aomdec libheif-plugin-libde265)
 fi
-test=("${build[@]}" git libgtest-dev libgmock-dev libxml2-dev poppler-utils)
+test=("${build[@]}" git libgtest-dev libgmock-dev libxml2-dev poppler-utils openssl libvalijson-dev json-schema-test-suite)
 # `clang` brings no sanitizer run time by itself on Debian: libclang-rt comes only as a recommendation.
 fuzz=("${build[@]}" clang llvm)
 lint=("${test[@]}" clang-tidy clang-format)

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 
 #include "base/file.h"
+#include "layout/geometric.h"
+#include "layout/pp_doclayout.h"
 #include "pipeline/default_model.h"
 
 namespace glmocr::cli {
@@ -59,6 +61,27 @@ RunnerOptions ModelOptions::ToRunnerOptions() const {
                                         : ComputeChoice::kAuto;
   options.cache_tokens = cache_tokens;
   return options;
+}
+
+Result<std::shared_ptr<const LayoutEngine>> MakeLayout(const std::string& layout,
+                                                       const std::string& layout_model,
+                                                       const ModelOptions& model) {
+  const bool network = layout == "pp-doclayout-v3" || (layout == "auto" && !layout_model.empty());
+  if (!network) return std::shared_ptr<const LayoutEngine>(MakeGeometricLayout());
+  if (layout_model.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "--layout pp-doclayout-v3 needs its weights: name their folder with "
+                 "--layout-model DIR, or use --layout geometric"};
+  }
+  GLM_ASSIGN(std::shared_ptr<const LayoutEngine> engine,
+             MakePpDocLayout(layout_model, {.n_threads = model.threads, .kernels = model.kernels}));
+  return engine;
+}
+
+SpeculatorOptions DraftOptions(const std::string& drafts) {
+  if (drafts == "off") return {.mode = DraftMode::kOff};
+  if (drafts == "auto") return {};
+  return {.mode = DraftMode::kFixed, .max_drafts = std::stoi(drafts)};
 }
 
 Result<std::string> ReadInput(const std::string& path) {

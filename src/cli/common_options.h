@@ -3,10 +3,13 @@
 
 #include <CLI/App.hpp>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/speculator.h"
+#include "layout/layout.h"
 #include "models/glm_ocr/runner.h"
 
 namespace glmocr::cli {
@@ -22,6 +25,15 @@ struct ModelOptions {
   Result<std::filesystem::path> ModelDir() const;
   RunnerOptions ToRunnerOptions() const;
 };
+
+// The engine that --layout asks for: geometric, pp-doclayout-v3 (needs the folder `layout_model`),
+// or auto (the network where its folder is given).
+Result<std::shared_ptr<const LayoutEngine>> MakeLayout(const std::string& layout,
+                                                       const std::string& layout_model,
+                                                       const ModelOptions& model);
+
+// --drafts: auto, off or a number.
+SpeculatorOptions DraftOptions(const std::string& drafts);
 
 // The bytes of a file, or of standard input for "-".
 Result<std::string> ReadInput(const std::string& path);

@@ -38,12 +38,10 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("glm-ocr ") + kVersion);
   app.footer(kFooter);
   app.require_subcommand(1);
-  const std::pair<const char*, Command> commands[] = {{"parse", RegisterParse(app)},
-                                                      {"serve", RegisterServe(app)},
-                                                      {"inspect", RegisterInspect(app)},
-                                                      {"trace", RegisterTrace(app)},
-                                                      {"bench", RegisterBench(app)},
-                                                      {"eval", RegisterEval(app)}};
+  const std::pair<const char*, Command> commands[] = {
+      {"parse", RegisterParse(app)},     {"serve", RegisterServe(app)},
+      {"inspect", RegisterInspect(app)}, {"trace", RegisterTrace(app)},
+      {"bench", RegisterBench(app)},     {"eval", RegisterEval(app)}};
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);
     return kExitUsage;

@@ -91,8 +91,11 @@ std::string Output::FolderFor(const std::string& input) {
 }
 
 std::unique_ptr<DocumentWriter> Output::NewWriter(const std::string& folder) const {
-  return std::make_unique<DocumentWriter>(DocumentOptions{
-      .formats = formats_, .text = options_.text, .stem = folder, .pixels_per_inch = options_.dpi});
+  return std::make_unique<DocumentWriter>(DocumentOptions{.formats = formats_,
+                                                          .text = options_.text,
+                                                          .stem = folder,
+                                                          .pixels_per_inch = options_.dpi,
+                                                          .spool_folder = folder_});
 }
 
 Status Output::WriteFile(const OutputFile& file) const {
@@ -102,7 +105,10 @@ Status Output::WriteFile(const OutputFile& file) const {
   if (error)
     return Error{ErrorCode::kIo,
                  "cannot create '" + path.parent_path().string() + "': " + error.message()};
-  return WriteFileAtomically(path, file.bytes);
+  if (!file.file) return WriteFileAtomically(path, file.bytes);
+  GLM_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::Open(path));
+  GLM_RETURN_IF_ERROR(file.file->CopyTo(writer));
+  return writer.Commit();
 }
 
 Result<std::string> Output::Format(std::span<const ReadPage> pages) const {

@@ -14,8 +14,6 @@
 #include "cli/commands.h"
 #include "eval/edit_distance.h"
 #include "eval/text.h"
-#include "layout/geometric.h"
-#include "layout/pp_doclayout.h"
 #include "layout/uncovered.h"
 #include "pipeline/document_pages.h"
 #include "pipeline/task.h"
@@ -30,12 +28,6 @@ constexpr size_t kEncoderCacheBytes = size_t{4} << 20;
 
 double SecondsSince(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
-}
-
-SpeculatorOptions Drafts(const std::string& drafts) {
-  if (drafts == "off") return {.mode = DraftMode::kOff};
-  if (drafts == "auto") return {};
-  return {.mode = DraftMode::kFixed, .max_drafts = std::stoi(drafts)};
 }
 
 // What decides about the output besides the input's bytes, for --resume.
@@ -83,6 +75,12 @@ class ParseJob::Worker {
       : job_(job), reader_(*job.recognizer_, job.ReaderOptions(), [this](ReadPage page) {
           TakePage(std::move(page));
         }) {}
+  ~Worker() {
+    std::lock_guard lock(job_.mutex_);
+    job_.times_.load_s += times_.load_s;
+    job_.times_.layout_s += times_.layout_s;
+    job_.times_.write_s += times_.write_s;
+  }
 
   void Run() {
     const std::function<bool()> keep_going = [this] { return job_.KeepGoing(); };
@@ -98,8 +96,8 @@ class ParseJob::Worker {
       open_.push_back(std::move(document));
       for (size_t i = 0; i < pages.size(); ++i) {
         if (!keep_going()) return;
-        AddDocumentPage(reader_, *input, {name, pages[i], input->n_pages()},
-                        i + 1 < pages.size() ? pages[i + 1] : 0, keep_going);
+        times_.load_s += AddDocumentPage(reader_, *input, {name, pages[i], input->n_pages()},
+                                         i + 1 < pages.size() ? pages[i + 1] : 0, keep_going);
       }
     }
     reader_.Finish(keep_going);
@@ -108,7 +106,10 @@ class ParseJob::Worker {
  private:
   void TakePage(ReadPage page) {
     Document& document = *open_.front();
+    const Clock::time_point came = Clock::now();
+    times_.layout_s += page.prepare_s;
     job_.TakePage(document, std::move(page));
+    times_.write_s += SecondsSince(came);
     {
       std::lock_guard lock(job_.mutex_);
       ++job_.pages_done_;
@@ -125,6 +126,7 @@ class ParseJob::Worker {
 
   ParseJob& job_;
   std::deque<std::unique_ptr<Document>> open_;  // in the order of their pages in the reader
+  WorkerTimes times_;
   PageReader reader_;
 };
 
@@ -188,7 +190,7 @@ Status ParseJob::LoadModel() {
   options_hash_ = HashOptions(options_, dir);
   GLM_ASSIGN(recognizer_, Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
                                                  .max_batch = options_.batch,
-                                                 .drafts = Drafts(options_.drafts),
+                                                 .drafts = DraftOptions(options_.drafts),
                                                  .encoder_cache_bytes = kEncoderCacheBytes}));
   if (!options_.quiet) {
     for (const std::string& warning : recognizer_->runner().model().warnings())
@@ -200,20 +202,7 @@ Status ParseJob::LoadModel() {
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
   if (layout_ != Layout::kRegions) return OkStatus();
-  const bool network = options_.layout == "pp-doclayout-v3" ||
-                       (options_.layout == "auto" && !options_.layout_model.empty());
-  if (!network) {
-    layout_engine_ = MakeGeometricLayout();
-    return OkStatus();
-  }
-  if (options_.layout_model.empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "--layout pp-doclayout-v3 needs its weights: name their folder with "
-                 "--layout-model DIR, or use --layout geometric"};
-  }
-  GLM_ASSIGN(layout_engine_,
-             MakePpDocLayout(options_.layout_model, {.n_threads = options_.model.threads,
-                                                     .kernels = options_.model.kernels}));
+  GLM_ASSIGN(layout_engine_, MakeLayout(options_.layout, options_.layout_model, options_.model));
   return OkStatus();
 }
 
@@ -438,6 +427,11 @@ void ParseJob::PrintStats() const {
       static_cast<long long>(s.steps_with[0]), static_cast<long long>(s.steps_with[1]),
       static_cast<long long>(s.steps_with[2]), static_cast<long long>(s.steps_with[3]), s.n_drafts,
       DraftsOffName(s.drafts_off).data(), static_cast<long long>(s.draft_switches));
+  std::fprintf(stderr,
+               "pages %lld: %.2f s waiting for pictures, %.2f s layout and crops, %.2f s output; "
+               "engine without work for %.2f of the %.2f s since its first request (%.1f %%)\n",
+               static_cast<long long>(pages_done_), times_.load_s, times_.layout_s, times_.write_s,
+               s.starved_s, s.span_s, s.span_s > 0 ? 100 * s.starved_s / s.span_s : 0.0);
 }
 
 }  // namespace glmocr::cli

@@ -52,6 +52,12 @@ class ParseJob {
  private:
   struct Document;
   class Worker;
+  // What workers spend their time on while the engine reads, for --stats.
+  struct WorkerTimes {
+    double load_s = 0;    // waiting for a page's picture
+    double layout_s = 0;  // finding its regions, cutting them out
+    double write_s = 0;   // making its part of the output
+  };
 
   Status Prepare();
   Status LoadModel();
@@ -87,6 +93,7 @@ class ParseJob {
   size_t next_print_ = 0;
   size_t done_ = 0, partial_ = 0, failed_ = 0, skipped_ = 0;
   int64_t pages_done_ = 0, pages_failed_ = 0;
+  WorkerTimes times_;  // of workers that have ended
   int running_workers_ = 0;
   std::optional<Error> fatal_;
 };

@@ -182,6 +182,7 @@ bool Engine::Step() {
   TakeInbox();
   ExpireDeadlines();
   if (scheduler_.idle()) {
+    if (first_request_s_ && !idle_since_s_) idle_since_s_ = options_.clock_s();
     Publish();
     const std::lock_guard lock(mutex_);
     return !inbox_.empty();  // an on_done just called may have submitted more
@@ -202,6 +203,7 @@ bool Engine::Step() {
   }
   if (!plan.images.empty()) Encode(plan);
   if (!plan.sequences.empty()) RunSequences(plan.sequences);
+  if (first_request_s_) stats_.span_s = options_.clock_s() - *first_request_s_;
   Publish();
   return true;
 }
@@ -216,6 +218,7 @@ void Engine::TakeInbox() {
     cancelled.swap(cancelled_);
     cancel_all = state_ == State::kCancelling;
   }
+  if (!arrived.empty()) EndIdleTime();
   for (std::unique_ptr<Sequence>& sequence : arrived) {
     scheduler_.Add(sequence.get());
     const RequestId id = sequence->id;
@@ -226,6 +229,13 @@ void Engine::TakeInbox() {
     if (found != sequences_.end()) Finish(*found->second, FinishReason::kCancelled);
   }
   if (cancel_all) CancelAll();
+}
+
+void Engine::EndIdleTime() {
+  const double now_s = options_.clock_s();
+  if (!first_request_s_) first_request_s_ = now_s;
+  if (idle_since_s_) stats_.starved_s += now_s - *idle_since_s_;
+  idle_since_s_.reset();
 }
 
 void Engine::CancelAll() {

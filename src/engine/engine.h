@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <thread>
@@ -87,6 +88,7 @@ class Engine {
   Status Validate(const Request& request) const;
   void Serve();
   void TakeInbox();
+  void EndIdleTime();
   void ExpireDeadlines();
   void CancelAll();
   void Publish();
@@ -116,6 +118,7 @@ class Engine {
   StepBatch step_;
   DraftBatch draft_;
   EngineStats stats_;
+  std::optional<double> first_request_s_, idle_since_s_;  // on the clock; of span_s and starved_s
 
   // Shared with Submit, Cancel, Start and Stop.
   mutable std::mutex mutex_;

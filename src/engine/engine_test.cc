@@ -42,6 +42,40 @@ TEST(Engine, GreedyTokensAreTheModels) {
   EXPECT_EQ(stats.failed, 0);
 }
 
+TEST(Engine, TimeWithoutRequestsCountsBetweenThemOnly) {
+  FakeRunner runner({});
+  double now = 100;
+  runner.on_step = [&](const StepBatch&) {
+    now += 1;
+    return OkStatus();
+  };
+  auto engine =
+      MakeEngine(runner, {.drafts = {.mode = DraftMode::kOff}, .clock_s = [&] { return now; }});
+  const auto read = [&](int64_t n_tokens) {
+    Answer answer;
+    ASSERT_TRUE(
+        engine
+            ->Submit(Watched({.prompt_ids = FakePrompt(1, 5), .max_new_tokens = n_tokens}, answer))
+            .ok());
+    engine->RunUntilIdle();
+  };
+  engine->RunUntilIdle();
+  now += 50;  // nobody has asked for anything yet
+  read(4);
+  EXPECT_EQ(engine->stats().starved_s, 0);
+  EXPECT_EQ(engine->stats().span_s, 4);
+  now += 7;
+  engine->RunUntilIdle();  // woken for nothing
+  now += 3;
+  read(2);
+  EXPECT_EQ(engine->stats().starved_s, 10);
+  EXPECT_EQ(engine->stats().span_s, 16);
+  now += 50;  // perhaps the end
+  engine->RunUntilIdle();
+  EXPECT_EQ(engine->stats().starved_s, 10);
+  EXPECT_EQ(engine->stats().span_s, 16);
+}
+
 TEST(Engine, DraftsOfAGoodLayerSaveSteps) {
   for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
     FakeRunner runner({});

@@ -22,6 +22,10 @@ struct EngineStats {
   int64_t cached_prompt_tokens = 0;
   int64_t encoded_images = 0, encoder_cache_hits = 0;
   double step_s = 0, draft_s = 0, encode_s = 0;  // time inside the runner
+  // From the first request's arrival to the last step so far, and of it the time in which no
+  // request was queued or running: whoever submits was too slow. Before the first request and after
+  // the last there is nobody to wait for.
+  double span_s = 0, starved_s = 0;
   // Cache
   int64_t blocks_total = 0, blocks_available = 0,
           blocks_kept = 0;  // kept: available, content known to the prefix cache

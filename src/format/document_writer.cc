@@ -102,7 +102,8 @@ struct DocumentWriter::State {
              .page_separator = options.text.strict ? "\n\n" : options.page_separator}) {
     if (Wants(DocumentFormat::kHocr)) hocr.emplace();
     if (Wants(DocumentFormat::kAlto)) alto.emplace();
-    if (Wants(DocumentFormat::kPdf)) pdf.emplace(std::max(1.0, options.pixels_per_inch));
+    if (Wants(DocumentFormat::kPdf))
+      pdf.emplace(std::max(1.0, options.pixels_per_inch), options.spool_folder);
   }
 
   bool Wants(DocumentFormat format) const {
@@ -221,8 +222,10 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   if (s.hocr) add(DocumentFormat::kHocr, s.hocr->Finish());
   if (s.alto) add(DocumentFormat::kAlto, s.alto->Finish());
   if (s.pdf) {
-    GLM_ASSIGN(std::string bytes, s.pdf->Finish());
-    add(DocumentFormat::kPdf, std::move(bytes));
+    GLM_ASSIGN(TempFile file, s.pdf->Finish());
+    s.pdf.reset();
+    add(DocumentFormat::kPdf, "");
+    files.back().file = std::make_shared<const TempFile>(std::move(file));
   }
   return files;
 }
@@ -251,7 +254,8 @@ Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat
   only.formats = {format};
   if (format != DocumentFormat::kHtml) only.text.pictures = false;
   GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only));
-  return files.empty() ? std::string() : std::move(files.front().bytes);
+  if (files.empty()) return std::string();
+  return files.front().file ? files.front().file->ReadAll() : std::move(files.front().bytes);
 }
 
 }  // namespace glmocr

@@ -1,5 +1,5 @@
-// The files of a read document, in the SDK's folder layout: pages in, named bytes out. Nothing is
-// written to disk here.
+// The files of a read document, in the SDK's folder layout: pages in, named bytes out. What is
+// written to disk here are temporary files without names.
 //
 //   DocumentWriter writer(options);
 //   for (const ReadPage& page : pages) Save(writer.AddPage(page));   // pictures of the page
@@ -15,6 +15,7 @@
 // p counts pages from 0 in the order they were added, n the pictures of the document from 0.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/temp_file.h"
 #include "format/sdk_pages.h"
 #include "pipeline/page.h"
 
@@ -61,12 +63,14 @@ struct DocumentOptions {
   // Between pages of Markdown. The SDK has "\n\n"; strict output always has.
   std::string page_separator = "\n\n";
   int pdf_jpeg_quality = 80;
-  double pixels_per_inch = 200;  // of the pictures, for the size of PDF pages
+  double pixels_per_inch = 200;        // of the pictures, for the size of PDF pages
+  std::filesystem::path spool_folder;  // for temporary files; empty: the system's
 };
 
 struct OutputFile {
   std::string path;  // relative, '/' between names, below the stem's folder
   std::string bytes;
+  std::shared_ptr<const TempFile> file;  // holds the bytes instead, where they are many
 };
 
 class DocumentWriter {
@@ -77,10 +81,10 @@ class DocumentWriter {
   DocumentWriter& operator=(DocumentWriter&&) noexcept;
 
   // The files that are complete with this page: its crops and its visualization. Keeps text and
-  // boxes, and of the picture the JPEG of a PDF's page; the page may go afterwards.
+  // boxes; the page may go afterwards.
   // A page that could not be loaded (ReadPage::error) is an empty page everywhere, so that numbers
   // of later pages stay; JSON tells its error. Errors: kInvalidArgument (a format needs the
-  // picture, and the page has none), kResourceExhausted.
+  // picture, and the page has none), kIo (a PDF's temporary file), kResourceExhausted.
   Result<std::vector<OutputFile>> AddPage(const ReadPage& page);
   // The files of the document. Markdown that is blank is not written when output is strict, as the
   // SDK does it. Call once.

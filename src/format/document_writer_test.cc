@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -418,6 +419,34 @@ TEST(DocumentWriter, APageThatCouldNotBeLoadedIsAnEmptyPage) {
   ASSERT_TRUE(pdf.ok()) << pdf.error().message;
   EXPECT_EQ((*pdf)->n_pages(), 3);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Resident memory now, or at most since WatchMemory, in MiB.
+double MemoryMib(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key + ":")) return std::stod(line.substr(key.size() + 1)) / 1024;
+  }
+  return 0;
+}
+void WatchMemory() { std::ofstream("/proc/self/clear_refs") << 5; }
+
+TEST(SearchablePdf, MemoryDoesNotGrowWithThePages) {
+  const std::string jpeg(350'000, 'x');  // nobody decodes it
+  ReadPage page = TestPage();
+  page.image = nullptr;
+  constexpr int kPages = 400;
+  WatchMemory();
+  const double before = MemoryMib("VmRSS");
+  SearchablePdf pdf(200);
+  for (int i = 0; i < kPages; ++i) ASSERT_TRUE(pdf.AddPage(page, jpeg).ok());
+  const auto file = pdf.Finish();
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  EXPECT_GT(file->size_bytes(), static_cast<int64_t>(kPages * jpeg.size()));
+  EXPECT_GT(before, 0);
+  EXPECT_LT(MemoryMib("VmHWM") - before, 30) << "of 134 MiB of pictures";
+}
+#endif
 
 TEST(SearchablePdf, HugePagesFitWhatPdfAllows) {
   const Folder folder;

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -166,11 +168,14 @@ class QpdfFile {
   QpdfFile() : qpdf_(qpdf_init()) {
     qpdf_silence_errors(qpdf_);
     qpdf_set_suppress_warnings(qpdf_, QPDF_TRUE);
-    qpdf_empty_pdf(qpdf_);
   }
   QpdfFile(const QpdfFile&) = delete;
   QpdfFile& operator=(const QpdfFile&) = delete;
   ~QpdfFile() { qpdf_cleanup(&qpdf_); }
+
+  // Begins with what a file holds. Its streams stay there until Write.
+  void Read(const std::string& path) { qpdf_read(qpdf_, path.c_str(), nullptr); }
+  qpdf_oh Object(int id) { return qpdf_get_object_by_id(qpdf_, id, 0); }
 
   // What `text` spells, without references to other objects.
   qpdf_oh Parse(const std::string& text) { return qpdf_oh_parse(qpdf_, text.c_str()); }
@@ -200,13 +205,12 @@ class QpdfFile {
   qpdf_oh StreamDictionary(qpdf_oh stream) { return qpdf_oh_get_dict(qpdf_, stream); }
   void AddPage(qpdf_oh page) { qpdf_add_page(qpdf_, qpdf_, page, QPDF_FALSE); }
 
-  std::string Write() {
-    qpdf_init_write_memory(qpdf_);
+  void Write(const std::string& path) {
+    qpdf_init_write(qpdf_, path.c_str());
     qpdf_set_deterministic_ID(qpdf_, QPDF_TRUE);
     qpdf_set_object_stream_mode(qpdf_, qpdf_o_generate);
     qpdf_set_compress_streams(qpdf_, QPDF_TRUE);
-    if ((qpdf_write(qpdf_) & (QPDF_ERRORS)) != 0) return {};
-    return {reinterpret_cast<const char*>(qpdf_get_buffer(qpdf_)), qpdf_get_buffer_length(qpdf_)};
+    qpdf_write(qpdf_);
   }
 
   // The first error since the last call.
@@ -221,12 +225,74 @@ class QpdfFile {
   qpdf_data qpdf_;
 };
 
+// The pages' streams in a temporary file, as a PDF of no pages: qpdf's C interface copies into
+// memory the streams that it is given, but leaves those that it reads in their file until it writes
+// them.
+class Spool {
+ public:
+  explicit Spool(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  // Adds a stream, with these entries beside its length; `id` becomes its number.
+  Status Add(std::string_view entries, std::string_view bytes, int* id) {
+    GLM_RETURN_IF_ERROR(Open());
+    GLM_RETURN_IF_ERROR(
+        Object(fmt::format("<< {} /Length {} >>\nstream\n", entries, bytes.size())));
+    GLM_RETURN_IF_ERROR(Append(bytes));
+    *id = static_cast<int>(offsets_.size());
+    return Append("\nendstream\nendobj\n");
+  }
+
+  // The root and the table of objects (PDF 1.7, 7.5.4). Returns the file's name.
+  Result<std::string> Close() {
+    GLM_RETURN_IF_ERROR(Open());
+    GLM_RETURN_IF_ERROR(Object("<< /Type /Pages /Kids [ ] /Count 0 >>\nendobj\n"));
+    const size_t pages = offsets_.size();
+    GLM_RETURN_IF_ERROR(Object(fmt::format("<< /Type /Catalog /Pages {} 0 R >>\nendobj\n", pages)));
+    std::string end = fmt::format("xref\n0 {}\n0000000000 65535 f \n", offsets_.size() + 1);
+    for (const int64_t offset : offsets_) end += fmt::format("{:010} 00000 n \n", offset);
+    end += fmt::format("trailer\n<< /Size {} /Root {} 0 R >>\nstartxref\n{}\n%%EOF\n",
+                       offsets_.size() + 1, offsets_.size(), size_bytes_);
+    GLM_RETURN_IF_ERROR(Append(end));
+    return file_->path();
+  }
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  Status Open() {
+    if (file_) return OkStatus();
+    GLM_ASSIGN(file_, TempFile::Create(folder_));
+    return Append("%PDF-1.3\n");
+  }
+  Status Object(std::string_view body) {
+    offsets_.push_back(size_bytes_);
+    return Append(fmt::format("{} 0 obj\n{}", offsets_.size(), body));
+  }
+  Status Append(std::string_view bytes) {
+    size_bytes_ += static_cast<int64_t>(bytes.size());
+    return file_->Append(bytes);
+  }
+
+  const std::filesystem::path folder_;
+  std::optional<TempFile> file_;
+  int64_t size_bytes_ = 0;
+  std::vector<int64_t> offsets_;  // of object 1, 2, ...
+};
+
 }  // namespace
 
 struct SearchablePdf::State {
-  double points_per_pixel = 1;
-  QpdfFile pdf;
-  qpdf_oh font = 0;
+  struct Page {
+    double width_pt = 0, height_pt = 0;
+    int picture = 0, contents = 0;  // their numbers in the spool; 0: an empty page
+  };
+
+  State(double points_per_pixel, std::filesystem::path folder)
+      : points_per_pixel(points_per_pixel), spool(std::move(folder)) {}
+
+  const double points_per_pixel;
+  Spool spool;
+  std::vector<Page> pages;
   Characters characters;
 
   std::string TextLayer(const ReadPage& page, double scale) {
@@ -255,38 +321,38 @@ struct SearchablePdf::State {
     return out.empty() ? out : "BT 3 Tr\n" + out + "ET\n";
   }
 
-  qpdf_oh NewPage(double width_pt, double height_pt, const std::string& contents) {
+  Status Add(const ReadPage& page, const std::string& jpeg) {
+    const double longest = std::max(page.width_px, page.height_px);
+    const double scale = std::min(points_per_pixel, kMaxSidePt / longest);
+    Page made = {.width_pt = page.width_px * scale, .height_pt = page.height_px * scale};
+    GLM_RETURN_IF_ERROR(
+        spool.Add(fmt::format("/Type /XObject /Subtype /Image /Width {} /Height {} /ColorSpace "
+                              "/DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode",
+                              page.width_px, page.height_px),
+                  jpeg, &made.picture));
+    GLM_RETURN_IF_ERROR(spool.Add(
+        "",
+        fmt::format("q {:.2f} 0 0 {:.2f} 0 0 cm /Im0 Do Q\n", made.width_pt, made.height_pt) +
+            TextLayer(page, scale),
+        &made.contents));
+    pages.push_back(made);
+    return OkStatus();
+  }
+
+  static void MakePage(QpdfFile& pdf, const Page& page, qpdf_oh font) {
     const qpdf_oh node = pdf.Indirect(pdf.Parse(
         fmt::format("<< /Type /Page /MediaBox [ 0 0 {:.2f} {:.2f} ] /Resources << /XObject << >> "
                     "/Font << >> >> >>",
-                    width_pt, height_pt)));
-    pdf.Put(node, "/Contents", pdf.Stream(contents));
+                    page.width_pt, page.height_pt)));
     pdf.AddPage(node);
-    return node;
-  }
-
-  void Add(const ReadPage& page, const std::string& jpeg) {
-    const double longest = std::max(page.width_px, page.height_px);
-    const double scale = std::min(points_per_pixel, kMaxSidePt / longest);
-    const double width = page.width_px * scale, height = page.height_px * scale;
-    const qpdf_oh picture = pdf.Stream(jpeg, "/DCTDecode");
-    const qpdf_oh about = pdf.StreamDictionary(picture);
-    pdf.Put(about, "/Type", pdf.Parse("/XObject"));
-    pdf.Put(about, "/Subtype", pdf.Parse("/Image"));
-    pdf.Put(about, "/Width", pdf.Parse(std::to_string(page.width_px)));
-    pdf.Put(about, "/Height", pdf.Parse(std::to_string(page.height_px)));
-    pdf.Put(about, "/ColorSpace", pdf.Parse("/DeviceRGB"));
-    pdf.Put(about, "/BitsPerComponent", pdf.Parse("8"));
-    const qpdf_oh node =
-        NewPage(width, height,
-                fmt::format("q {:.2f} 0 0 {:.2f} 0 0 cm /Im0 Do Q\n", width, height) +
-                    TextLayer(page, scale));
+    if (page.picture == 0) return;
+    pdf.Put(node, "/Contents", pdf.Object(page.contents));
     const qpdf_oh resources = pdf.Get(node, "/Resources");
-    pdf.Put(pdf.Get(resources, "/XObject"), "/Im0", picture);
+    pdf.Put(pdf.Get(resources, "/XObject"), "/Im0", pdf.Object(page.picture));
     pdf.Put(pdf.Get(resources, "/Font"), "/F0", font);
   }
 
-  void MakeFont() {
+  void MakeFont(QpdfFile& pdf, qpdf_oh font) const {
     const std::string shapes = GlyphlessFont();
     const qpdf_oh file = pdf.Stream(shapes);
     pdf.Put(pdf.StreamDictionary(file), "/Length1", pdf.Parse(std::to_string(shapes.size())));
@@ -305,13 +371,8 @@ struct SearchablePdf::State {
   }
 };
 
-SearchablePdf::SearchablePdf(double pixels_per_inch) : state_(std::make_unique<State>()) {
-  State& s = *state_;
-  s.points_per_pixel = 72 / pixels_per_inch;
-  s.font = s.pdf.Indirect(
-      s.pdf.Parse("<< /Type /Font /Subtype /Type0 /BaseFont /Glyphless /Encoding /Identity-H >>"));
-  s.pdf.Put(s.pdf.Trailer(), "/Info", s.pdf.Indirect(s.pdf.Parse("<< /Producer (glm-ocr) >>")));
-}
+SearchablePdf::SearchablePdf(double pixels_per_inch, std::filesystem::path spool_folder)
+    : state_(std::make_unique<State>(72 / pixels_per_inch, std::move(spool_folder))) {}
 SearchablePdf::~SearchablePdf() = default;
 SearchablePdf::SearchablePdf(SearchablePdf&&) noexcept = default;
 SearchablePdf& SearchablePdf::operator=(SearchablePdf&&) noexcept = default;
@@ -321,21 +382,36 @@ Status SearchablePdf::AddPage(const ReadPage& page, const std::string& jpeg) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("page {} of '{}' has no size", page.page, page.source)};
   }
-  state_->Add(page, jpeg);
-  return state_->pdf.Check(fmt::format("make page {} of a PDF of '{}'", page.page, page.source));
+  Status added = state_->Add(page, jpeg);
+  if (!added.ok())
+    return added.error().With(fmt::format("page {} of a PDF of '{}'", page.page, page.source));
+  return added;
 }
 
 Status SearchablePdf::AddBlankPage() {
-  state_->NewPage(595, 842, "");
-  return state_->pdf.Check("make an empty page of a PDF");
+  state_->pages.push_back({.width_pt = 595, .height_pt = 842});
+  return OkStatus();
 }
 
-Result<std::string> SearchablePdf::Finish() {
-  state_->MakeFont();
-  GLM_RETURN_IF_ERROR(state_->pdf.Check("make the font of a PDF"));
-  std::string bytes = state_->pdf.Write();
-  GLM_RETURN_IF_ERROR(state_->pdf.Check("write a PDF"));
-  return bytes;
+Result<TempFile> SearchablePdf::Finish() {
+  State& s = *state_;
+  GLM_ASSIGN(const std::string spooled, s.spool.Close());
+  QpdfFile pdf;
+  pdf.Read(spooled);
+  GLM_RETURN_IF_ERROR(pdf.Check("begin a PDF"));
+  const qpdf_oh font = pdf.Indirect(
+      pdf.Parse("<< /Type /Font /Subtype /Type0 /BaseFont /Glyphless /Encoding /Identity-H >>"));
+  pdf.Put(pdf.Trailer(), "/Info", pdf.Indirect(pdf.Parse("<< /Producer (glm-ocr) >>")));
+  for (const State::Page& page : s.pages) State::MakePage(pdf, page, font);
+  s.MakeFont(pdf, font);
+  GLM_RETURN_IF_ERROR(pdf.Check("make a PDF"));
+  GLM_ASSIGN(TempFile file, TempFile::Create(s.spool.folder()));
+  pdf.Write(file.path());
+  GLM_RETURN_IF_ERROR(pdf.Check("write a PDF"));
+  // qpdf does not notice when the last of its buffers finds no room.
+  if (!file.EndsWith("%%EOF\n"))
+    return Error{ErrorCode::kIo, "cannot write a PDF: its end is missing (is the disk full?)"};
+  return file;
 }
 
 }  // namespace glmocr

@@ -101,3 +101,12 @@ Result<Surface> HeifDecode(const Input& in, const DecodeOptions& options) {
 }
 
 }  // namespace glmocr::codec
+
+namespace glmocr {
+
+void LoadImageDecoders() {
+  // Never undone: it counts how often it is called, and the process needs them until its end.
+  (void)heif_init(nullptr);
+}
+
+}  // namespace glmocr

@@ -87,4 +87,8 @@ Result<std::vector<Image>> DecodeImages(std::span<const std::byte> bytes, std::s
 Result<Image> DecodePage(std::span<const std::byte> bytes, std::string_view name, int page,
                          const DecodeOptions& options = {});
 
+// Loads the decoders that lie in files of their own (plugins of libheif), which otherwise happens
+// when one is first needed: for processes that may open no file later.
+void LoadImageDecoders();
+
 }  // namespace glmocr

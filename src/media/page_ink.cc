@@ -7,6 +7,7 @@
 
 #include "media/lept.h"
 #include "media/line_steps.h"
+#include "media/open_brick.h"
 #include "media/page_panels.h"
 
 namespace glmocr {
@@ -178,12 +179,10 @@ Ruled TakeRules(Pix* binary, double unit) {
   Ruled out;
   out.rest = OrThrow(pixCopy(nullptr, binary));
   for (const bool horizontal : {true, false}) {
-    PixPtr runs =
-        OrThrow(pixOpenBrick(nullptr, binary, horizontal ? across : 1, horizontal ? 1 : down));
+    PixPtr runs = OpenBrick(binary, horizontal ? across : 1, horizontal ? 1 : down);
     // Thick runs belong to pictures and black borders; components sort those out.
-    PixPtr thick =
-        OrThrow(pixOpenBrick(nullptr, runs.get(), horizontal ? 1 : std::max(3, int(unit / 2)),
-                             horizontal ? std::max(3, int(unit / 2)) : 1));
+    PixPtr thick = OpenBrick(runs.get(), horizontal ? 1 : std::max(3, int(unit / 2)),
+                             horizontal ? std::max(3, int(unit / 2)) : 1);
     PixPtr thin = OrThrow(pixSubtract(nullptr, runs.get(), thick.get()));
     PixPtr grown =
         OrThrow(pixDilateBrick(nullptr, thin.get(), horizontal ? 5 : 3, horizontal ? 3 : 5));
@@ -213,7 +212,7 @@ std::vector<Box> Pictures(Pix* binary, double unit) {
   const int gap = std::max(2, static_cast<int>(unit * 0.3));
   PixPtr closed = OrThrow(pixCloseSafeBrick(nullptr, binary, gap, gap));
   const int solid = std::max(8, static_cast<int>(unit * 2.6));
-  PixPtr opened = OrThrow(pixOpenBrick(nullptr, closed.get(), solid, solid));
+  PixPtr opened = OpenBrick(closed.get(), solid, solid);
   // Grown back over the whole blob that the solid part belongs to.
   PixPtr filled(pixSeedfillBinary(nullptr, opened.get(), closed.get(), 8));
   std::vector<Box> out;
@@ -236,7 +235,7 @@ std::vector<Box> SolidAreas(Pix* gray, double unit, const std::vector<Box>& comp
   numaDestroy(&histogram);
   const int solid = std::max(8, static_cast<int>(unit * 2.6));
   PixPtr dark = OrThrow(pixThresholdToBinary(gray, static_cast<l_int32>(kDark * paper)));
-  PixPtr opened = OrThrow(pixOpenBrick(nullptr, dark.get(), solid, solid));
+  PixPtr opened = OpenBrick(dark.get(), solid, solid);
   std::vector<Box> out;
   const int width = pixGetWidth(gray), height = pixGetHeight(gray);
   for (const Box& b : Components(opened.get())) {

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "media/open_brick.h"
+
 namespace glmocr {
 namespace {
 
@@ -52,7 +54,7 @@ std::vector<Box> BoxesOf(Pix* binary) {
 // light rules, joined.
 std::vector<Box> Candidates(Pix* dark) {
   constexpr int kRule = 5, kLightRule = 8;  // pixels
-  const PixPtr solid = OrThrow(pixOpenBrick(nullptr, dark, kRule, kRule));
+  const PixPtr solid = OpenBrick(dark, kRule, kRule);
   std::vector<Box> boxes = BoxesOf(solid.get());
   std::erase_if(boxes,
                 [](const Box& b) { return b.width < kLeastHeight || b.height < kLeastHeight; });

@@ -45,14 +45,15 @@ std::optional<fs::path> Nearest(std::initializer_list<const char*> places) {
 }  // namespace
 
 Result<fs::path> FindWorker() {
-  if (const char* named = std::getenv("GLMOCR_PDF_WORKER"); named != nullptr && *named != '\0')
+  if (const char* named = std::getenv("GLMOCR_WORKER"); named != nullptr && *named != '\0')
     return fs::path(named);
   if (std::optional<fs::path> found =
-          Nearest({"libexec/glm-ocr/glm-ocr-pdf-worker", "src/pdf/glm-ocr-pdf-worker"}))
+          Nearest({"libexec/glm-ocr/glm-ocr-worker", "src/pdf/glm-ocr-worker"}))
     return *std::move(found);
-  return Error{ErrorCode::kNotFound,
-               "the program glm-ocr-pdf-worker, which reads PDF files, was not found near this "
-               "program (install it again, or set the environment variable GLMOCR_PDF_WORKER)"};
+  return Error{
+      ErrorCode::kNotFound,
+      "the program glm-ocr-worker, which reads PDF files and pictures, was not found near this "
+      "program (install it again, or set the environment variable GLMOCR_WORKER)"};
 }
 
 std::string FindPdfium() {

@@ -1,4 +1,4 @@
-// Where the PDF worker program and libpdfium.so lie: named by the environment, beside an
+// Where the worker program and libpdfium.so lie: named by the environment, beside an
 // installation wherever it was moved to, or in a build tree.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace glmocr::pdf {
 
-// $GLMOCR_PDF_WORKER, else libexec/glm-ocr/glm-ocr-pdf-worker (installation) or
-// src/pdf/glm-ocr-pdf-worker (build) in one of the folders above this code's file or the running
+// $GLMOCR_WORKER, else libexec/glm-ocr/glm-ocr-worker (installation) or
+// src/pdf/glm-ocr-worker (build) in one of the folders above this code's file or the running
 // program. kNotFound otherwise.
 Result<std::filesystem::path> FindWorker();
 

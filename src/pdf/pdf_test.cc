@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <atomic>
 #include <chrono>
@@ -13,6 +14,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -403,21 +406,25 @@ TEST_F(PdfTest, WorkerIsLimited) {
 TEST_F(PdfTest, SandboxRefuses) {
   const auto worker = pdf::FindWorker();
   ASSERT_TRUE(worker.ok()) << worker.error().message;
-  FILE* pipe = ::popen((worker->string() + " --check-sandbox").c_str(), "r");
-  ASSERT_NE(pipe, nullptr);
-  std::string said;
-  for (int c = 0; (c = std::fgetc(pipe)) != EOF;) said += static_cast<char>(c);
-  EXPECT_EQ(::pclose(pipe), 0);
-  if (fs::exists("/proc/sys/kernel/seccomp/actions_avail")) {
-    for (const char* what : {"socket refused", "fork refused", "exec refused"})
-      EXPECT_THAT(said, HasSubstr(what));
-  }
-  if (glmocr::pdf::kLimitsMemory) {
-    EXPECT_THAT(said, HasSubstr("memory refused"));
-  }
-  // Where the kernel has Landlock.
-  if (said.find("landlock yes") != std::string::npos) {
-    EXPECT_THAT(said, AllOf(HasSubstr("read refused"), HasSubstr("write refused")));
+  for (const std::string kind : {"pdf", "picture"}) {
+    SCOPED_TRACE(kind);
+    FILE* pipe = ::popen((worker->string() + " --check-sandbox " + kind).c_str(), "r");
+    ASSERT_NE(pipe, nullptr);
+    std::string said;
+    for (int c = 0; (c = std::fgetc(pipe)) != EOF;) said += static_cast<char>(c);
+    EXPECT_EQ(::pclose(pipe), 0);
+    if (fs::exists("/proc/sys/kernel/seccomp/actions_avail")) {
+      for (const char* what : {"socket refused", "fork refused", "exec refused"})
+        EXPECT_THAT(said, HasSubstr(what));
+      EXPECT_THAT(said, HasSubstr(kind == "pdf" ? "thread refused" : "thread allowed"));
+    }
+    if (glmocr::pdf::kLimitsMemory) {
+      EXPECT_THAT(said, HasSubstr("memory refused"));
+    }
+    // Where the kernel has Landlock.
+    if (said.find("landlock yes") != std::string::npos) {
+      EXPECT_THAT(said, AllOf(HasSubstr("read refused"), HasSubstr("write refused")));
+    }
   }
 }
 
@@ -447,7 +454,7 @@ TEST_F(PdfTest, MissingLibraryAndWorker) {
   options.worker = folder_ / "nothing";
   const auto no_worker = OpenText(good, options);
   ASSERT_FALSE(no_worker.ok());
-  EXPECT_THAT(no_worker.error().message, HasSubstr("cannot start the PDF worker"));
+  EXPECT_THAT(no_worker.error().message, HasSubstr("cannot start the worker"));
 }
 
 TEST_F(PdfTest, FalseWorkerThatHangs) {
@@ -614,6 +621,99 @@ int64_t ResidentKb() {
   int64_t size = 0, resident = 0;
   file >> size >> resident;
   return resident * ::sysconf(_SC_PAGESIZE) / 1024;
+}
+
+// `megabytes` of `unit`, deflated as often as `times` says.
+std::string Deflated(const std::string& unit, int megabytes, int times) {
+  const auto deflate_all = [](const std::function<std::string(int)>& chunk, int n) {
+    z_stream stream{};
+    EXPECT_EQ(deflateInit(&stream, 1), Z_OK);
+    std::string out;
+    std::vector<unsigned char> buffer(1 << 16);
+    for (int i = 0; i < n; ++i) {
+      std::string in = chunk(i);
+      stream.next_in = reinterpret_cast<unsigned char*>(in.data());
+      stream.avail_in = static_cast<unsigned>(in.size());
+      do {
+        stream.next_out = buffer.data();
+        stream.avail_out = static_cast<unsigned>(buffer.size());
+        deflate(&stream, i + 1 == n ? Z_FINISH : Z_NO_FLUSH);
+        out.append(reinterpret_cast<char*>(buffer.data()), buffer.size() - stream.avail_out);
+      } while (stream.avail_out == 0);
+    }
+    deflateEnd(&stream);
+    return out;
+  };
+  std::string megabyte;
+  while (megabyte.size() < 1 << 20) megabyte += unit;
+  std::string out = deflate_all([&](int) { return megabyte; }, megabytes);
+  for (int i = 1; i < times; ++i) out = deflate_all([&](int) { return out; }, 1);
+  return out;
+}
+
+// Files that inflate without end or refer to themselves cost a page, or the document, in time and
+// within the worker's memory; this process grows by no more than a picture.
+TEST_F(PdfTest, ZipPdf) {
+  const auto stream = [](const std::string& entries, const std::string& bytes) {
+    return fmt::format("<<{}/Length {}>>stream\n{}\nendstream", entries, bytes.size(), bytes);
+  };
+  const auto page = [&](const std::string& content, const std::string& xobject = "<<>>") {
+    const std::string first =
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources"
+        "<</XObject<</X 5 0 R>>>>>>";
+    return PdfOfObjects({"<</Type/Catalog/Pages 2 0 R>>",
+                         "<</Type/Pages/Kids[3 0 R 6 0 R]/Count 2>>", first, content, xobject,
+                         "<</Type/Page/Parent 2 0 R/MediaBox[0 0 50 50]>>"});
+  };
+  const std::string draw = PdfStream("200 0 0 200 0 0 cm /X Do");
+  const std::string twice = "/Filter[/FlateDecode/FlateDecode]";
+  const std::map<std::string, std::string> files = {
+      {"operators without end",
+       page(stream(twice, Deflated("q Q 1 0 0 rg 0 0 9 9 re f ", 700, 2)))},
+      {"blanks without end", page(stream("/Filter/FlateDecode", Deflated(" ", 700, 1)))},
+      {"a string without end", page(stream(twice, Deflated("(", 700, 2)))},
+      {"a picture of 60,000 x 60,000",
+       page(draw, stream("/Type/XObject/Subtype/Image/Width 60000/Height 60000/BitsPerComponent "
+                         "8/ColorSpace/DeviceRGB" +
+                             twice,
+                         Deflated(std::string(1024, '\0'), 700, 2)))},
+      {"a form that draws itself",
+       page(draw, stream("/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 5 0 "
+                         "R>>>>",
+                         "/X Do /X Do"))},
+      {"pages that hold themselves",
+       PdfOfObjects({"<</Type/Catalog/Pages 2 0 R>>",
+                     "<</Type/Pages/Kids[2 0 R 2 0 R 2 0 R]/Count 1000000>>"})},
+      {"a length that is itself", page("<</Length 4 0 R>>stream\nq Q\nendstream")},
+      {"tables that go back to themselves",
+       [&] {
+         std::string pdf = PdfOfPages({{""}, {""}});
+         const size_t at = pdf.rfind("\nxref\n") + 1;
+         const size_t root = pdf.rfind("/Root 1 0 R");
+         return pdf.insert(root, fmt::format("/Prev {}/XRefStm {} ", at, at));
+       }()},
+  };
+  PdfOptions options{.dpi = 72, .page_timeout_s = 3, .max_memory_bytes = uint64_t{512} << 20};
+  for (const auto& [what, bytes] : files) {
+    SCOPED_TRACE(what);
+    const int64_t before_kb = ResidentKb();
+    const auto start = std::chrono::steady_clock::now();
+    const auto pdf = OpenText(bytes, options);
+    if (pdf.ok()) {
+      (void)(*pdf)->Read(0, -1);
+      // The page after it is none the worse.
+      if ((*pdf)->n_pages() == 2) {
+        const auto second = (*pdf)->Read(1, -1);
+        EXPECT_TRUE(second.ok()) << second.error().message;
+      }
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    EXPECT_LT(took.count(), 15);
+    if (glmocr::pdf::kLimitsMemory) {
+      EXPECT_LT(ResidentKb() - before_kb, 64 * 1024);
+    }
+  }
+  EXPECT_TRUE(MustOpen(PdfOfPages({{""}}))->Read(0).ok());
 }
 
 TEST_F(PdfTest, MemoryStaysFlatOver300Pages) {

@@ -13,7 +13,7 @@ void Append(std::string* out, const T& value) {
 }
 
 Error Nonsense(const char* what) {
-  return {ErrorCode::kCorrupt, std::string("the PDF worker sent ") + what};
+  return {ErrorCode::kCorrupt, std::string("the worker sent ") + what};
 }
 
 bool IsPageSide(double points) { return std::isfinite(points) && points > 0; }
@@ -36,14 +36,42 @@ Result<RawPage> ReadPage(ByteSource& source, const ReplyLimits& limits) {
   return page;
 }
 
+Result<RawPage> ReadPicture(ByteSource& source, const ReplyLimits& limits) {
+  PictureHeader header;
+  GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));
+  if (header.width_px < 1 || header.height_px < 1 ||
+      header.width_px > limits.max_pixels / header.height_px)
+    return Nonsense("a picture of impossible size");
+  RawPage page;
+  page.header.index = header.index;
+  page.header.width_px = header.width_px;
+  page.header.height_px = header.height_px;
+  page.image = Image(header.width_px, header.height_px);
+  GLM_RETURN_IF_ERROR(source.Read(page.image.rgb.data(), page.image.rgb.size()));
+  return page;
+}
+
 }  // namespace
 
-std::string EncodeOpen(std::string_view password) {
+std::string EncodeOpenPdf(std::string_view password) {
   GLM_CHECK(password.size() <= kMaxPasswordBytes);
   std::string out;
-  Append(&out, RequestHeader{static_cast<uint32_t>(RequestType::kOpen),
+  Append(&out, RequestHeader{static_cast<uint32_t>(RequestType::kOpenPdf),
                              static_cast<uint32_t>(password.size())});
   out += password;
+  return out;
+}
+
+std::string EncodeOpenPicture(const DecodeOptions& options) {
+  std::string out;
+  Append(&out,
+         RequestHeader{static_cast<uint32_t>(RequestType::kOpenPicture), sizeof(PictureRequest)});
+  Append(&out, PictureRequest{.max_pixels = options.max_pixels,
+                              .max_encoded_bytes = options.max_encoded_bytes,
+                              .alpha = static_cast<uint32_t>(options.alpha),
+                              .orientation = static_cast<uint32_t>(options.orientation),
+                              .truncated = static_cast<uint32_t>(options.truncated),
+                              .gray16 = static_cast<uint32_t>(options.gray16)});
   return out;
 }
 
@@ -70,8 +98,10 @@ Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits) {
       return Reply(failed);
     }
     case ReplyType::kPage:
+    case ReplyType::kPicture:
       try {
-        GLM_ASSIGN(RawPage page, ReadPage(source, limits));
+        const bool picture = header.type == static_cast<uint32_t>(ReplyType::kPicture);
+        GLM_ASSIGN(RawPage page, picture ? ReadPicture(source, limits) : ReadPage(source, limits));
         return Reply(std::move(page));
       } catch (const std::bad_alloc&) {
         return Error{ErrorCode::kResourceExhausted, "not enough memory for the page's picture"};

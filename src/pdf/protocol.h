@@ -1,7 +1,7 @@
-// What the program and its PDF worker say to each other over a socket: requests one way, replies
-// the other.
+// What the program and its worker say to each other over a socket: requests one way, replies the
+// other.
 //
-// Why a protocol of our own: it is three messages of fixed layout and runs of numbers and pixels,
+// Why a protocol of our own: it is a few messages of fixed layout and runs of numbers and pixels,
 // small enough to check every value. Both ends are one build on one machine, so numbers lie in
 // memory order. The worker parses hostile files and is believed to be hostile itself: ReadReply
 // takes nothing on trust and allocates no more than ReplyLimits allow.
@@ -15,19 +15,30 @@
 #include <vector>
 
 #include "base/result.h"
+#include "media/decode.h"
 #include "media/image.h"
 
 namespace glmocr::pdf {
 
 // --- Requests ---
-enum class RequestType : uint32_t { kOpen = 1, kPage = 2 };
+// The first is one of the two that open; a worker has one document.
+enum class RequestType : uint32_t { kOpenPdf = 1, kPage = 2, kOpenPicture = 3 };
 struct RequestHeader {
   uint32_t type = 0;
   uint32_t payload_bytes = 0;
 };
-// The payload of kOpen is the password (at most kMaxPasswordBytes, may be empty).
+// The payload of kOpenPdf is the password (at most kMaxPasswordBytes, may be empty).
 inline constexpr uint32_t kMaxPasswordBytes = 1024;
-// The payload of kPage.
+// The payload of kOpenPicture: DecodeOptions, those that count for one page.
+struct PictureRequest {
+  int64_t max_pixels = 0;
+  uint64_t max_encoded_bytes = 0;
+  uint32_t alpha = 0;        // AlphaMode
+  uint32_t orientation = 0;  // OrientationMode
+  uint32_t truncated = 0;    // TruncatedMode
+  uint32_t gray16 = 0;       // Gray16Mode
+};
+// The payload of kPage. Of pictures only the index counts.
 struct PageRequest {
   uint32_t index = 0;  // 0-based
   int32_t max_side_px = 0;
@@ -37,7 +48,7 @@ struct PageRequest {
 };
 
 // --- Replies ---
-enum class ReplyType : uint32_t { kOpened = 1, kFailed = 2, kPage = 3 };
+enum class ReplyType : uint32_t { kOpened = 1, kFailed = 2, kPage = 3, kPicture = 4 };
 inline constexpr uint32_t kReplyMagic = 0x50464447;
 struct ReplyHeader {
   uint32_t magic = kReplyMagic;
@@ -58,9 +69,21 @@ enum class FailureReason : uint32_t {
   kPageSize,       // the page has no usable size
   kMemory,         // no memory for the picture
   kUnknown,        // PDFium does not say
+  // Of pictures, by the ErrorCode of media/decode.h.
+  kPictureDamaged,      // kCorrupt
+  kPictureUnsupported,  // kUnsupported
+  kPictureTooLarge,     // kResourceExhausted: pixels, encoded bytes or memory
+  kPictureRefused,      // the others
 };
 struct Failed {
   uint32_t reason = 0;  // FailureReason
+};
+// kPicture: PictureHeader, then height_px * width_px * 3 bytes of RGB.
+struct PictureHeader {
+  uint32_t index = 0;
+  int32_t width_px = 0;
+  int32_t height_px = 0;
+  uint32_t reserved = 0;
 };
 // kPage: PageHeader, then n_chars CharRecords, then height_px * width_px * 3 bytes of RGB.
 struct PageHeader {
@@ -88,11 +111,13 @@ struct CharRecord {
 inline constexpr uint32_t kMaxChars = 1'000'000;
 
 static_assert(sizeof(RequestHeader) == 8 && sizeof(PageRequest) == 24 && sizeof(ReplyHeader) == 8);
+static_assert(sizeof(PictureRequest) == 32 && sizeof(PictureHeader) == 16);
 static_assert(sizeof(Opened) == 4 && sizeof(Failed) == 4);
 static_assert(sizeof(PageHeader) == 32 && sizeof(CharRecord) == 24);
 
 // `type`'s message with its payload.
-std::string EncodeOpen(std::string_view password);
+std::string EncodeOpenPdf(std::string_view password);
+std::string EncodeOpenPicture(const DecodeOptions& options);
 std::string EncodePageRequest(const PageRequest& request);
 
 // Where a reply's bytes come from.
@@ -103,6 +128,7 @@ class ByteSource {
   virtual Status Read(void* to, size_t n) = 0;
 };
 
+// Of a picture: its sizes in points are 0, and it has no characters.
 struct RawPage {
   PageHeader header;
   std::vector<CharRecord> chars;
@@ -111,8 +137,9 @@ struct RawPage {
 using Reply = std::variant<Opened, Failed, RawPage>;
 
 struct ReplyLimits {
-  int max_side_px = 0;
+  int max_side_px = 0;  // of a PDF's page; 0: no such reply is right
   uint32_t max_chars = kMaxChars;
+  int64_t max_pixels = 0;  // of a picture; 0: no such reply is right
 };
 // The next reply. Of a RawPage every number is checked: sizes within the limits, the picture whole,
 // at most max_chars characters (their codepoints and boxes are any bits). Errors: kCorrupt when the

@@ -1,12 +1,13 @@
-// glm-ocr-pdf-worker: parses and renders one PDF for the process that started it, and for nobody
-// else.
+// glm-ocr-worker: reads one PDF or picture for the process that started it, and for nobody else.
 //
-//   glm-ocr-pdf-worker LIBPDFIUM MAX_MEMORY_BYTES CPU_SECONDS_PER_REQUEST
+//   glm-ocr-worker MAX_MEMORY_BYTES CPU_SECONDS_PER_REQUEST [LIBPDFIUM]
 //
-// Descriptor 3 is a socket to the parent (pdf/protocol.h), 4 the PDF. Limits itself (pdf/sandbox.h)
-// before it looks at the file, ends when the socket closes. `--check-sandbox` shows what the limits
-// refuse, for tests.
+// With a LIBPDFIUM it reads PDFs, without pictures. Descriptor 3 is a socket to the parent
+// (pdf/protocol.h), 4 the file. Limits itself (pdf/sandbox.h) before it looks at the file, ends
+// when the socket closes. `--check-sandbox` shows what the limits refuse, for tests.
 #include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,10 +19,13 @@
 #include <exception>
 #include <new>
 
+#include "media/decode.h"
 #include "pdf/pdfium.h"
+#include "pdf/picture_source.h"
 #include "pdf/protocol.h"
 #include "pdf/renderer.h"
 #include "pdf/sandbox.h"
+#include "pdf/worker_source.h"
 
 namespace glmocr::pdf {
 namespace {
@@ -30,19 +34,26 @@ constexpr int kSocket = 3;
 constexpr int kFile = 4;
 
 // Buffered writing to the parent. A parent that is gone ends the process.
-class Writer {
+class Writer : public ReplySink {
  public:
   Writer() { buffer_.reserve(kCapacity); }
-  void Write(const void* data, size_t n) {
+  void Begin(ReplyType type) override {
+    replying_ = true;
+    Put(ReplyHeader{kReplyMagic, static_cast<uint32_t>(type)});
+  }
+  void Write(const void* data, size_t n) override {
     const auto* from = static_cast<const char*>(data);
     if (buffer_.size() + n > kCapacity) Flush();
     if (n >= kCapacity) return Send(from, n);
     buffer_.insert(buffer_.end(), from, from + n);
   }
   template <typename T>
-  void Write(const T& value) {
+  void Put(const T& value) {
     Write(&value, sizeof(value));
   }
+  // Whether a reply has begun since NextRequest.
+  bool replying() const { return replying_; }
+  void NextRequest() { replying_ = false; }
   void Flush() {
     Send(buffer_.data(), buffer_.size());
     buffer_.clear();
@@ -60,6 +71,7 @@ class Writer {
     }
   }
   std::vector<char> buffer_;
+  bool replying_ = false;
 };
 
 // False at the end of the stream.
@@ -75,91 +87,94 @@ bool ReadExactly(void* to, size_t n) {
   return true;
 }
 
+// PDFium, when it could be loaded.
+class PdfSource : public WorkerSource {
+ public:
+  PdfSource(const Pdfium* pdfium, int fd) {
+    // Never destroyed: PDFium's own tear-down has nothing to give back in a process that ends.
+    if (pdfium != nullptr) renderer_ = new Renderer(*pdfium, fd);
+  }
+  RequestType open_request() const override { return RequestType::kOpenPdf; }
+  std::optional<FailureReason> Open(const std::string& password) override {
+    return renderer_ != nullptr ? renderer_->Open(password) : FailureReason::kNoLibrary;
+  }
+  uint32_t n_pages() const override { return renderer_->n_pages(); }
+  std::optional<FailureReason> Page(const PageRequest& request, ReplySink& reply) override {
+    const Renderer::Sink sink{
+        .begin =
+            [&](const PageHeader& page, std::span<const CharRecord> chars) {
+              reply.Begin(ReplyType::kPage);
+              reply.Write(&page, sizeof(page));
+              reply.Write(chars.data(), chars.size_bytes());
+            },
+        .pixels = [&](std::span<const uint8_t> rgb) { reply.Write(rgb.data(), rgb.size()); }};
+    return renderer_->Render(request, sink);
+  }
+
+ private:
+  Renderer* renderer_ = nullptr;
+};
+
 class Server {
  public:
-  Server(const Pdfium* pdfium, unsigned cpu_seconds)
-      : cpu_seconds_(cpu_seconds), loaded_(pdfium != nullptr) {
-    // Never destroyed: PDFium's own tear-down has nothing to give back in a process that ends.
-    if (loaded_) renderer_ = new Renderer(*pdfium, kFile);
-  }
+  Server(WorkerSource& source, unsigned cpu_seconds) : source_(source), cpu_seconds_(cpu_seconds) {}
 
   // Answers requests until the parent closes the socket; the process's exit status.
   int Serve() {
     RequestHeader header;
     while (ReadExactly(&header, sizeof(header))) {
       LimitCpuFromNow(cpu_seconds_);
-      replying_ = false;
+      writer_.NextRequest();
       std::optional<FailureReason> failure;
       try {
-        if (header.type == static_cast<uint32_t>(RequestType::kOpen) && !opened_ &&
+        if (header.type == static_cast<uint32_t>(source_.open_request()) && !opened_ &&
             header.payload_bytes <= kMaxPasswordBytes) {
           failure = Open(header.payload_bytes);
         } else if (header.type == static_cast<uint32_t>(RequestType::kPage) && opened_ &&
                    header.payload_bytes == sizeof(PageRequest)) {
-          failure = Page();
+          PageRequest request;
+          if (!ReadExactly(&request, sizeof(request))) ::_exit(0);
+          failure = source_.Page(request, writer_);
         } else {
           return 2;  // not our parent
         }
       } catch (const std::bad_alloc&) {
-        // Thrown through PDFium, which is in no state to go on.
-        if (!replying_) Fail(FailureReason::kMemory);
+        // Thrown through a library, which is in no state to go on.
+        if (!writer_.replying()) {
+          Fail(FailureReason::kMemory);
+          writer_.Flush();
+        }
         return 4;
       }
       if (failure) Fail(*failure);
+      writer_.Flush();
     }
     return 0;
   }
 
  private:
-  void Begin(ReplyType type) {
-    replying_ = true;
-    writer_.Write(ReplyHeader{kReplyMagic, static_cast<uint32_t>(type)});
-  }
-
   void Fail(FailureReason reason) {
-    Begin(ReplyType::kFailed);
-    writer_.Write(Failed{static_cast<uint32_t>(reason)});
-    writer_.Flush();
+    writer_.Begin(ReplyType::kFailed);
+    writer_.Put(Failed{static_cast<uint32_t>(reason)});
   }
 
-  std::optional<FailureReason> Open(uint32_t password_bytes) {
-    std::string password(password_bytes, '\0');
-    if (!ReadExactly(password.data(), password.size())) ::_exit(0);
-    if (!loaded_) return FailureReason::kNoLibrary;
-    if (auto failure = renderer_->Open(password)) return failure;
+  std::optional<FailureReason> Open(uint32_t payload_bytes) {
+    std::string payload(payload_bytes, '\0');
+    if (!ReadExactly(payload.data(), payload.size())) ::_exit(0);
+    if (auto failure = source_.Open(payload)) return failure;
     opened_ = true;
-    const Opened opened{renderer_->n_pages()};
-    Begin(ReplyType::kOpened);
-    writer_.Write(opened);
-    writer_.Flush();
+    writer_.Begin(ReplyType::kOpened);
+    writer_.Put(Opened{source_.n_pages()});
     return std::nullopt;
   }
 
-  std::optional<FailureReason> Page() {
-    PageRequest request;
-    if (!ReadExactly(&request, sizeof(request))) ::_exit(0);
-    const Renderer::Sink sink{
-        .begin =
-            [this](const PageHeader& page, std::span<const CharRecord> chars) {
-              Begin(ReplyType::kPage);
-              writer_.Write(page);
-              writer_.Write(chars.data(), chars.size_bytes());
-            },
-        .pixels = [this](std::span<const uint8_t> rgb) { writer_.Write(rgb.data(), rgb.size()); }};
-    const auto failure = renderer_->Render(request, sink);
-    writer_.Flush();
-    return failure;
-  }
-
+  WorkerSource& source_;
   const unsigned cpu_seconds_;
-  const bool loaded_;
-  Renderer* renderer_ = nullptr;
   Writer writer_;
   bool opened_ = false;
-  bool replying_ = false;  // to the request at hand
 };
 
-int Serve(const char* library, unsigned cpu_seconds) {
+int ServePdf(const char* library, unsigned cpu_seconds) {
   LimitCpuFromNow(cpu_seconds);
   Pdfium pdfium{};
   const bool loaded = LoadPdfium(library, &pdfium);
@@ -167,17 +182,28 @@ int Serve(const char* library, unsigned cpu_seconds) {
     const FpdfLibraryConfig config{.version = 2};
     pdfium.InitLibraryWithConfig(&config);
   }
-  Confine();
-  return Server(loaded ? &pdfium : nullptr, cpu_seconds).Serve();
+  Confine(Needs::kFonts);
+  PdfSource source(loaded ? &pdfium : nullptr, kFile);
+  return Server(source, cpu_seconds).Serve();
+}
+
+int ServePicture(unsigned cpu_seconds) {
+  LimitCpuFromNow(cpu_seconds);
+  // Each thread's own heap would take 64 MiB off the address space, and codecs start one a core.
+  ::mallopt(M_ARENA_MAX, 1);
+  LoadImageDecoders();
+  Confine(Needs::kThreads);
+  PictureSource source(kFile);
+  return Server(source, cpu_seconds).Serve();
 }
 
 // One line per thing that the worker must not be able to do: "NAME allowed" or "NAME refused".
-[[noreturn]] void CheckSandbox() {
+[[noreturn]] void CheckSandbox(Needs needs) {
   const auto say = [](const char* what, bool refused) {
     std::printf("%s %s\n", what, refused ? "refused" : "allowed");
     std::fflush(stdout);
   };
-  const bool landlock = Confine();
+  const bool landlock = Confine(needs);
   std::printf("landlock %s\n", landlock ? "yes" : "no");
   say("read", ::open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0);
   say("write", ::open("/tmp/glm-ocr-sandbox-check", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0);
@@ -185,6 +211,9 @@ int Serve(const char* library, unsigned cpu_seconds) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
   say("fork", child < 0);
+  pthread_t thread{};
+  const auto nothing = [](void*) -> void* { return nullptr; };
+  say("thread", ::pthread_create(&thread, nullptr, nothing, nullptr) != 0);
   char* const none[] = {nullptr};
   ::execve("/bin/true", none, none);
   say("exec", true);
@@ -195,17 +224,20 @@ int Serve(const char* library, unsigned cpu_seconds) {
 }
 
 int Main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "--check-sandbox") == 0) {
+  if (argc == 3 && std::strcmp(argv[1], "--check-sandbox") == 0) {
     if (!LimitProcess(uint64_t{1} << 31)) return 1;
-    CheckSandbox();
+    CheckSandbox(std::strcmp(argv[2], "pdf") == 0 ? Needs::kFonts : Needs::kThreads);
   }
-  if (argc != 4) {
-    std::fprintf(stderr,
-                 "glm-ocr-pdf-worker: started by glm-ocr to read PDF files; not for use by hand\n");
+  if (argc < 3 || argc > 4) {
+    std::fprintf(
+        stderr,
+        "glm-ocr-worker: started by glm-ocr to read PDF files and pictures; not for use by "
+        "hand\n");
     return 2;
   }
-  if (!LimitProcess(std::strtoull(argv[2], nullptr, 10))) return 3;
-  return Serve(argv[1], static_cast<unsigned>(std::strtoul(argv[3], nullptr, 10)));
+  if (!LimitProcess(std::strtoull(argv[1], nullptr, 10))) return 3;
+  const auto cpu_seconds = static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10));
+  return argc == 4 ? ServePdf(argv[3], cpu_seconds) : ServePicture(cpu_seconds);
 }
 
 }  // namespace

@@ -74,10 +74,10 @@ UniqueFd::~UniqueFd() {
 }
 
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerOptions& options,
-                                                            int pdf_fd) {
+                                                            int file_fd) {
   const auto failed = [&](int error) {
     return Error{error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                 fmt::format("cannot start the PDF worker '{}': {}", options.program.string(),
+                 fmt::format("cannot start the worker '{}': {}", options.program.string(),
                              std::strerror(error))};
   };
   int pair[2];
@@ -85,17 +85,18 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerOptions&
   UniqueFd ours(pair[0]), theirs(pair[1]);
   // Out of the way of the numbers that the worker's get, which are copied one after the other.
   const UniqueFd high_socket(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 16));
-  const UniqueFd high_file(::fcntl(pdf_fd, F_DUPFD_CLOEXEC, 16));
+  const UniqueFd high_file(::fcntl(file_fd, F_DUPFD_CLOEXEC, 16));
   if (high_socket.get() < 0 || high_file.get() < 0) return failed(errno);
 
   Spawn spawn;
   int error = Prepare(&spawn, high_socket.get(), high_file.get());
   if (error != 0) return failed(error);
   std::string program = options.program.string();
-  std::string pdfium = options.pdfium;
   std::string memory = std::to_string(options.max_memory_bytes);
   std::string cpu = std::to_string(options.cpu_seconds_per_request);
-  char* const argv[] = {program.data(), pdfium.data(), memory.data(), cpu.data(), nullptr};
+  std::string pdfium = options.pdfium;
+  char* const argv[] = {program.data(), memory.data(), cpu.data(),
+                        pdfium.empty() ? nullptr : pdfium.data(), nullptr};
   char* const environment[] = {nullptr};
   pid_t pid = -1;
   error =
@@ -116,9 +117,9 @@ Status WorkerProcess::WaitFor(short events) {  // NOLINT(google-runtime-int)
     if (ready > 0) return OkStatus();
     if (ready < 0 && errno != EINTR)
       return Error{ErrorCode::kIo,
-                   fmt::format("cannot wait for the PDF worker: {}", std::strerror(errno))};
+                   fmt::format("cannot wait for the worker: {}", std::strerror(errno))};
     if (Clock::now() >= deadline_)
-      return Error{ErrorCode::kCancelled, "the PDF worker did not answer in time"};
+      return Error{ErrorCode::kCancelled, "the worker did not answer in time"};
   }
 }
 
@@ -130,7 +131,7 @@ Status WorkerProcess::Write(std::string_view bytes) {
     const ssize_t sent =
         ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (sent < 0) return Error{ErrorCode::kIo, "the PDF worker has ended"};
+    if (sent < 0) return Error{ErrorCode::kIo, "the worker has ended"};
     bytes.remove_prefix(static_cast<size_t>(sent));
   }
   return OkStatus();
@@ -142,7 +143,7 @@ Status WorkerProcess::Read(void* to, size_t n) {
     GLM_RETURN_IF_ERROR(WaitFor(POLLIN));
     const ssize_t got = ::recv(socket_.get(), at, n, MSG_DONTWAIT);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got <= 0) return Error{ErrorCode::kIo, "the PDF worker has ended"};
+    if (got <= 0) return Error{ErrorCode::kIo, "the worker has ended"};
     at += got;
     n -= static_cast<size_t>(got);
   }

@@ -1,4 +1,4 @@
-// The PDF worker as the program sees it: a child process with a socket, and no wait without a
+// The worker as the program sees it: a child process with a socket, and no wait without a
 // deadline.
 #pragma once
 
@@ -33,7 +33,7 @@ class UniqueFd {
 
 struct WorkerOptions {
   std::filesystem::path program;
-  std::string pdfium;
+  std::string pdfium;  // the library; empty: a worker for pictures
   uint64_t max_memory_bytes = 0;
   unsigned cpu_seconds_per_request = 0;
 };
@@ -42,9 +42,9 @@ struct WorkerOptions {
 class WorkerProcess : public ByteSource {
  public:
   // Starts `options.program` in a process group of its own (a Ctrl-C at the terminal is ours to
-  // handle), without environment, with /dev/null as its standard streams and `pdf_fd` as its only
+  // handle), without environment, with /dev/null as its standard streams and `file_fd` as its only
   // file. Errors: kNotFound or kIo, naming the program.
-  static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerOptions& options, int pdf_fd);
+  static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerOptions& options, int file_fd);
   ~WorkerProcess() override;  // kills it
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;

@@ -1,5 +1,6 @@
 #include "pipeline/document_pages.h"
 
+#include <chrono>
 #include <new>
 
 #include "base/untrusted_text.h"
@@ -11,11 +12,14 @@ std::string PageName(const PageSource& source) {
          (source.n_pages > 1 ? ", page " + std::to_string(source.page) : "");
 }
 
-void AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSource& source,
-                     int next, const std::function<bool()>& keep_going) {
+double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSource& source,
+                       int next, const std::function<bool()>& keep_going) {
   Status status;
+  double waited_s = 0;
   try {
+    const auto asked = std::chrono::steady_clock::now();
     Result<InputPage> input = document.Read(source.page - 1, next - 1);
+    waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
     if (!input.ok()) {
       status = input.error();
     } else {
@@ -27,6 +31,7 @@ void AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSou
                    PageName(source) + ": out of memory (choose a smaller --dpi)"};
   }
   if (!status.ok()) reader.AddBroken(source, status.error());
+  return waited_s;
 }
 
 }  // namespace glmocr

@@ -14,8 +14,8 @@ std::string PageName(const PageSource& source);
 
 // Decodes page source.page and queues it. A page that cannot be decoded or read, or for which there
 // is no memory, is queued as broken with the reason. `next`: the page that is read after this one,
-// 0 for none.
-void AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSource& source,
-                     int next, const std::function<bool()>& keep_going);
+// 0 for none. Returns the seconds that the picture was waited for.
+double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSource& source,
+                       int next, const std::function<bool()>& keep_going);
 
 }  // namespace glmocr

@@ -274,6 +274,23 @@ class PictureReader : public DocumentReader {
   const int n_pages_;
 };
 
+// The same in a worker.
+class WorkerPictureReader : public DocumentReader {
+ public:
+  WorkerPictureReader(std::unique_ptr<PictureDocument> picture, Hash128 hash)
+      : picture_(std::move(picture)), hash_(hash) {}
+  int n_pages() const override { return picture_->n_pages(); }
+  Hash128 content_hash() const override { return hash_; }
+  Result<InputPage> Read(int index, int next) override {
+    GLM_ASSIGN(Image image, picture_->Read(index, next));
+    return InputPage{.image = std::move(image)};
+  }
+
+ private:
+  std::unique_ptr<PictureDocument> picture_;
+  const Hash128 hash_;
+};
+
 class PdfReader : public DocumentReader {
  public:
   PdfReader(std::unique_ptr<PdfDocument> pdf, Hash128 hash, bool has_text)
@@ -309,6 +326,12 @@ Result<std::unique_ptr<DocumentReader>> OpenBytes(std::string bytes, const std::
         fmt::format("'{}': neither a PDF nor a picture that this program knows (JPEG, PNG, "
                     "WebP, TIFF, BMP, GIF, PNM, HEIC, AVIF)",
                     name)};
+  }
+  if (options.picture_worker) {
+    GLM_ASSIGN(std::unique_ptr<PictureDocument> picture,
+               PictureDocument::Open(data, name, options.decode, *options.picture_worker));
+    return std::unique_ptr<DocumentReader>(
+        std::make_unique<WorkerPictureReader>(std::move(picture), HashOf(bytes)));
   }
   GLM_ASSIGN(const ImageInfo info, ReadImageInfo(data, name, options.decode));
   return std::unique_ptr<DocumentReader>(
@@ -406,6 +429,17 @@ Result<std::string> DecodeDataUri(std::string_view uri, const std::string& name,
   std::optional<std::string> bytes = text ? DecodeBase64(*text) : std::nullopt;
   if (!bytes) return bad("the data: URI's base64 is damaged");
   return *std::move(bytes);
+}
+
+Result<std::unique_ptr<DocumentReader>> OpenDocumentBytes(std::string bytes, std::string_view name,
+                                                          const InputOptions& options) {
+  std::string shown = QuoteUntrusted(name);
+  shown = shown.substr(1, shown.size() - 2);  // messages have their own quotes
+  if (bytes.size() > kMaxBytes) {
+    return Error{ErrorCode::kResourceExhausted,
+                 fmt::format("'{}': more than the limit of {} bytes", shown, kMaxBytes)};
+  }
+  return OpenBytes(std::move(bytes), shown, options);
 }
 
 Result<std::vector<int>> SelectPages(const std::string& ranges, int n_pages) {

@@ -208,6 +208,88 @@ TEST_F(InputsTest, PagesOfATiff) {
   EXPECT_THAT(none.error().message, HasSubstr("tiff_pages3.tif"));
 }
 
+// Every kind of input, its pictures decoded in a worker: the same pages, the same hash.
+TEST_F(InputsTest, PicturesInAWorker) {
+  const fs::path goldens = fs::path(GLMOCR_SOURCE_DIR) / "tests/golden/media";
+  InputOptions in_worker;
+  in_worker.picture_worker.emplace();
+  for (const std::string& name :
+       {(goldens / "tiff_pages3.tif").string(), (goldens / "jpeg_orientation6.jpg").string(),
+        Write("a.ppm", kPpm), Write("b.pdf", PdfOfPages({{ShowText(10, 10, 10, "one")}}))}) {
+    SCOPED_TRACE(name);
+    const auto here = OpenDocument({.name = name}, {});
+    const auto there = OpenDocument({.name = name}, in_worker);
+    ASSERT_TRUE(here.ok() && there.ok()) << (there.ok() ? "" : there.error().message);
+    ASSERT_EQ((*there)->n_pages(), (*here)->n_pages());
+    EXPECT_EQ((*there)->content_hash(), (*here)->content_hash());
+    for (int i = 0; i < (*here)->n_pages(); ++i) {
+      const auto a = (*here)->Read(i);
+      const auto b = (*there)->Read(i);
+      ASSERT_TRUE(a.ok() && b.ok()) << (b.ok() ? "" : b.error().message);
+      EXPECT_EQ(a->image.width_px, b->image.width_px);
+      EXPECT_TRUE(a->image.rgb == b->image.rgb);
+      EXPECT_EQ(a->text.has_value(), b->text.has_value());
+    }
+  }
+}
+
+// A codec that crashes is that input's error; the next input is read.
+TEST_F(InputsTest, ACodecsCrashIsAnErrorOfItsInput) {
+  const std::string name = Write("worker", "#!/bin/bash\nkill -SEGV $$\n");
+  fs::permissions(name, fs::perms::owner_all);
+  InputOptions crashes, works;
+  crashes.picture_worker = {.worker = name};
+  works.picture_worker.emplace();
+  const auto bad = OpenDocumentBytes(std::string(kPpm), "bad.ppm", crashes);
+  ASSERT_FALSE(bad.ok());
+  EXPECT_EQ(bad.error().code, ErrorCode::kCorrupt);
+  EXPECT_THAT(bad.error().message,
+              AllOf(HasSubstr("'bad.ppm': "), HasSubstr("was killed by signal 11")));
+  const auto good = OpenDocumentBytes(std::string(kPpm), "good.ppm", works);
+  ASSERT_TRUE(good.ok()) << good.error().message;
+  EXPECT_THAT((*good)->Read(0)->image.rgb, ElementsAre(255, 0, 0, 0, 0, 255));
+}
+
+TEST_F(InputsTest, BytesInMemory) {
+  const std::string pdf = PdfOfPages({{ShowText(10, 10, 10, "one")}, {""}});
+  const auto document = OpenDocumentBytes(pdf, "upload.pdf", {});
+  ASSERT_TRUE(document.ok()) << document.error().message;
+  EXPECT_EQ((*document)->n_pages(), 2);
+  EXPECT_EQ((*document)->Read(0)->text->words.at(0).text, "one");
+  EXPECT_EQ((*document)->content_hash(),
+            (*OpenDocument({.name = Write("a.pdf", pdf)}, {}))->content_hash());
+  const auto picture = OpenDocumentBytes(std::string(kPpm), "", {});
+  ASSERT_TRUE(picture.ok());
+  EXPECT_THAT((*picture)->Read(0)->image.rgb, ElementsAre(255, 0, 0, 0, 0, 255));
+  const auto empty = OpenDocumentBytes("", "x", {});
+  ASSERT_FALSE(empty.ok());
+  EXPECT_THAT(empty.error().message, HasSubstr("empty"));
+}
+
+// path-name: what the sender calls a file is data, whatever it looks like.
+TEST_F(InputsTest, NamesOfBytesAreNoPaths) {
+  const std::string there = Write("there.ppm", kPpm);
+  for (const std::string& name :
+       {there, std::string("-"), std::string("data:;base64,UDMK"), "file://" + there,
+        std::string("../../etc/passwd"), std::string("a\0b", 3), std::string("a\r\nb: c\x1b[2J"),
+        std::string(4000, 'x')}) {
+    for (const bool in_worker : {false, true}) {
+      InputOptions options;
+      if (in_worker) options.picture_worker.emplace();
+      const auto bad = OpenDocumentBytes("no picture", name, options);
+      ASSERT_FALSE(bad.ok()) << name;
+      EXPECT_THAT(bad.error().message, HasSubstr("neither a PDF nor a picture"));
+      EXPECT_LT(bad.error().message.size(), 1000u);
+      for (const char c : bad.error().message) EXPECT_TRUE(c >= 0x20 && c < 0x7f);
+      const auto good = OpenDocumentBytes(std::string(kPpm), name, options);
+      ASSERT_TRUE(good.ok()) << good.error().message;
+      const auto none = (*good)->Read(1);
+      ASSERT_FALSE(none.ok());
+      for (const char c : none.error().message) EXPECT_TRUE(c >= 0x20 && c < 0x7f);
+    }
+  }
+}
+
 // The same bytes have the same hash as a file, a pipe or a URI, however long; other bytes another.
 TEST_F(InputsTest, ContentHash) {
   std::string pdf = PdfOfPages({{""}});
@@ -249,6 +331,7 @@ TEST_F(InputsTest, FingerprintTellsOptionsApart) {
   EXPECT_NE(a.Fingerprint(), b.Fingerprint());
   b = {};
   b.pdf.page_timeout_s = 1;  // no page looks different
+  b.picture_worker.emplace();
   EXPECT_EQ(a.Fingerprint(), b.Fingerprint());
 }
 

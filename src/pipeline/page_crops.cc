@@ -55,9 +55,10 @@ class Cropper {
     if (options_.keep_image) out_.page.image = std::make_shared<const Image>(image);
   }
 
-  Result<PageCrop> WholeCrop(const Image& image, Task task) const {
+  Result<PageCrop> WholeCrop(Image image, Task task) const {
     GLM_ASSIGN(ImageInput input, processor_.PrepareImage(image));
     return PageCrop{.input = std::move(input),
+                    .pixels = std::move(image),
                     .instruction = Instruction(task),
                     .max_new_tokens = options_.max_new_tokens};
   }
@@ -74,11 +75,13 @@ class Cropper {
   Status AddLine(const Image& image, const TextLine& line, int index, int cell,
                  std::vector<PageCrop>* crops) const {
     for (const LinePiece& piece : line.pieces) {
-      GLM_ASSIGN(ImageInput input, processor_.PrepareImage(PieceForModel(image, piece)));
+      Image pixels = PieceForModel(image, piece);
+      GLM_ASSIGN(ImageInput input, processor_.PrepareImage(pixels));
       // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already
       // nonsense.
       const int64_t limit = std::min<int64_t>(options_.max_new_tokens, 16 + 8 * input.n_tokens);
       crops->push_back({.input = std::move(input),
+                        .pixels = std::move(pixels),
                         .instruction = Instruction(Task::kText),
                         .max_new_tokens = limit,
                         .start = piece.start,

@@ -24,6 +24,7 @@ enum class Layout {
 
 struct PageCrop {
   ImageInput input;
+  Image pixels;  // what `input` was made of
   std::string instruction;
   int64_t max_new_tokens = 0;
   PieceStart start = PieceStart::kWord;  // how it continues the crop before it, in the same line

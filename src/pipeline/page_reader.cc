@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <new>
 
+#include "media/resize.h"
 #include "pipeline/assemble.h"
 
 namespace glmocr {
@@ -16,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kMaxPendingPages = 4;
 // Of a second attempt at a piece that ran into a loop.
 constexpr float kRetryPenalty = 1.15f;
+// Of one at a piece that failed: so much of the pixels needs less memory, and gives other numbers.
+constexpr double kRetryPixels = 0.5;
 constexpr auto kAskInterval =
     std::chrono::milliseconds(100);  // how often keep_going is asked while waiting
 
@@ -25,6 +29,24 @@ double Seconds(Clock::time_point from, Clock::time_point to) {
 
 // Which of two ends of pieces describes their line.
 FinishReason Worse(FinishReason a, FinishReason b) { return a == FinishReason::kStop ? b : a; }
+
+// Whether a piece ended with an error that need not come again.
+bool MayPass(const CropReading& reading) {
+  return reading.finish == FinishReason::kError && reading.error &&
+         reading.error->code != ErrorCode::kCancelled &&
+         reading.error->code != ErrorCode::kInvalidArgument;
+}
+
+// Whether the second reading of a piece counts, in place of the first.
+bool IsBetter(const CropReading& second, const CropReading& first) {
+  if (second.finish == FinishReason::kStop) return true;
+  const bool broken = second.finish == FinishReason::kError ||
+                      second.finish == FinishReason::kCancelled ||
+                      second.finish == FinishReason::kDeadline;
+  if (first.finish == FinishReason::kError)
+    return !broken || second.text.size() > first.text.size();
+  return first.text.empty() && !broken;
+}
 
 // Geometric mean; 0 without tokens.
 float MeanProbability(double log_probability, size_t n_tokens) {
@@ -221,6 +243,14 @@ bool PageReader::EnterFlight(int64_t patches, const std::function<bool()>& keep_
   }
 }
 
+Result<RequestId> PageReader::SubmitCrop(std::vector<ImageInput> images,
+                                         std::string_view instruction,
+                                         const GenerationOptions& generation, Recognizer::Done done,
+                                         Recognizer::OnText on_text) {
+  return recognizer_.Submit(std::move(images), instruction, generation, std::move(done),
+                            std::move(on_text));
+}
+
 void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece,
                              int64_t patches) {
   const auto end = [shared = shared_, page, at = &piece, patches](CropReading reading) {
@@ -241,15 +271,14 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
   }
   GenerationOptions generation = options_.generation;
   generation.max_new_tokens = piece.crop.max_new_tokens;
-  if (piece.retried) {
+  if (piece.retried && piece.first_reading.finish == FinishReason::kLoop) {
     generation.sampling.repetition_penalty =
         std::max(kRetryPenalty, generation.sampling.repetition_penalty);
   }
   std::vector<ImageInput> images = {piece.crop.input};
   page->requests.push_back(0);  // an id that no request has
   piece.submitted_at = Clock::now();
-  const auto id =
-      recognizer_.Submit(std::move(images), piece.crop.instruction, generation, end, on_text);
+  const auto id = SubmitCrop(std::move(images), piece.crop.instruction, generation, end, on_text);
   if (id.ok()) {
     page->requests.back() = *id;
   } else {
@@ -320,13 +349,13 @@ void PageReader::TakeArrived() {
       piece->new_text.clear();
       ended = piece->ended;
     }
+    if (ended && Retry(*piece)) continue;
     if (ended) {
       piece->done = true;
       // The end of a character that never got complete.
       const bool more = options_.on_text && piece->reading.text.size() > piece->n_streamed_bytes;
       if (more) piece->text += piece->reading.text.substr(piece->n_streamed_bytes);
     }
-    if (ended && Retry(*piece)) continue;
     Stream(*piece->page, piece->region);
     if (ended) FinishPiece(*piece);
     ReleaseText();
@@ -367,26 +396,62 @@ void PageReader::ReleaseText() {
   }
 }
 
-// A piece that ended in a loop is read once more with a penalty on repetition. Text that streams
-// cannot be taken back, so only pieces whose text waits are.
+// Gives the piece a picture of half as many pixels as the model saw. False: that cannot be done.
+bool PageReader::Shrink(Piece& piece) const {
+  const Image& pixels = piece.crop.pixels;
+  if (pixels.empty()) return false;
+  const GlmOcrProcessor& processor = recognizer_.processor();
+  const double all = static_cast<double>(pixels.width_px) * pixels.height_px;
+  const double patch_px = processor.image_config().patch_size;
+  const double seen =
+      std::min(all, static_cast<double>(piece.crop.input.patches->rows()) * patch_px * patch_px);
+  const double scale = std::sqrt(kRetryPixels * seen / all);
+  const auto scaled = [&](int side) {
+    return std::max(1, static_cast<int>(std::lround(side * scale)));
+  };
+  auto input = processor.PrepareImage(
+      ResizeBicubic(pixels, scaled(pixels.width_px), scaled(pixels.height_px)));
+  if (!input.ok()) return false;
+  piece.crop.input = *std::move(input);
+  return true;
+}
+
+// A piece that ended in a loop is read once more with a penalty on repetition, one that failed with
+// a smaller picture. Text that has streamed cannot be taken back, so pieces whose text streams get
+// a second reading only before their first text.
 bool PageReader::Retry(Piece& piece) {
   const bool streams = options_.on_text && !piece.page->regions[piece.region].by_line;
-  if (piece.reading.finish != FinishReason::kLoop || piece.retried || streams) return false;
+  const bool failed = MayPass(piece.reading);
+  if (piece.retried || !(failed || piece.reading.finish == FinishReason::kLoop)) return false;
+  if (streams && (piece.n_streamed_bytes > 0 || !piece.reading.text.empty())) return false;
   const std::shared_ptr<PendingPage> page = piece.page->shared_from_this();
-  const int64_t patches = piece.crop.input.patches->rows();
-  {
-    // It takes the place that it has just left.
+  int64_t patches = 0;  // of the place that the piece has in flight
+  try {
+    if (failed && !Shrink(piece)) return false;
+    const int64_t needed = piece.crop.input.patches->rows();
+    {
+      // It takes the place that it has just left.
+      std::lock_guard lock(shared_->flight->mutex);
+      ++shared_->flight->crops;
+      shared_->flight->patches += needed;
+      --shared_->done;
+      piece.ended = false;
+    }
+    patches = needed;
+    piece.retried = true;
+    piece.first_reading = std::move(piece.reading);
+    if (!streams) piece.text.clear();  // else it is what goes before the piece's text
+    piece.n_streamed_bytes = 0;
+    SubmitPiece(page, piece, patches);
+  } catch (const std::bad_alloc&) {  // it was not queued: the first reading stands
+    if (patches == 0) return false;
     std::lock_guard lock(shared_->flight->mutex);
-    ++shared_->flight->crops;
-    shared_->flight->patches += patches;
-    --shared_->done;
-    piece.ended = piece.done = false;
+    shared_->Leave(patches);
+    piece.ended = true;
+    piece.retried = false;
+    piece.reading = std::move(piece.first_reading);
+    return false;
   }
-  piece.retried = true;
-  piece.first_reading = std::move(piece.reading);
-  piece.text.clear();
-  piece.n_streamed_bytes = 0;
-  SubmitPiece(page, piece, patches);
   return true;
 }
 
@@ -395,11 +460,9 @@ void PageReader::FinishPiece(Piece& piece) {
   PendingPage& page = *piece.page;
   Region& region = page.regions[piece.region];
   piece.crop.input = {};
-  // The second reading of a piece counts when it went better.
-  if (piece.retried && piece.reading.finish != FinishReason::kStop &&
-      !piece.first_reading.text.empty()) {
+  piece.crop.pixels = {};
+  if (piece.retried && !IsBetter(piece.reading, piece.first_reading))
     piece.reading = std::move(piece.first_reading);
-  }
   if (--region.pieces_left > 0) return;
   Assemble(page, piece.region);
   region.pieces.clear();

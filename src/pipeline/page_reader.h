@@ -51,7 +51,9 @@ class PageReader {
   // Called in page order.
   using OnPage = std::function<void(ReadPage)>;
   PageReader(Recognizer& recognizer, PageReaderOptions options, OnPage on_page);
-  ~PageReader();  // cancels what is unfinished
+  virtual ~PageReader();  // cancels what is unfinished
+  PageReader(const PageReader&) = delete;
+  PageReader& operator=(const PageReader&) = delete;
 
   // Queues a page; blocks while too much is in flight. A page that cannot be read at all (an empty
   // picture, too many lines) is an error and is not handed over. `keep_going` is asked while
@@ -70,6 +72,12 @@ class PageReader {
   int64_t n_regions() const;
   int64_t n_regions_done() const;
 
+ protected:
+  // Recognizer::Submit; tests make it fail.
+  virtual Result<RequestId> SubmitCrop(std::vector<ImageInput> images, std::string_view instruction,
+                                       const GenerationOptions& generation, Recognizer::Done done,
+                                       Recognizer::OnText on_text);
+
  private:
   struct Piece;
   struct Region;
@@ -86,6 +94,7 @@ class PageReader {
   void ReleaseText();
   void FinishPiece(Piece& piece);
   void Assemble(PendingPage& page, size_t region);
+  bool Shrink(Piece& piece) const;
   bool Retry(Piece& piece);
   void EmitFinished();
 

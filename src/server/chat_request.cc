@@ -1,5 +1,7 @@
 #include "server/chat_request.h"
 
+#include <algorithm>
+
 #include "server/json_fields.h"
 
 namespace glmocr::server {
@@ -169,6 +171,42 @@ std::variant<CompletionRequest, ApiError> ParseChatRequest(const json& body,
   if (fields.error()) return *fields.error();
   request.ignored = fields.Unknown();
   return request;
+}
+
+std::variant<MaskMaker, ApiError> ReadResponseFormat(Service& service, const json& format,
+                                                     const std::string& path,
+                                                     const std::string& body) {
+  const auto wrong = [](const std::string& where, const std::string& what) {
+    return ApiError{.message = "'" + where + "' " + what, .param = where};
+  };
+  if (format.is_null()) return MaskMaker();
+  if (!format.is_object()) return wrong(path, "must be an object.");
+  const json type = format.value("type", json());
+  if (type == "text") return MaskMaker();
+  std::string schema;
+  std::string where = path;
+  if (type == "json_schema") {
+    // The Responses API has the schema beside the type, chat completions one level deeper.
+    const json* holder = &format;
+    if (const auto inner = format.find("json_schema"); inner != format.end()) {
+      holder = &*inner;
+      where += ".json_schema";
+    }
+    where += ".schema";
+    if (!holder->is_object() || !holder->contains("schema")) return wrong(where, "is missing.");
+    std::string pointer = "/" + where;
+    std::replace(pointer.begin(), pointer.end(), '.', '/');
+    const nlohmann::ordered_json ordered = nlohmann::ordered_json::parse(body);
+    schema = ordered.at(nlohmann::ordered_json::json_pointer(pointer))
+                 .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  } else if (type != "json_object") {
+    return wrong(path + ".type", "must be 'text', 'json_object' or 'json_schema'.");
+  }
+  auto maker = service.grammars.Json(schema);
+  if (maker.ok()) return std::move(*maker);
+  ApiError error = ApiErrorOf(maker.error());
+  error.param = where;
+  return error;
 }
 
 }  // namespace glmocr::server

@@ -31,6 +31,13 @@ struct CompletionRequest {
 std::variant<CompletionRequest, ApiError> ParseChatRequest(const nlohmann::json& body,
                                                            const ServerConfig& config);
 
+// The masks of a response_format: {"type": "text" | "json_object" | "json_schema", "json_schema":
+// {"schema": ...}}; an empty maker for text. `path`: the member's name, "text.format"; `body`: the
+// request as it came, since answers have their properties in the schema's order.
+std::variant<MaskMaker, ApiError> ReadResponseFormat(Service& service, const nlohmann::json& format,
+                                                     const std::string& path,
+                                                     const std::string& body);
+
 class Fields;
 // The members that all text APIs share: temperature, top_p, ..., seed, stop, max tokens.
 void ReadSampling(Fields& fields, const ServerConfig& config, GenerationOptions* generation);

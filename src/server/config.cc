@@ -19,13 +19,19 @@ Status Validate(const ServerConfig& config) {
     return Error{ErrorCode::kInvalidArgument,
                  "listening on " + QuoteUntrusted(config.http.host) +
                      " without an API key would let everyone in who reaches this machine: set one "
-                     "(--api-key-file FILE, or GLMOCR_API_KEY), or keep --host 127.0.0.1"};
+                     "(--api-key-file FILE, GLMOCR_API_KEY, or api_keys in --config FILE), or keep "
+                     "--host 127.0.0.1"};
+  }
+  if (config.http.tls.certificate.empty() != config.http.tls.private_key.empty()) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "TLS needs both files: the certificate (--tls-certificate) and its key (--tls-key)"};
   }
   if (config.max_body_bytes > config.http.limits.max_buffered_bytes) {
     return Error{ErrorCode::kInvalidArgument,
                  "the largest body is above what all bodies together may hold"};
   }
-  return OkStatus();
+  return CheckFetchPolicy(config.fetch);
 }
 
 }  // namespace glmocr::server

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fetch/fetch.h"
 #include "server/http_server.h"
 #include "server/keys.h"
 
@@ -33,6 +34,10 @@ struct ServerConfig {
   int64_t max_tokens = 16384;
   int max_choices = 8;
 
+  // Files that requests name
+  FetchPolicy fetch;       // web addresses; off
+  std::string media_path;  // the folder below which files may be named; empty: none may
+
   // Jobs
   std::string data_dir;  // private: uploads, results, the job database; empty: a temporary one
   int document_workers = 2;
@@ -41,8 +46,9 @@ struct ServerConfig {
   // Uploads and results together; the oldest finished jobs make room.
   uint64_t max_stored_bytes = uint64_t{16} << 30;
 
-  std::string log_level = "info";  // debug, info, warning, error
-  bool log_json = true;
+  std::string log_level = "info";   // debug, info, warning, error
+  std::string log_format = "json";  // or text
+  bool metrics_public = false;      // GET /metrics asks for no key
 };
 
 // kInvalidArgument with what to change: an address that others reach without a key, bounds that

@@ -203,7 +203,7 @@ std::optional<ApiError> ReadJson(const Service& service, const HttpRequest& requ
   if (file.empty()) {
     return ApiError{.message = "'file' is missing: send it as a data: URI.", .param = "file"};
   }
-  auto bytes = service.media.Read(file, "file");
+  auto bytes = service.media.Read({.reference = file, .name = "file", .request_id = request.id});
   if (!bytes.ok()) {
     ApiError error = ApiErrorOf(bytes.error());
     error.param = "file";

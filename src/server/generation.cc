@@ -1,6 +1,7 @@
 #include "server/generation.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace glmocr::server {
 namespace {
@@ -14,6 +15,7 @@ struct Running {
     Utf8Repairer repairer;
     std::vector<TokenInfo> pending;  // tokens whose characters are not complete yet
     std::vector<size_t> text_ends;   // length of the text after each token
+    std::chrono::steady_clock::time_point last_token_at;
   };
   std::vector<Stream> streams;
   bool wants_tokens = false;
@@ -33,6 +35,12 @@ struct Running {
   Status OnToken(int c, const TokenEvent& event) {
     Stream& stream = streams[static_cast<size_t>(c)];
     Choice& choice = result.choices[static_cast<size_t>(c)];
+    const auto now = std::chrono::steady_clock::now();
+    if (event.index > 0) {
+      service->metrics.InterToken(
+          std::chrono::duration<double>(now - stream.last_token_at).count());
+    }
+    stream.last_token_at = now;
     std::string text;
     stream.repairer.Push(event.bytes, &text);
     if (wants_tokens) stream.pending.push_back(Info(event));
@@ -88,6 +96,7 @@ struct Running {
     usage.accepted_tokens += outcome.usage.accepted_tokens;
     usage.preemptions += outcome.usage.preemptions;
     if (c == 0) result.timing = outcome.timing;
+    service->metrics.Generation(outcome);
     if (task.on_choice) task.on_choice(c, choice);
     EndOne();
   }

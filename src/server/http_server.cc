@@ -592,21 +592,21 @@ class HttpServer::Impl {
 
   Status Listen() {
     const HttpServerOptions& options = shared_.options;
-    if (options.tls) {
+    if (!options.tls.certificate.empty()) {
       tls_.emplace(asio::ssl::context::tls_server);
       ErrorCodeBoost error;
       tls_->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                         asio::ssl::context::no_tlsv1_1);
-      tls_->use_certificate_chain_file(options.tls->certificate, error);
+      tls_->use_certificate_chain_file(options.tls.certificate, error);
       if (error) {
         return Error{ErrorCode::kInvalidArgument, "the TLS certificate " +
-                                                      QuoteUntrusted(options.tls->certificate) +
+                                                      QuoteUntrusted(options.tls.certificate) +
                                                       " cannot be used: " + error.message()};
       }
-      tls_->use_private_key_file(options.tls->private_key, asio::ssl::context::pem, error);
+      tls_->use_private_key_file(options.tls.private_key, asio::ssl::context::pem, error);
       if (error) {
         return Error{ErrorCode::kInvalidArgument, "the TLS key " +
-                                                      QuoteUntrusted(options.tls->private_key) +
+                                                      QuoteUntrusted(options.tls.private_key) +
                                                       " cannot be used: " + error.message()};
       }
     }

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 
@@ -34,7 +33,7 @@ struct HttpLimits {
 };
 
 struct TlsOptions {
-  std::string certificate;  // PEM file, the chain
+  std::string certificate;  // PEM file, the chain; empty: no TLS
   std::string private_key;  // PEM file
 };
 
@@ -42,7 +41,7 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";  // an address of this machine, or a name that has one
   uint16_t port = 8080;            // 0: any that is free
   HttpLimits limits;
-  std::optional<TlsOptions> tls;
+  TlsOptions tls;
 };
 
 // What is decided when the header has come: an answer (the body is not read), or how many bytes of

@@ -1,6 +1,38 @@
 #include "server/media_source.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "fetch/fetch.h"
+
 namespace glmocr::server {
+namespace {
+
+bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+
+// The descriptor's file, closed at the end.
+struct Descriptor {
+  int fd = -1;
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+// The file `path` below `folder`: the kernel follows no link and no ".." out of it, at whatever
+// moment these may change.
+int OpenBelow(int folder, const std::string& path) {
+  open_how how = {};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how));
+}
+
+}  // namespace
 
 InputOptions MediaSource::Options() const {
   InputOptions options;
@@ -9,35 +41,74 @@ InputOptions MediaSource::Options() const {
   options.decode.max_pages = config_.max_pages;
   options.decode.max_encoded_bytes = config_.max_upload_bytes;
   options.pdf.max_pages = config_.max_pages;
+  options.picture_worker.emplace();
   return options;
 }
 
-namespace {
-
-Error Refusal(const std::string& reference) {
-  if (reference.rfind("http://", 0) == 0 || reference.rfind("https://", 0) == 0) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "this server does not fetch web addresses: send the file as a data: URI"};
+Result<std::string> MediaSource::ReadBelowMediaPath(const std::string& reference) const {
+  // One answer for all that is not to be read, so that nobody learns which files exist.
+  const Error refused = {ErrorCode::kInvalidArgument,
+                         "it is no readable file below the server's media path"};
+  std::string path = StartsWith(reference, "file://") ? reference.substr(7) : reference;
+  std::string folder = config_.media_path;
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  if (path.find('\0') != std::string::npos) return refused;
+  if (!path.empty() && path[0] == '/') {
+    if (!StartsWith(path, (folder + "/").c_str())) return refused;
+    path.erase(0, folder.size() + 1);
   }
-  return Error{ErrorCode::kInvalidArgument,
-               "this server reads no files of its machine: send the file as a data: URI"};
+  const Descriptor root = {open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (root.fd < 0) {
+    log_.Failure("media path", {{"error", std::string("the folder cannot be opened")}});
+    return refused;
+  }
+  const Descriptor file = {OpenBelow(root.fd, path)};
+  struct stat status {};
+  if (file.fd < 0 || fstat(file.fd, &status) != 0 || !S_ISREG(status.st_mode)) return refused;
+  if (static_cast<uint64_t>(status.st_size) > config_.max_upload_bytes) {
+    return Error{ErrorCode::kResourceExhausted, "the file is larger than this server reads"};
+  }
+  std::string bytes(static_cast<size_t>(status.st_size), '\0');
+  size_t n = 0;
+  while (n < bytes.size()) {
+    const ssize_t got = read(file.fd, bytes.data() + n, bytes.size() - n);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    n += static_cast<size_t>(got);
+  }
+  bytes.resize(n);
+  return bytes;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const std::string& reference,
-                                                          const std::string& name) const {
-  if (reference.rfind("data:", 0) == 0) return OpenDocument({name, reference, {}}, Options());
-  return Refusal(reference);
+Result<std::string> MediaSource::Read(const MediaReference& media) const {
+  const std::string& reference = media.reference;
+  if (StartsWith(reference, "data:")) {
+    return DecodeDataUri(reference, media.name, config_.max_upload_bytes / 3 * 4 + 1024);
+  }
+  if (StartsWith(reference, "http://") || StartsWith(reference, "https://")) {
+    if (!config_.fetch.enabled) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "this server does not fetch web addresses: send the file as a data: URI"};
+    }
+    return Fetch(reference, config_.fetch,
+                 {.cancelled = media.cancelled, .log = [&](const std::string& line) {
+                    log_.Info("fetch", {{"request_id", media.request_id}, {"detail", line}});
+                  }});
+  }
+  if (config_.media_path.empty()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "this server reads no files of its machine: send the file as a data: URI"};
+  }
+  return ReadBelowMediaPath(reference);
 }
 
-Result<std::string> MediaSource::Read(const std::string& reference, const std::string& name) const {
-  if (reference.rfind("data:", 0) != 0) return Refusal(reference);
-  return DecodeDataUri(reference, name, config_.max_upload_bytes / 3 * 4 + 1024);
+Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const MediaReference& media) const {
+  GLM_ASSIGN(std::string bytes, Read(media));
+  return OpenDocumentBytes(std::move(bytes), media.name, Options());
 }
 
-Result<Image> MediaSource::OpenImage(const std::string& reference, const std::string& name) const {
-  GLM_ASSIGN(std::unique_ptr<DocumentReader> document, Open(reference, name));
+Result<Image> MediaSource::OpenImage(const MediaReference& media) const {
+  GLM_ASSIGN(std::unique_ptr<DocumentReader> document, Open(media));
   if (document->n_pages() != 1) {
     return Error{ErrorCode::kInvalidArgument,
                  "it has several pages: send each as a picture, or the document to /v1/documents"};

@@ -1,35 +1,47 @@
-// Pictures and documents that a request names or holds, opened under the operator's rules.
+// Pictures and documents that a request names or holds, opened under the operator's rules: data:
+// URIs always; web addresses and files of this machine only where the configuration says so.
+// Foreign files are decoded in the limited worker process, never here.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "media/image.h"
 #include "pipeline/inputs.h"
 #include "server/config.h"
+#include "server/log.h"
 
 namespace glmocr::server {
+
+struct MediaReference {
+  std::string reference;            // a data: URI, a web address, a file: URI or a path
+  std::string name;                 // what messages call it: "messages[0].content[1].image_url.url"
+  std::string request_id;           // for the log
+  std::function<bool()> cancelled;  // asked while fetching; may be empty
+};
 
 // Any thread.
 class MediaSource {
  public:
-  explicit MediaSource(const ServerConfig& config) : config_(config) {}
+  MediaSource(const ServerConfig& config, Log& log) : config_(config), log_(log) {}
 
-  // What `reference` holds: a data: URI. Everything else is refused: kInvalidArgument. `name` is
-  // what messages call it ("messages[0].content[1]").
-  Result<std::unique_ptr<DocumentReader>> Open(const std::string& reference,
-                                               const std::string& name) const;
+  // The bytes. Errors: those of DecodeDataUri, of Fetch, and kInvalidArgument where the rules say
+  // no. Their messages are for the client.
+  Result<std::string> Read(const MediaReference& media) const;
+  // The document that they are. Errors besides: those of OpenDocumentBytes.
+  Result<std::unique_ptr<DocumentReader>> Open(const MediaReference& media) const;
   // The same where one picture is wanted. kInvalidArgument when it has several pages.
-  Result<Image> OpenImage(const std::string& reference, const std::string& name) const;
-
-  // Its bytes as they are, for what is opened later.
-  Result<std::string> Read(const std::string& reference, const std::string& name) const;
+  Result<Image> OpenImage(const MediaReference& media) const;
 
   // The bounds under which documents are opened.
   InputOptions Options() const;
 
  private:
+  Result<std::string> ReadBelowMediaPath(const std::string& reference) const;
+
   const ServerConfig& config_;
+  Log& log_;
 };
 
 }  // namespace glmocr::server

@@ -68,14 +68,18 @@ std::optional<ApiError> Complete(Service& service, JsonCall call) {
   CompletionRequest request = std::get<CompletionRequest>(std::move(parsed));
   for (const std::string& name : request.ignored)
     service.log.Info("unknown field", {{"request_id", call.request->id}, {"field", name}});
-  if (!request.response_format.is_null() && request.response_format.value("type", "") != "text") {
-    return ApiError{.message = "'response_format' can only be text.", .param = "response_format"};
-  }
+  auto mask =
+      ReadResponseFormat(service, request.response_format, "response_format", call.request->body);
+  if (auto* error = std::get_if<ApiError>(&mask)) return *error;
   GenerationTask task;
+  task.token_mask = std::get<MaskMaker>(std::move(mask));
   std::vector<ImageInput> images;
   const GlmOcrProcessor& processor = service.recognizer.processor();
   for (size_t i = 0; i < request.images.size(); ++i) {
-    auto image = service.media.OpenImage(request.images[i], request.image_names[i]);
+    auto image = service.media.OpenImage({.reference = request.images[i],
+                                          .name = request.image_names[i],
+                                          .request_id = call.request->id,
+                                          .cancelled = [r = call.responder] { return r->gone(); }});
     auto input = image.ok() ? processor.PrepareImage(*image) : Result<ImageInput>(image.error());
     if (!input.ok()) {
       ApiError error = ApiErrorOf(input.error());

@@ -11,8 +11,10 @@
 #include "server/health.h"
 #include "server/jobs.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/mistral_api.h"
 #include "server/openai_chat.h"
+#include "server/openapi.h"
 #include "server/router.h"
 #include "server/sdk_api.h"
 #include "server/service.h"
@@ -35,18 +37,30 @@ class Server::Impl {
   Impl(const ServerConfig& config, Recognizer& recognizer,
        std::shared_ptr<const LayoutEngine> layout)
       : config_(config),
-        log_(LevelOf(config.log_level), config.log_json),
+        log_(LevelOf(config.log_level), config.log_format == "json"),
         keys_(config.keys),
         service_{.config = config_,
                  .recognizer = recognizer,
                  .layout = std::move(layout),
                  .log = log_,
+                 .metrics = metrics_,
                  .fast_lane = Admission(std::max<int64_t>(1, recognizer.max_batch() * 3 / 4))},
         router_(config_, keys_) {}
 
   Status Start() {
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
+    AddMetricsRoute(router_, metrics_, config_);
+    AddOpenApiRoute(router_);  // last: it tells of the others
+    metrics_.SetSources({.engine = [this] { return service_.recognizer.stats(); },
+                         .http = [this] { return listening_ ? http_->stats() : HttpServerStats(); },
+                         .queue =
+                             [this] {
+                               return MetricsSources::Queue{
+                                   service_.admission.active(), config_.max_queue,
+                                   service_.admission.refused(),
+                                   static_cast<int64_t>(service_.work.size())};
+                             }});
     documents_ = std::make_unique<DocumentThreads>(std::max(1, config_.document_workers));
     GLM_ASSIGN(jobs_, Jobs::Open(service_, *documents_));
     AddDocumentRoutes(router_, service_, *jobs_);
@@ -65,6 +79,7 @@ class Server::Impl {
                         },
                     .on_done = [this](const HttpRequest& request, int status, size_t sent,
                                       double seconds) { Done(request, status, sent, seconds); }}));
+    listening_ = true;
     jobs_->Start();
     ready_ = true;
     return OkStatus();
@@ -90,6 +105,11 @@ class Server::Impl {
   }
 
   uint16_t port() const { return http_->port(); }
+  std::vector<std::string> routes() const {
+    std::vector<std::string> all;
+    for (const Route& route : router_.routes()) all.push_back(route.method + " " + route.pattern);
+    return all;
+  }
 
  private:
   // Before the engine's end, so that what is unfinished is left to the next process.
@@ -100,11 +120,15 @@ class Server::Impl {
 
   void Done(const HttpRequest& request, int status, size_t sent, double seconds) {
     router_.Done(request);
+    const std::string pattern =
+        request.route < 0 ? "" : router_.routes()[static_cast<size_t>(request.route)].pattern;
+    metrics_.Http(request.method, pattern, status, seconds);
+    if (!request.key_name.empty()) metrics_.KeyRequest(request.key_name, !request.entered);
     log_.Info("request", {{"request_id", request.id},
                           {"trace_id", request.trace_id},
                           {"peer", request.peer},
                           {"key", request.key_name},
-                          {"method", request.method},
+                          {"method", request.method.substr(0, 16)},
                           {"target", request.target.substr(0, 256)},
                           {"status", static_cast<int64_t>(status)},
                           {"received_bytes", static_cast<int64_t>(request.body.size())},
@@ -114,6 +138,7 @@ class Server::Impl {
 
   const ServerConfig config_;
   Log log_;
+  Metrics metrics_;
   KeyRing keys_;
   // Above the service, whose threads use them.
   std::unique_ptr<Jobs> jobs_;
@@ -121,6 +146,7 @@ class Server::Impl {
   Service service_;
   Router router_;
   std::atomic<bool> ready_{false};
+  std::atomic<bool> listening_{false};  // http_ is set
   std::unique_ptr<HttpServer> http_;
 };
 
@@ -136,6 +162,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Recogn
 }
 
 uint16_t Server::port() const { return impl_->port(); }
+std::vector<std::string> Server::routes() const { return impl_->routes(); }
 void Server::Drain() { impl_->Drain(); }
 
 }  // namespace glmocr::server

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "layout/layout.h"
@@ -23,6 +25,8 @@ class Server {
   ~Server();
 
   uint16_t port() const;
+  // "GET /v1/models", ...: what it answers.
+  std::vector<std::string> routes() const;
   // Takes no new connection or request, gives what runs config.drain_timeout_s to end, and cancels
   // the rest. /ready says no from now on.
   void Drain();

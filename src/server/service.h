@@ -8,6 +8,8 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/media_source.h"
+#include "server/metrics.h"
+#include "server/response_format.h"
 #include "server/work_queue.h"
 
 namespace glmocr::server {
@@ -21,11 +23,13 @@ struct Service {
   Recognizer& recognizer;
   std::shared_ptr<const LayoutEngine> layout;
   Log& log;
-  MediaSource media{config};
+  Metrics& metrics;
+  MediaSource media{config, log};
   Admission admission{config.max_queue};
   // Places with kInteractivePriority. Fewer than the batch has, so that documents go on whatever
   // else is asked.
   Admission fast_lane;
+  Grammars grammars{recognizer.processor().tokenizer(), recognizer.runner().info().eos_token_ids};
   WorkQueue work{config.workers};  // last: its threads end first
 };
 

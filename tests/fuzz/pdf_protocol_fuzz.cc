@@ -1,4 +1,4 @@
-// Any bytes as what a PDF worker says: no crash, no picture beyond the limits, and words inside
+// Any bytes as what a worker says: no crash, no picture beyond the limits, and words inside
 // their page.
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +30,8 @@ class Bytes : public glmocr::pdf::ByteSource {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  constexpr glmocr::pdf::ReplyLimits kLimits{.max_side_px = 64, .max_chars = 1000};
+  constexpr glmocr::pdf::ReplyLimits kLimits{
+      .max_side_px = 64, .max_chars = 1000, .max_pixels = 5000};
   Bytes source(std::span(data, size));
   // A stream of replies, as a worker sends them.
   for (;;) {
@@ -42,7 +43,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto* page = std::get_if<glmocr::pdf::RawPage>(&*reply);
     if (page == nullptr) continue;
     const glmocr::Image& image = page->image;
-    GLM_CHECK(!image.empty() && image.width_px <= 64 && image.height_px <= 64);
+    GLM_CHECK(!image.empty());
+    if (page->header.width_pt == 0) {
+      GLM_CHECK(int64_t{image.width_px} * image.height_px <= 5000 && page->chars.empty());
+    } else {
+      GLM_CHECK(image.width_px <= 64 && image.height_px <= 64);
+    }
     GLM_CHECK(image.rgb.size() == image.row_bytes() * static_cast<size_t>(image.height_px));
     const glmocr::PdfTextLayer layer = glmocr::pdf::MakeTextLayer(page->chars, image);
     size_t lines = 0;

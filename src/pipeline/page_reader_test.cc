@@ -1,0 +1,224 @@
+// Page readers over a small model with random weights: what it reads is nonsense, but the same
+// nonsense every time.
+#include "pipeline/page_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "layout/geometric.h"
+
+namespace glmocr {
+namespace {
+
+const std::filesystem::path kModel =
+    std::filesystem::path(GLMOCR_SOURCE_DIR) / "tests/golden/models/tiny";
+
+std::unique_ptr<Recognizer> LoadTiny() {
+  return Recognizer::Load(kModel, {.runner = {.n_threads = 1}}).value();
+}
+
+bool Always() { return true; }
+
+// Dark bricks on white as letters, in paragraphs of three lines.
+Image Page(int n_paragraphs, unsigned seed, int n_letters = 30) {
+  constexpr int kPitch = 24, kGap = 50, kMargin = 30;
+  Image page(60 + 13 * n_letters, 2 * kMargin + n_paragraphs * (3 * kPitch + kGap), 255);
+  for (int line = 0; line < 3 * n_paragraphs; ++line) {
+    const int y = kMargin + line * kPitch + line / 3 * kGap;
+    int x = kMargin;
+    for (int letter = 0; letter < n_letters; ++letter) {
+      const int width = 5 + static_cast<int>((seed + static_cast<unsigned>(letter * line)) % 4);
+      for (int dy = 0; dy < 14; ++dy) {
+        for (int dx = 0; dx < width; ++dx)
+          std::fill_n(page.row(y + dy) + 3 * (x + dx), 3, uint8_t{20});
+      }
+      x += width + (letter % 6 == 5 ? 10 : 3);
+    }
+  }
+  return page;
+}
+
+// Fails the attempts that it is told to fail, after or before their text.
+class FailingReader : public PageReader {
+ public:
+  struct Failure {
+    Error error = {ErrorCode::kResourceExhausted, "out of memory"};
+    bool after_text = false;
+  };
+  struct Attempt {
+    int64_t n_patches = 0;
+    float repetition_penalty = 0;
+  };
+  using PageReader::PageReader;
+
+  std::map<size_t, Failure> failures;  // by attempt
+  std::vector<Attempt> attempts;
+
+ protected:
+  Result<RequestId> SubmitCrop(std::vector<ImageInput> images, std::string_view instruction,
+                               const GenerationOptions& generation, Recognizer::Done done,
+                               Recognizer::OnText on_text) override {
+    const auto failure = failures.find(attempts.size());
+    attempts.push_back({images.at(0).patches->rows(), generation.sampling.repetition_penalty});
+    if (failure != failures.end()) {
+      if (!failure->second.after_text) on_text = {};
+      done = [failure = failure->second, done](CropReading reading) {
+        reading.finish = FinishReason::kError;
+        reading.error = failure.error;
+        if (!failure.after_text) reading.text.clear(), reading.tokens.clear();
+        done(std::move(reading));
+      };
+    }
+    return PageReader::SubmitCrop(std::move(images), instruction, generation, std::move(done),
+                                  std::move(on_text));
+  }
+};
+
+struct Outcome {
+  ReadRegion region;
+  std::string streamed;
+  std::vector<FailingReader::Attempt> attempts;
+};
+
+// One picture as one region.
+Outcome ReadWhole(std::map<size_t, FailingReader::Failure> failures, bool stream) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  Outcome out;
+  PageReaderOptions options{.layout = Layout::kNone, .generation = {.max_new_tokens = 12}};
+  if (stream) {
+    options.on_text = [&](const ReadPage&, size_t, std::string_view text) { out.streamed += text; };
+  }
+  FailingReader reader(*recognizer, options,
+                       [&](ReadPage page) { out.region = std::move(page.regions.at(0)); });
+  reader.failures = std::move(failures);
+  EXPECT_TRUE(reader.Add(Page(1, 1), {"picture"}, Always).ok());
+  EXPECT_TRUE(reader.Finish(Always));
+  out.attempts = reader.attempts;
+  return out;
+}
+
+TEST(PageReader, ReadsAFailedPieceOnceMoreWithASmallerPicture) {
+  for (const ErrorCode code : {ErrorCode::kResourceExhausted, ErrorCode::kInternal}) {
+    for (const bool stream : {false, true}) {
+      const Outcome read = ReadWhole({{0, {.error = {code, "it failed"}}}}, stream);
+      ASSERT_EQ(read.attempts.size(), 2u);
+      EXPECT_LT(read.attempts[1].n_patches, read.attempts[0].n_patches * 3 / 4);
+      EXPECT_EQ(read.attempts[1].repetition_penalty, 1);
+      EXPECT_FALSE(read.region.error);
+      EXPECT_NE(read.region.finish, FinishReason::kError);
+      EXPECT_FALSE(read.region.text.empty());
+      if (stream) {
+        EXPECT_EQ(read.streamed, read.region.text);
+      }
+    }
+  }
+}
+
+TEST(PageReader, FailsWithTheErrorWhenTheSecondReadingFailsAsWell) {
+  const Outcome read = ReadWhole(
+      {{0, {.after_text = true}}, {1, {.error = {ErrorCode::kInternal, "again"}}}}, false);
+  EXPECT_EQ(read.attempts.size(), 2u);
+  EXPECT_EQ(read.region.finish, FinishReason::kError);
+  ASSERT_TRUE(read.region.error);
+  EXPECT_FALSE(read.region.text.empty()) << "what the first reading had found is kept";
+}
+
+TEST(PageReader, DoesNotRepeatWhatWouldFailAgain) {
+  for (const ErrorCode code : {ErrorCode::kCancelled, ErrorCode::kInvalidArgument}) {
+    const Outcome read = ReadWhole({{0, {.error = {code, "no"}}}}, false);
+    EXPECT_EQ(read.attempts.size(), 1u);
+    EXPECT_EQ(read.region.finish, FinishReason::kError);
+  }
+}
+
+TEST(PageReader, TextThatHasStreamedIsNotTakenBack) {
+  const Outcome read = ReadWhole({{0, {.after_text = true}}}, true);
+  EXPECT_EQ(read.attempts.size(), 1u);
+  EXPECT_EQ(read.region.finish, FinishReason::kError);
+  EXPECT_FALSE(read.region.text.empty());
+  EXPECT_EQ(read.streamed, read.region.text);
+}
+
+TEST(PageReader, ARepeatedPieceKeepsItsPlaceInTheText) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  for (size_t fails = 0; fails < 5; ++fails) {
+    std::map<size_t, std::string> streamed;
+    ReadPage read;
+    FailingReader reader(*recognizer,
+                         {.layout = Layout::kLines,
+                          .generation = {.max_new_tokens = 4},
+                          .on_text = [&](const ReadPage&, size_t region,
+                                         std::string_view text) { streamed[region] += text; }},
+                         [&](ReadPage page) { read = std::move(page); });
+    reader.failures[fails] = {};
+    ASSERT_TRUE(reader.Add(Page(1, 1, 150), {"page"}, Always).ok());
+    ASSERT_TRUE(reader.Finish(Always));
+    ASSERT_GT(reader.attempts.size(), read.regions.size() + 1)
+        << "lines of one piece prove nothing";
+    for (size_t r = 0; r < read.regions.size(); ++r) {
+      EXPECT_EQ(streamed[r], read.regions[r].text);
+      EXPECT_FALSE(read.regions[r].error);
+    }
+  }
+}
+
+// A text layer for the page's first paragraph.
+PdfTextLayer LayerOf(const Image& page) {
+  PdfTextLayer layer;
+  for (int line = 0; line < 3; ++line)
+    layer.words.push_back({"line" + std::to_string(line), {30, 30 + 24 * line, 300, 14}, line});
+  layer.good = true;
+  EXPECT_GT(page.height_px, 110);
+  return layer;
+}
+
+std::vector<std::string> ReadPages(Recognizer& recognizer, TextLayerMode mode, unsigned seed) {
+  std::vector<std::string> texts;
+  PageReader reader(recognizer,
+                    {.layout = Layout::kRegions,
+                     .layout_engine = MakeGeometricLayout(),
+                     .generation = {.max_new_tokens = 4},
+                     .text_layer = mode},
+                    [&](const ReadPage& page) {
+                      std::string text;
+                      for (const ReadRegion& region : page.regions)
+                        text += region.text + '|' + region.layer_text.value_or("-") + '\n';
+                      texts.push_back(text);
+                    });
+  for (unsigned i = 0; i < 6; ++i) {
+    const Image page = Page(2, seed + i);
+    const PdfTextLayer layer = LayerOf(page);
+    EXPECT_TRUE(reader.Add(page, {"page", static_cast<int>(i) + 1, 6}, Always, &layer).ok());
+  }
+  EXPECT_TRUE(reader.Finish(Always));
+  return texts;
+}
+
+// What `glm-ocr parse --jobs 3` does.
+TEST(PageReader, ReadersOnThreadsReadWhatTheyReadAlone) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  const std::vector<TextLayerMode> modes = {TextLayerMode::kPrefer, TextLayerMode::kCompare,
+                                            TextLayerMode::kOff};
+  std::vector<std::vector<std::string>> alone, together(modes.size());
+  for (size_t i = 0; i < modes.size(); ++i)
+    alone.push_back(ReadPages(*recognizer, modes[i], static_cast<unsigned>(i)));
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < modes.size(); ++i) {
+      threads.emplace_back(
+          [&, i] { together[i] = ReadPages(*recognizer, modes[i], static_cast<unsigned>(i)); });
+    }
+  }
+  EXPECT_EQ(together, alone);
+  EXPECT_EQ(alone[0].size(), 6u);
+  EXPECT_THAT(alone[0][0], testing::HasSubstr("line1 line2|-"));
+  EXPECT_THAT(alone[1][0], testing::HasSubstr("line1 line2\n"));
+  EXPECT_GT(recognizer->stats().generated_tokens, 2 * 18 * 4);
+}
+
+}  // namespace
+}  // namespace glmocr

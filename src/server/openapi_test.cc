@@ -1,0 +1,88 @@
+#include "server/openapi.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "pipeline/default_model.h"
+#include "server/server.h"
+
+namespace glmocr::server {
+namespace {
+
+using nlohmann::json;
+
+// "GET /v1/models"
+std::set<std::string> Documented(std::string_view text) {
+  std::set<std::string> all;
+  const json document = json::parse(text);
+  for (const auto& [path, methods] : document["paths"].items()) {
+    for (const auto& [method, operation] : methods.items()) {
+      std::string upper = method;
+      for (char& c : upper) c = static_cast<char>(std::toupper(c));
+      all.insert(upper + " " + path);
+    }
+  }
+  return all;
+}
+
+std::set<std::string> Routes() {
+  auto dir = DefaultModelDir();
+  EXPECT_TRUE(dir.ok());
+  auto recognizer = Recognizer::Load(*dir, {});
+  EXPECT_TRUE(recognizer.ok());
+  ServerConfig config;
+  config.http.port = 0;
+  config.log_level = "error";
+  auto server = Server::Start(config, **recognizer, nullptr);
+  EXPECT_TRUE(server.ok());
+  const std::vector<std::string> routes = (*server)->routes();
+  return {routes.begin(), routes.end()};
+}
+
+// Documented ahead of their code. This list only shrinks: what is built is taken off it.
+const std::set<std::string> kAwaited = {
+    "GET /capabilities",
+    "POST /glmocr/parse",
+    "POST /v1/documents",
+    "GET /v1/documents",
+    "GET /v1/documents/{id}",
+    "DELETE /v1/documents/{id}",
+    "POST /v1/documents/{id}/cancel",
+    "GET /v1/documents/{id}/events",
+    "GET /v1/documents/{id}/pages/{n}/image",
+    "GET /v1/documents/{id}/result",
+    "GET /v1/documents/{id}/files/{path}",
+};
+
+TEST(OpenApi, EveryRouteIsDocumented) {
+  const std::set<std::string> documented = Documented(OpenApiSource());
+  for (const std::string& route : Routes()) {
+    if (route.starts_with("GET /assets/")) continue;  // parts of the page at /
+    EXPECT_TRUE(documented.contains(route)) << route << " is missing in src/server/openapi.json";
+  }
+}
+
+TEST(OpenApi, NothingIsDocumentedThatDoesNotExist) {
+  const std::set<std::string> routes = Routes();
+  for (const std::string& route : Documented(OpenApiSource()))
+    EXPECT_NE(routes.contains(route), kAwaited.contains(route))
+        << route << " is in src/server/openapi.json: it must be a route, or in kAwaited";
+}
+
+TEST(OpenApi, OnlyWhatTheRouterHasIsServed) {
+  ServerConfig config;
+  KeyRing keys{{}};
+  Router router(config, keys);
+  const HttpHandler nothing = [](std::shared_ptr<const HttpRequest>, std::shared_ptr<Responder>) {};
+  router.Add({.method = "GET", .pattern = "/health", .handler = nothing});
+  router.Add({.method = "POST", .pattern = "/ready", .handler = nothing});
+  EXPECT_THAT(Documented(OpenApiDocument(router)), ::testing::ElementsAre("GET /health"));
+  EXPECT_NE(json::parse(OpenApiDocument(router))["info"]["version"], "0");
+}
+
+}  // namespace
+}  // namespace glmocr::server
