@@ -7,7 +7,10 @@
 
 #include "server/health.h"
 #include "server/log.h"
+#include "server/ollama.h"
 #include "server/openai_chat.h"
+#include "server/openai_completions.h"
+#include "server/openai_responses.h"
 #include "server/router.h"
 #include "server/service.h"
 
@@ -40,6 +43,9 @@ class Server::Impl {
   Status Start() {
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
+    AddCompletionRoutes(router_, service_);
+    AddResponseRoutes(router_, service_);
+    AddOllamaRoutes(router_, service_);
     GLM_ASSIGN(http_,
                HttpServer::Start(
                    config_.http,

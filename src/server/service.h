@@ -23,6 +23,8 @@ struct Service {
   Log& log;
   MediaSource media{config};
   Admission admission{config.max_queue};
+  // Bytes of pictures that wait for their answer.
+  Admission prepared_bytes{config.max_prepared_bytes};
   // Places with kInteractivePriority. Fewer than the batch has, so that documents go on whatever
   // else is asked.
   Admission fast_lane;
