@@ -52,6 +52,7 @@ export class ApiError extends Error {
 
 export function adviceFor(status, code, message) {
   if (needsPassword(code, message)) return 'Enter its password and try again.';
+  if (status === 400) return 'Choose another file, or change the options and try again.';
   if (status === 401) return 'Enter a valid API key.';
   if (status === 404) return 'It may have been removed. Add the document again.';
   if (status === 413) return 'Split the document, or ask for fewer pixels or pages, or raise the limit of the server.';

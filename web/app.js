@@ -319,7 +319,7 @@ function renderProblem(entry) {
   host.dataset.state = state;
   host.replaceChildren();
   if (!failed) return;
-  const advice = entry.error.advice ?? adviceFor(400, entry.error.code ?? '', message);
+  const advice = entry.error.advice ?? adviceFor(null, '', message);
   const box = element('div', { class: 'problem' },
     element('p', { class: 'problem-what' }, message), advice ? element('p', {}, advice) : null);
   const form = element('form', { class: 'problem-actions' });
@@ -332,7 +332,7 @@ function renderProblem(entry) {
   else form.append(element('p', { class: 'hint' }, 'Add the file once more to try again.'));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    again({ ...entry, fields: { ...entry.fields, ...(password ? { password: password.value } : {}) } });
+    again({ ...entry, fields: { ...fieldsOf(), ...(password ? { password: password.value } : {}) } });
   });
   box.append(form);
   host.append(box);

@@ -84,10 +84,13 @@ void ReadDocuments(Service& service, DocumentThreads& threads, const JsonCall& c
     task.time_s = service.config.document_timeout_s;
     task.reader = ReaderOptionsOf(service, reading->call.request);
     task.reader.keep_image = reading->call.keep_image;
-    task.open = [&service, reference = std::move(document.reference),
-                 name = document.field]() mutable {
+    task.open = [&service, reference = std::move(document.reference), name = document.field,
+                 request_id = call.request->id, responder = call.responder]() mutable {
       // Its text goes when it is decoded.
-      return service.media.Open(std::exchange(reference, {}), name);
+      return service.media.Open({.reference = std::exchange(reference, {}),
+                                 .name = name,
+                                 .request_id = request_id,
+                                 .cancelled = [responder] { return responder->gone(); }});
     };
     task.on_page = [reading, i](ReadPage page) {
       std::lock_guard lock(reading->page_mutex);

@@ -67,8 +67,8 @@ class Reading(PageTest):
         self.assertTrue(any(n == 1 and state.startswith("Reading, 1 of 3") for n, state, _ in seen), seen)
         self.assertTrue(any(said == "Page 2 of 3 is read." for _, _, said in seen), seen)
         self.assertEqual(page.locator("#doc-state").inner_text(), "Done, 3 pages")
-        self.assertEqual([h.inner_text() for h in page.locator(".page > h3").all()], [f"Page {n} of 3" for n in (1, 2, 3)])
-        self.assertEqual(page.locator(".block h4.title-1").first.inner_text(), "Water in Harrowshire")
+        self.assertEqual(page.locator(".page > h3").all_text_contents(), [f"Page {n} of 3" for n in (1, 2, 3)])
+        self.assertEqual(page.locator(".block h4.title-1").first.text_content(), "Water in Harrowshire")
         self.assertEqual(page.locator(".block table").count(), 3)
         self.assertEqual(page.locator(".block table").first.locator("th[colspan='3']").count(), 1)
         self.assertEqual(page.title(), "report.pdf – GLM-OCR")
@@ -98,7 +98,7 @@ class Reading(PageTest):
             page.evaluate(give, [{"name": name, "type": kind, "bytes": bytes_}, how])
             self.until(f"document.querySelector('#documents .name')?.textContent === '{name}'")
             self.wait_done()
-            self.assertGreater(page.locator(".block").count(), 0)
+            page.wait_for_selector(".block")
         self.assertNotIn("dropping", page.locator("body").get_attribute("class") or "")
 
     def test_cancel(self):
@@ -296,6 +296,7 @@ class Errors(PageTest):
         problem.wait_for()
         self.assertIn("neither a PDF nor a picture", problem.inner_text())
         self.assertEqual(page.locator("#problem").get_attribute("role"), "alert")
+        self.assertIn("Choose another file", problem.inner_text())
         self.assertEqual(page.locator("#doc-state").inner_text(), "Failed")
         page.get_by_role("button", name="Remove notes.txt").click()
         page.get_by_text("Drop a PDF or a picture here").wait_for()
@@ -323,6 +324,21 @@ class Errors(PageTest):
         page.locator(".problem").wait_for()
         self.assertIn("The file is too large.", page.locator(".problem").inner_text())
         self.assertIn("Split the document", page.locator(".problem").inner_text())
+
+    def test_wrong_options_can_be_mended(self):
+        page = self.open()
+        self.expected_errors = [r"status of 400"]
+        page.locator(".options summary").click()
+        page.get_by_label("Pages", exact=True).fill("two")
+        self.upload(REPORT)
+        page.locator(".problem").wait_for()
+        self.assertIn("pages", page.locator(".problem").inner_text())
+        page.get_by_label("Pages", exact=True).fill("2")
+        page.get_by_role("button", name="Try again").click()
+        self.wait_done()
+        self.until("document.querySelectorAll('.page').length === 1")
+        self.assertEqual(page.locator("#doc-state").inner_text(), "Done, 1 page")
+        self.assertEqual(page.locator(".page > h3").text_content()[:6], "Page 2")
 
     def test_an_encrypted_pdf_is_read_with_its_password(self):
         page = self.open()
