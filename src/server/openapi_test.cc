@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "layout/geometric.h"
 #include "pipeline/default_model.h"
 #include "server/server.h"
 
@@ -37,7 +38,7 @@ std::set<std::string> Routes() {
   ServerConfig config;
   config.http.port = 0;
   config.log_level = "error";
-  auto server = Server::Start(config, **recognizer, nullptr);
+  auto server = Server::Start(config, **recognizer, MakeGeometricLayout());
   EXPECT_TRUE(server.ok());
   const std::vector<std::string> routes = (*server)->routes();
   return {routes.begin(), routes.end()};
