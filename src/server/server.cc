@@ -51,7 +51,7 @@ class Server::Impl {
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
     AddMetricsRoute(router_, metrics_, config_);
-    AddOpenApiRoute(router_);  // last: it tells of the others
+    AddOpenApiRoute(router_);
     metrics_.SetSources({.engine = [this] { return service_.recognizer.stats(); },
                          .http = [this] { return listening_ ? http_->stats() : HttpServerStats(); },
                          .queue =
