@@ -92,7 +92,8 @@ Status ReadSettings(ServeOptions& o) {
   std::vector<std::string> unknown;
   GLM_RETURN_IF_ERROR(o.settings.ReadEnvironment(environ, &unknown));
   for (const std::string& name : unknown) {
-    if (name != "GLMOCR_CONFIG")
+    // These are read elsewhere: here, and by pdf/.
+    if (name != "GLMOCR_CONFIG" && name != "GLMOCR_WORKER" && name != "GLMOCR_PDFIUM")
       std::fprintf(stderr, "glm-ocr: note: the variable %s sets nothing\n",
                    QuoteUntrusted(name).c_str());
   }

@@ -244,6 +244,7 @@ std::string PlaceholderOf(const Setting& setting) {
   }
   if (setting.name.ends_with("_bytes")) return "BYTES";
   if (setting.name.ends_with("_s")) return "SECONDS";
+  if (std::holds_alternative<bool*>(setting.target)) return "true|false";
   if (std::holds_alternative<std::string*>(setting.target)) return "TEXT";
   if (std::holds_alternative<std::vector<std::string>*>(setting.target)) return "TEXT,...";
   if (std::holds_alternative<std::vector<int>*>(setting.target)) return "N,...";

@@ -97,6 +97,7 @@ void ReadDocuments(Service& service, DocumentThreads& threads, const JsonCall& c
       return reading->call.on_page(i, std::move(page));
     };
     task.on_done = [reading, i](const DocumentOutcome& outcome) { reading->Finish(i, outcome); };
+    task.metrics = &service.metrics;
     runs.push_back(std::make_shared<DocumentRun>(service.recognizer, std::move(task)));
   }
   {

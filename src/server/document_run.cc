@@ -15,6 +15,17 @@ constexpr size_t kOpenPerThread = 4;
 // How long a run waits for its last pages while others would go on.
 constexpr auto kSlice = std::chrono::milliseconds(50);
 
+double SecondsSince(Clock::time_point begun) {
+  return std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+// The label of glmocr_documents_total.
+const char* StatusOf(const DocumentOutcome& outcome) {
+  if (outcome.error) return outcome.error->code == ErrorCode::kCancelled ? "cancelled" : "failed";
+  if (outcome.pages_failed == 0) return "succeeded";
+  return outcome.pages_failed < outcome.pages_read ? "partial" : "failed";
+}
+
 }  // namespace
 
 DocumentRun::DocumentRun(Recognizer& recognizer, DocumentTask task)
@@ -36,6 +47,7 @@ bool DocumentRun::Step(const std::function<bool()>& others_wait) {
       Open();
     } else if (next_ < pages_.size()) {
       const size_t i = next_++;
+      page_begun_at_.push_back(Clock::now());
       AddDocumentPage(*reader_, *document_, {task_.name, pages_[i], document_->n_pages()},
                       i + 1 < pages_.size() ? pages_[i + 1] : 0, keep_going);
       if (next_ == pages_.size()) document_.reset();
@@ -60,6 +72,8 @@ bool DocumentRun::Step(const std::function<bool()>& others_wait) {
 }
 
 void DocumentRun::Open() {
+  begun_at_ = Clock::now();
+  if (task_.metrics != nullptr) task_.metrics->DocumentBegun();
   if (task_.time_s > 0) {
     deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                    std::chrono::duration<double>(task_.time_s));
@@ -94,6 +108,8 @@ void DocumentRun::Open() {
 }
 
 void DocumentRun::TakePage(ReadPage page) {
+  const Clock::time_point begun = page_begun_at_.front();
+  page_begun_at_.pop_front();
   if (outcome_.error) return;
   std::optional<Error> failure = page.error;
   for (const ReadRegion& region : page.regions) {
@@ -104,6 +120,7 @@ void DocumentRun::TakePage(ReadPage page) {
   }
   if (cancelled_) return;
   ++outcome_.pages_read;
+  if (task_.metrics != nullptr) task_.metrics->DocumentPage(SecondsSince(begun), !failure);
   if (failure) {
     ++outcome_.pages_failed;
     if (outcome_.first_failure.empty()) outcome_.first_failure = failure->message;
@@ -120,6 +137,8 @@ void DocumentRun::End() {
     outcome_.error =
         Error{ErrorCode::kCancelled, cancelled_ ? "cancelled" : "the time for a document is over"};
   }
+  if (task_.metrics != nullptr && begun_at_)
+    task_.metrics->DocumentEnded(StatusOf(outcome_), SecondsSince(*begun_at_));
   DocumentTask task = std::move(task_);
   task_ = {};
   task.on_done(outcome_);

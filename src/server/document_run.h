@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "pipeline/document_pages.h"
+#include "server/metrics.h"
 
 namespace glmocr::server {
 
@@ -42,6 +43,7 @@ struct DocumentTask {
   std::function<Status(const std::vector<int>& pages, int n_pages)> on_open;
   std::function<Status(ReadPage)> on_page;              // in order
   std::function<void(const DocumentOutcome&)> on_done;  // once, at the end
+  Metrics* metrics = nullptr;                           // told of pages and ends; may be null
 };
 
 class DocumentRun {
@@ -72,6 +74,8 @@ class DocumentRun {
   std::vector<int> pages_;
   size_t next_ = 0;
   DocumentOutcome outcome_;
+  std::optional<std::chrono::steady_clock::time_point> begun_at_;
+  std::deque<std::chrono::steady_clock::time_point> page_begun_at_;  // of pages not taken yet
 };
 
 class DocumentThreads {

@@ -389,6 +389,7 @@ void Jobs::Run(const Job& job) {
   task.on_page = [this, active](ReadPage page) { return TakePage(*active, std::move(page)); };
   task.on_done = [this, active](const DocumentOutcome& outcome) { Finish(*active, outcome); };
   task.time_s = service_.config.document_timeout_s;
+  task.metrics = &service_.metrics;
   auto run = std::make_shared<DocumentRun>(service_.recognizer, std::move(task));
   {
     std::lock_guard lock(mutex_);

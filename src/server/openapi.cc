@@ -33,15 +33,15 @@ std::string OpenApiDocument(const Router& router) {
 }
 
 void AddOpenApiRoute(Router& router) {
-  // The document tells of this route, too, so it is made when the route is there.
+  // Handlers run on one thread, the network's, and routes are not added any more then.
   const auto document = std::make_shared<std::string>();
-  router.Add(
-      {.method = "GET",
-       .pattern = "/openapi.json",
-       .handler = [document](std::shared_ptr<const HttpRequest>, std::shared_ptr<Responder> r) {
-         r->Send({.body = *document});
-       }});
-  *document = OpenApiDocument(router);
+  router.Add({.method = "GET",
+              .pattern = "/openapi.json",
+              .handler = [document, &router](std::shared_ptr<const HttpRequest>,
+                                             std::shared_ptr<Responder> r) {
+                if (document->empty()) *document = OpenApiDocument(router);
+                r->Send({.body = *document});
+              }});
 }
 
 }  // namespace glmocr::server

@@ -13,7 +13,6 @@ namespace glmocr::server {
 std::string_view OpenApiSource();
 // That, without the paths and methods that the router lacks; with the program's version.
 std::string OpenApiDocument(const Router& router);
-// After all other routes.
-void AddOpenApiRoute(Router& router);
+void AddOpenApiRoute(Router& router);  // which the document is made of when it is asked for first
 
 }  // namespace glmocr::server
