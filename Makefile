@@ -2,7 +2,7 @@
 # `make demo` and `make test` are all that a fresh Debian 12 or Ubuntu 24.04 needs: they install their system packages.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test install bench fuzz parity test-web asan tsan format lint cross-aarch64 clean
+.PHONY: help deps build demo test install test-clients soak bench fuzz parity test-web asan tsan format lint cross-aarch64 clean
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -11,6 +11,8 @@ FUZZ_SECONDS ?= 60
 MODEL ?= models/starter
 FULL ?= 0
 PEERS ?= 0
+CLIENT ?=
+MINUTES ?= 30
 
 help: ## print this list
 	@echo "glm-ocr.cpp: make TARGET"; echo
@@ -31,6 +33,13 @@ demo: ## install what it needs, build, and read samples/report.pdf with the bund
 
 test: build ## install what it needs, build everything, run every test
 	@ctest --preset release -j $(JOBS)
+
+test-clients: build ## run other projects' clients and schemathesis against the server (PyPI; CLIENT=name: only those)
+	@scripts/install_deps.sh parity
+	@scripts/test_clients.sh build/release "$(CLIENT)"
+
+soak: build ## load on the server: connections, short requests, streams (MINUTES=30)
+	@python3 benchmarks/server_load.py build/release/src/cli/glm-ocr . --minutes "$(MINUTES)"
 
 install: ## build and install program, library and headers (PREFIX=/usr/local DESTDIR=)
 	@scripts/install_deps.sh build

@@ -28,7 +28,7 @@ struct ServeOptions {
   server::Settings settings;
 
   std::string config_path;
-  bool check_config = false;
+  bool check_config = false, print_reference = false;
   std::vector<std::string> flags;  // by setting: what the command line says
 };
 
@@ -83,22 +83,6 @@ void AddModelSettings(ServeOptions* o) {
        .placeholder = "DIR"});
 }
 
-// The type shown in the help.
-std::string Placeholder(const server::Setting& setting) {
-  if (!setting.placeholder.empty()) return setting.placeholder;
-  if (!setting.choices.empty()) {
-    std::string all;
-    for (const std::string& choice : setting.choices) all += (all.empty() ? "" : "|") + choice;
-    return all;
-  }
-  if (setting.name.ends_with("_bytes")) return "BYTES";
-  if (setting.name.ends_with("_s")) return "SECONDS";
-  if (std::holds_alternative<std::string*>(setting.target)) return "TEXT";
-  if (std::holds_alternative<std::vector<std::string>*>(setting.target)) return "TEXT,...";
-  if (std::holds_alternative<std::vector<int>*>(setting.target)) return "N,...";
-  return "N";
-}
-
 // File, environment, flags, in this order.
 Status ReadSettings(ServeOptions& o) {
   std::string path = o.config_path;
@@ -141,6 +125,10 @@ void RaiseDescriptorLimit(int max_connections) {
 }
 
 int Serve(ServeOptions& o, const CLI::App& command) {
+  if (o.print_reference) {  // before anything is set: the defaults
+    std::fputs(o.settings.Reference().c_str(), stdout);
+    return kExitOk;
+  }
   Status status = ReadSettings(o);
   if (status.ok()) status = SetFlags(o, command);
   if (status.ok()) status = o.settings.ReadKeys();
@@ -199,6 +187,8 @@ Command RegisterServe(CLI::App& app) {
       ->type_name("FILE");
   command->add_flag("--check-config", o->check_config,
                     "Print the settings that hold, keys hidden, and exit");
+  command->add_flag("--print-reference", o->print_reference, "The settings as in docs/server.md")
+      ->group("");
   AddModelSettings(o);
   server::AddServerSettings(o->settings, &o->config);
   o->flags.resize(o->settings.all().size());
@@ -210,7 +200,7 @@ Command RegisterServe(CLI::App& app) {
       command->add_flag(names + "{true}", o->flags[i], setting.help)->group(setting.group);
     } else {
       command->add_option(names, o->flags[i], setting.help)
-          ->type_name(Placeholder(setting))
+          ->type_name(server::PlaceholderOf(setting))
           ->default_str(server::Settings::ValueText(setting))
           ->group(setting.group);
     }

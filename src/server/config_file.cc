@@ -235,6 +235,21 @@ std::string EnvironmentOf(std::string_view name) {
   return variable;
 }
 
+std::string PlaceholderOf(const Setting& setting) {
+  if (!setting.placeholder.empty()) return setting.placeholder;
+  if (!setting.choices.empty()) {
+    std::string all;
+    for (const std::string& choice : setting.choices) all += (all.empty() ? "" : "|") + choice;
+    return all;
+  }
+  if (setting.name.ends_with("_bytes")) return "BYTES";
+  if (setting.name.ends_with("_s")) return "SECONDS";
+  if (std::holds_alternative<std::string*>(setting.target)) return "TEXT";
+  if (std::holds_alternative<std::vector<std::string>*>(setting.target)) return "TEXT,...";
+  if (std::holds_alternative<std::vector<int>*>(setting.target)) return "N,...";
+  return "N";
+}
+
 void Settings::Add(Setting setting) {
   GLM_CHECK(Find(setting.name) == nullptr);
   settings_.push_back(std::move(setting));
@@ -495,6 +510,24 @@ std::string Settings::Effective() const {
   for (const ApiKey& key : *keys_) {
     out += fmt::format("#   - name: {}\n#     requests_per_minute: {}\n#     max_concurrent: {}\n",
                        QuoteUntrusted(key.name), key.requests_per_minute, key.max_concurrent);
+  }
+  return out;
+}
+
+std::string Settings::Reference() const {
+  std::string out, group;
+  for (const Setting& s : settings_) {
+    if (s.group != group) {
+      group = s.group;
+      out += fmt::format("{}### {}\n| name | takes | default | |\n|---|---|---|---|\n",
+                         out.empty() ? "" : "\n", group);
+    }
+    std::string takes = PlaceholderOf(s);
+    for (size_t at = 0; (at = takes.find('|', at)) != std::string::npos; at += 2)
+      takes.insert(at, "\\");
+    const std::string value = ValueText(s);
+    out += fmt::format("| `{}` | {} | {} | {} |\n", s.name, takes,
+                       value.empty() ? "" : "`" + value + "`", s.help);
   }
   return out;
 }

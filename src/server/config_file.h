@@ -62,6 +62,8 @@ class Settings {
 
   // Everything as YAML that ReadYaml takes, with where each value is from; keys are not shown.
   std::string Effective() const;
+  // All settings as Markdown tables, for docs/server.md.
+  std::string Reference() const;
   const std::vector<Setting>& all() const { return settings_; }
   // As Effective writes it: "8080", "64MiB", "a,b".
   static std::string ValueText(const Setting& setting);
@@ -81,6 +83,9 @@ class Settings {
   };
   std::vector<KeyFile> key_files_;  // of api_keys
 };
+
+// What a setting takes, in a word: "SECONDS", "N,...", "json|text".
+std::string PlaceholderOf(const Setting& setting);
 
 // Every field of ServerConfig.
 void AddServerSettings(Settings& settings, ServerConfig* config);

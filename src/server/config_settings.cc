@@ -52,6 +52,8 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   documents("document_workers", &c.document_workers, "Documents read at the same time", 1, 256);
   documents("max_jobs", &c.max_jobs, "Jobs kept, finished ones included", 1, 1e6);
   documents("keep_jobs_s", &c.keep_jobs_s, "Seconds for which finished jobs are kept", 0, 1e9);
+  documents("max_stored_bytes", &c.max_stored_bytes,
+            "Uploads and results on disk; the oldest finished jobs make room", 1024, 1e15);
 
   const auto bounds = group("Limits of a request");
   bounds("max_body_bytes", &c.max_body_bytes, "Of a request's body", 1024, 1e12);

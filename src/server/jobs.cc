@@ -14,7 +14,6 @@
 
 #include "base/file.h"
 #include "base/untrusted_text.h"
-#include "format/document_writer.h"
 #include "format/page_json.h"
 #include "media/encode.h"
 #include "media/resize.h"
@@ -380,8 +379,10 @@ void Jobs::Run(const Job& job) {
                         InputOptionsOf(service_, active->request));
   };
   task.on_open = [this, active](const std::vector<int>& pages, int) {
-    active->writer.emplace(DocumentOptions{
-        .formats = active->formats, .stem = active->stem, .pixels_per_inch = active->request.dpi});
+    active->writer.emplace(DocumentOptions{.formats = active->formats,
+                                           .stem = active->stem,
+                                           .pixels_per_inch = active->request.dpi,
+                                           .spool_folder = Dir(active->id)});
     Update(active->id, [&](Job& job) { job.n_pages = static_cast<int>(pages.size()); });
     return OkStatus();
   };
@@ -397,26 +398,43 @@ void Jobs::Run(const Job& job) {
   threads_.Add(std::move(run));
 }
 
-// The reason of a failure is for the log alone: it names our folders.
-Status Jobs::Write(Active& active, const fs::path& path, std::string_view bytes) {
-  const Status written = WriteFileAtomically(path, bytes);
+// What a client is told of an error of our own disk: the reason is for the log, it names our
+// folders.
+Error Jobs::Storing(const Active& active, const Error& error) const {
+  if (error.code != ErrorCode::kIo && error.code != ErrorCode::kResourceExhausted &&
+      error.code != ErrorCode::kNotFound) {
+    return error;
+  }
+  service_.log.Failure("result not stored", {{"job", active.id}, {"error", error.message}});
+  return {ErrorCode::kResourceExhausted,
+          "The result could not be stored: the server's disk is full or not writable."};
+}
+
+Status Jobs::Write(Active& active, const fs::path& path, const OutputFile& file) {
+  const auto write = [&]() -> Status {
+    if (!file.file) return WriteFileAtomically(path, file.bytes);
+    GLM_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::Open(path));
+    GLM_RETURN_IF_ERROR(file.file->CopyTo(writer));
+    return writer.Commit();
+  };
+  const Status written = write();
   if (written.ok()) {
-    active.written_bytes += static_cast<int64_t>(bytes.size());
+    active.written_bytes +=
+        file.file ? file.file->size_bytes() : static_cast<int64_t>(file.bytes.size());
     return OkStatus();
   }
-  service_.log.Failure("result not stored",
-                       {{"job", active.id}, {"error", written.error().message}});
-  return Error{ErrorCode::kResourceExhausted,
-               "The result could not be stored: the server's disk is full or not writable."};
+  return Storing(active, written.error());
 }
 
 Status Jobs::TakePage(Active& active, ReadPage page) {
-  GLM_ASSIGN(const std::vector<OutputFile> files, active.writer->AddPage(page));
+  const auto added = active.writer->AddPage(page);
+  if (!added.ok()) return Storing(active, added.error());
+  const std::vector<OutputFile>& files = *added;
   for (const OutputFile& file : files) {
     const fs::path path = ResultPath(active.id, file.path.substr(file.path.find('/') + 1));
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
-    GLM_RETURN_IF_ERROR(Write(active, path, file.bytes));
+    GLM_RETURN_IF_ERROR(Write(active, path, file));
   }
   if (active.json_lines && !page.error) active.lines += PageToJson(page);
   const FormattedPage formatted =
@@ -434,12 +452,13 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
     event["regions"].push_back(RegionJson(page.regions[i], i));
   if (page.error) event["error"] = page.error->message;
   if (page.image && !page.image->empty()) {
-    GLM_ASSIGN(const std::string jpeg, PageJpeg(*page.image));
-    GLM_RETURN_IF_ERROR(Write(active, PageImagePath(active.id, page.page), jpeg));
+    GLM_ASSIGN(std::string jpeg, PageJpeg(*page.image));
+    GLM_RETURN_IF_ERROR(
+        Write(active, PageImagePath(active.id, page.page), {.bytes = std::move(jpeg)}));
   }
   ++active.n_pages;
-  GLM_RETURN_IF_ERROR(
-      Write(active, PageEventPath(active.id, static_cast<int>(active.n_pages)), Dump(event)));
+  GLM_RETURN_IF_ERROR(Write(active, PageEventPath(active.id, static_cast<int>(active.n_pages)),
+                            {.bytes = Dump(event)}));
   const bool failed = page.error || std::any_of(page.regions.begin(), page.regions.end(),
                                                 [](const ReadRegion& r) { return !!r.error; });
   Update(active.id, [&](Job& job) {
@@ -450,15 +469,18 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
 }
 
 Status Jobs::WriteResult(Active& active) {
-  GLM_ASSIGN(const std::vector<OutputFile> files, active.writer->Finish());
+  const auto finished = active.writer->Finish();
+  if (!finished.ok()) return Storing(active, finished.error());
+  const std::vector<OutputFile>& files = *finished;
   for (const OutputFile& file : files) {
     // "stem/stem.md" -> "result.md"
     const size_t skip = 2 * active.stem.size() + 1;
     GLM_RETURN_IF_ERROR(
-        Write(active, ResultPath(active.id, "result" + file.path.substr(skip)), file.bytes));
+        Write(active, ResultPath(active.id, "result" + file.path.substr(skip)), file));
   }
   if (active.json_lines)
-    GLM_RETURN_IF_ERROR(Write(active, ResultPath(active.id, "result.jsonl"), active.lines));
+    GLM_RETURN_IF_ERROR(
+        Write(active, ResultPath(active.id, "result.jsonl"), {.bytes = active.lines}));
   return OkStatus();
 }
 

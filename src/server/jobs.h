@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "format/document_writer.h"
 #include "server/api_error.h"
 #include "server/document_run.h"
 #include "server/job_store.h"
@@ -70,6 +71,7 @@ class Jobs {
 
   std::filesystem::path Dir(const std::string& id) const { return dir_ / id; }
   void Run(const Job& job);
+  Error Storing(const Active& active, const Error& error) const;
   Status TakePage(Active& active, ReadPage page);
   Status WriteResult(Active& active);
   void Finish(Active& active, const DocumentOutcome& outcome);
@@ -77,7 +79,7 @@ class Jobs {
   void Update(const std::string& id, const std::function<void(Job&)>& change);
   // Empty: of all jobs.
   void Tell(const std::string& id, bool tick);
-  Status Write(Active& active, const std::filesystem::path& path, std::string_view bytes);
+  Status Write(Active& active, const std::filesystem::path& path, const OutputFile& file);
   bool MakeRoom(size_t bytes);
   void Remove(const std::string& id);
   void Expire();

@@ -9,12 +9,13 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
-import threading
 import time
 import zlib
 
@@ -148,35 +149,36 @@ class Server:
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
 
-class HealthProbe(threading.Thread):
-    """Asks /health over one kept connection every `every_s` and keeps how long each answer took."""
+class HealthProbe:
+    """Asks /health every 20 ms over one kept connection, from a process of its own: in the load's own process the
+    interpreter's lock would be measured, not the server."""
 
-    def __init__(self, port, every_s=0.02):
-        super().__init__(daemon=True)
-        self.port, self.every_s = port, every_s
-        self.seconds, self.errors = [], 0
-        self.done = threading.Event()
-
-    def run(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        while not self.done.is_set():
-            begun = time.perf_counter()
-            try:
-                connection.request("GET", "/health")
-                answer = connection.getresponse()
-                answer.read()
-                self.errors += answer.status != 200
-                self.seconds.append(time.perf_counter() - begun)
-            except (OSError, http.client.HTTPException):
-                self.errors += 1
-                connection.close()
-            self.done.wait(self.every_s)
-        connection.close()
+    def __init__(self, port):
+        self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--probe", str(port)], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def finish(self):
-        self.done.set()
-        self.join()
-        return percentile(self.seconds, 0.5), percentile(self.seconds, 0.99)
+        """Seconds of each answer, and how many failed."""
+        out, _ = self.process.communicate("")
+        result = json.loads(out)
+        return result["seconds"], result["errors"]
+
+
+def probe(port):
+    seconds, errors = [], 0
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    while not select.select([sys.stdin], [], [], 0.02)[0]:  # until the parent closes it
+        begun = time.perf_counter()
+        try:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            answer.read()
+            errors += answer.status != 200
+            seconds.append(time.perf_counter() - begun)
+        except (OSError, http.client.HTTPException):
+            errors += 1
+            connection.close()
+    print(json.dumps({"seconds": seconds, "errors": errors}))
 
 
 def percentile(values, share):
@@ -184,3 +186,7 @@ def percentile(values, share):
         return float("nan")
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+if __name__ == "__main__" and sys.argv[1:2] == ["--probe"]:
+    probe(int(sys.argv[2]))
