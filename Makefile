@@ -2,7 +2,7 @@
 # `make demo` and `make test` are all that a fresh Debian 12 or Ubuntu 24.04 needs: they install their system packages.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test install bench fuzz parity asan tsan format lint cross-aarch64 clean
+.PHONY: help deps build demo test test-clients install bench fuzz parity asan tsan format lint cross-aarch64 clean
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -31,6 +31,10 @@ demo: ## install what it needs, build, and read samples/report.pdf with the bund
 
 test: build ## install what it needs, build everything, run every test
 	@ctest --preset release -j $(JOBS)
+
+test-clients: build ## run the official clients of the APIs that the server speaks against it
+	@scripts/install_deps.sh clients
+	@scripts/test_clients.sh build/release
 
 install: ## build and install program, library and headers (PREFIX=/usr/local DESTDIR=)
 	@scripts/install_deps.sh build

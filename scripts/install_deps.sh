@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a purpose needs on Debian 12 / Ubuntu 24.04, and nothing when all of it is there:
-#   scripts/install_deps.sh [build] [test] [fuzz] [lint] [cross] [parity]      (default: build)
+#   scripts/install_deps.sh [build] [test] [fuzz] [lint] [cross] [parity] [clients]      (default: build)
 # Works as root or through sudo. Says what it will install before it does. `--list PURPOSE...` prints the names only.
 set -euo pipefail
 
@@ -21,6 +21,7 @@ fuzz=("${build[@]}" clang llvm)
 lint=("${test[@]}" clang-tidy clang-format)
 cross=("${build[@]}" g++-aarch64-linux-gnu)
 parity=("${build[@]}" python3-venv)
+clients=("${test[@]}" python3-venv)
 
 list_only=no
 if [[ "${1:-}" == --list ]]; then list_only=yes; shift; fi
@@ -35,7 +36,8 @@ for purpose in "$@"; do
     lint) wanted+=("${lint[@]}") ;;
     cross) wanted+=("${cross[@]}") ;;
     parity) wanted+=("${parity[@]}") ;;
-    *) echo "install_deps.sh: unknown purpose '$purpose' (build test fuzz lint cross parity)" >&2; exit 2 ;;
+    clients) wanted+=("${clients[@]}") ;;
+    *) echo "install_deps.sh: unknown purpose '$purpose' (build test fuzz lint cross parity clients)" >&2; exit 2 ;;
   esac
 done
 mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | sort -u)
