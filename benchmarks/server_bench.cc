@@ -81,6 +81,8 @@ void WriteTokenizer(const fs::path& dir) {
   const int n_vocab = config["text_config"]["vocab_size"];
   json tokenizer = json::parse(Value(ReadFile(starter / "tokenizer.json", size_t{64} << 20)));
   json& vocab = tokenizer["model"]["vocab"];
+  if (static_cast<size_t>(n_vocab) < vocab.size() + 64)
+    Die("--random needs an architecture with a larger vocabulary than the starter model's");
   for (json& token : tokenizer["added_tokens"]) {
     const std::string content = token["content"];
     if (content == "<|image|>") token["id"] = config["image_token_id"];
@@ -101,8 +103,8 @@ void WriteTokenizer(const fs::path& dir) {
     if (!taken[static_cast<size_t>(id)]) vocab["w" + std::to_string(id)] = id;
   }
   std::ofstream(dir / "tokenizer.json") << tokenizer.dump();
-  for (const char* name : {"preprocessor_config.json", "chat_template.jinja",
-                           "tokenizer_config.json", "generation_config.json"}) {
+  for (const char* name :
+       {"preprocessor_config.json", "chat_template.jinja", "tokenizer_config.json"}) {
     fs::copy_file(starter / name, dir / name, fs::copy_options::overwrite_existing);
   }
 }
