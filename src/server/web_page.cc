@@ -6,10 +6,11 @@
 
 #include "base/hash.h"
 
+// <web_assets.inc> is made by cmake/embed_web.cmake: a row for each file.
 #define GLMOCR_ASSET(symbol, path, type) \
   extern "C" const char symbol[];        \
   extern "C" const char symbol##_end[];
-#include "web_assets.inc"
+#include <web_assets.inc>
 #undef GLMOCR_ASSET
 
 namespace glmocr::server {
@@ -33,8 +34,8 @@ void Add(Router& router, std::string_view body, const char* path, const char* ty
   router.Add({.method = "GET",
               .pattern = path,
               .handler =
-                  [body, type, tag](std::shared_ptr<const HttpRequest> request,
-                                    std::shared_ptr<Responder> responder) {
+                  [body, type, tag](const std::shared_ptr<const HttpRequest>& request,
+                                    const std::shared_ptr<Responder>& responder) {
                     HttpResponse response{.content_type = type};
                     response.headers = {{"ETag", tag},
                                         {"Cache-Control", "no-cache"},
@@ -56,7 +57,7 @@ void Add(Router& router, std::string_view body, const char* path, const char* ty
 void AddWebPageRoutes(Router& router) {
 #define GLMOCR_ASSET(symbol, path, type) \
   Add(router, std::string_view(symbol, static_cast<size_t>(symbol##_end - symbol)), path, type);
-#include "web_assets.inc"
+#include <web_assets.inc>
 #undef GLMOCR_ASSET
 }
 
