@@ -72,36 +72,26 @@ std::vector<Image> Lines() {
   return lines;
 }
 
-// A checkpoint with random weights needs a tokenizer: the starter model's, its special tokens at
-// the ids that the configuration names and every other id a token of its own, so that whatever is
-// drawn makes text.
+// A checkpoint with random weights needs a tokenizer: the starter model's, its picture token at the
+// id that the configuration names, and the ids below it filled up with tokens of their own, so that
+// what is drawn makes text.
 void WriteTokenizer(const fs::path& dir) {
   const fs::path starter = GLMOCR_SOURCE_DIR "/models/starter";
   const json config = json::parse(Value(ReadFile(dir / "config.json", 1 << 20)));
-  const int n_vocab = config["text_config"]["vocab_size"];
   json tokenizer = json::parse(Value(ReadFile(starter / "tokenizer.json", size_t{64} << 20)));
   json& vocab = tokenizer["model"]["vocab"];
-  if (static_cast<size_t>(n_vocab) < vocab.size() + 64)
+  json& added = tokenizer["added_tokens"];
+  // Added tokens follow the vocabulary in their order.
+  const auto picture = std::find_if(added.begin(), added.end(), [](const json& token) {
+    return token["content"] == "<|image|>";
+  });
+  const int first_added =
+      config["image_token_id"].get<int>() - static_cast<int>(picture - added.begin());
+  if (first_added < static_cast<int>(vocab.size()))
     Die("--random needs an architecture with a larger vocabulary than the starter model's");
-  for (json& token : tokenizer["added_tokens"]) {
-    const std::string content = token["content"];
-    if (content == "<|image|>") token["id"] = config["image_token_id"];
-    if (vocab.contains(content)) vocab.erase(content);
-  }
-  std::vector<bool> taken(static_cast<size_t>(n_vocab));
-  const int image_id = config["image_token_id"];
-  int next = n_vocab - 1;
-  taken[static_cast<size_t>(image_id)] = true;
-  for (const auto& [text, id] : vocab.items()) taken[id.get<size_t>()] = true;
-  for (json& token : tokenizer["added_tokens"]) {
-    if (token["content"] == "<|image|>") continue;
-    while (taken[static_cast<size_t>(next)]) --next;
-    taken[static_cast<size_t>(next)] = true;
-    token["id"] = next;
-  }
-  for (int id = 0; id < n_vocab; ++id) {
-    if (!taken[static_cast<size_t>(id)]) vocab["w" + std::to_string(id)] = id;
-  }
+  for (int id = static_cast<int>(vocab.size()); id < first_added; ++id)
+    vocab["w" + std::to_string(id)] = id;
+  for (size_t i = 0; i < added.size(); ++i) added[i]["id"] = first_added + static_cast<int>(i);
   std::ofstream(dir / "tokenizer.json") << tokenizer.dump();
   for (const char* name :
        {"preprocessor_config.json", "chat_template.jinja", "tokenizer_config.json"}) {
