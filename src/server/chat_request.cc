@@ -1,99 +1,239 @@
 #include "server/chat_request.h"
 
 #include <algorithm>
-
-#include "server/json_fields.h"
+#include <random>
 
 namespace glmocr::server {
 namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kMaxMessages = 256;
+constexpr size_t kMaxMessages = 256;
 constexpr size_t kMaxStops = 16;
 constexpr size_t kMaxStopBytes = 1024;
+constexpr size_t kMaxBiases = 1024;
+constexpr int64_t kDefaultMaxTokens = 8192;  // as the official SDK asks for
 
-std::optional<ChatRole> RoleOf(const std::string& role) {
-  if (role == "system" || role == "developer") return ChatRole::kSystem;
-  if (role == "user") return ChatRole::kUser;
-  if (role == "assistant") return ChatRole::kAssistant;
-  if (role == "tool") return ChatRole::kTool;
-  return std::nullopt;
+void AddMedia(RequestMedia media, TextRequest* request, ChatMessage* message) {
+  message->content.push_back(ChatPart::Image());
+  request->media.push_back(std::move(media));
 }
 
-// One part of a message's content.
-void ReadPart(const json& part, const std::string& path, CompletionRequest& request,
-              ChatMessage& message, Fields& errors) {
-  const auto fail = [&](const std::string& name, const std::string& what) {
-    errors.Fail(path + (name.empty() ? "" : "." + name), what);
-  };
-  if (!part.is_object()) return fail("", "must be an object with a 'type'");
-  const json type = part.value("type", json());
-  if (!type.is_string()) return fail("type", "must be a string");
+// {"type": "image_url", "image_url": {"url": "..."}}, {"type": "input_image", "image_url": "..."},
+// {"type": "image", "image": "..."}.
+void ReadPicture(Fields& part, TextRequest* request, ChatMessage* message) {
+  part.Ignore({"detail"});
+  if (part.Any("file_id") != nullptr)
+    return part.Fail("file_id", "is not supported: send the picture as a data: URI");
+  const char* member = part.Any("image") != nullptr ? "image" : "image_url";
+  const json* url = part.Any(member);
+  if (url == nullptr) return part.Fail("image_url", "is missing");
+  RequestMedia media = {.name = part.PathOf(member)};
+  if (url->is_object()) {
+    Fields inner(*url, media.name);
+    inner.Ignore({"detail"});
+    inner.RequiredString("url", &media.reference);
+    media.name += ".url";
+    part.Adopt(inner);
+  } else {
+    part.String(member, &media.reference);
+  }
+  AddMedia(std::move(media), request, message);
+}
+
+// {"type": "file", "file": {"file_data": "..."}} or {"type": "input_file", "file_data": "..."}.
+void ReadFilePart(Fields& file, TextRequest* request, ChatMessage* message) {
+  file.Ignore({"filename", "detail"});
+  if (file.Any("file_id") != nullptr)
+    return file.Fail("file_id", "is not supported: send the file as 'file_data'");
+  RequestMedia media = {.kind = RequestMedia::Kind::kDocument};
+  if (file.Any("file_url") != nullptr) {
+    file.String("file_url", &media.reference);
+    media.name = file.PathOf("file_url");
+  } else {
+    std::string data;
+    file.RequiredString("file_data", &data);
+    media.reference = AsDataUri(data);
+    media.name = file.PathOf("file_data");
+  }
+  AddMedia(std::move(media), request, message);
+}
+
+void ReadPart(const json& from, const std::string& path, TextRequest* request, ChatMessage* message,
+              Fields& fields) {
+  if (!from.is_object()) return fields.Fail(path, "must be an object with a 'type'");
+  Fields part(from, path);
+  std::string type;
+  part.RequiredString("type", &type);
   if (type == "text" || type == "input_text" || type == "output_text") {
-    const auto text = part.find("text");
-    if (text == part.end() || !text->is_string()) return fail("text", "must be a string");
-    message.content.push_back(ChatPart::Text(text->get<std::string>()));
-    return;
-  }
-  if (type == "image_url" || type == "input_image" || type == "image") {
-    const auto found = part.find(type == "image" && part.contains("image") ? "image" : "image_url");
-    if (found == part.end()) return fail("image_url", "is missing");
-    const json* url = &*found;
-    std::string name = path + ".image_url";
-    if (url->is_object()) {
-      const auto inner = url->find("url");
-      if (inner == url->end()) return fail("image_url.url", "is missing");
-      url = &*inner;
-      name += ".url";
+    part.Ignore({"annotations", "logprobs"});
+    std::string text;
+    part.RequiredString("text", &text);
+    message->content.push_back(ChatPart::Text(std::move(text)));
+  } else if (type == "image_url" || type == "input_image" || type == "image") {
+    ReadPicture(part, request, message);
+  } else if (type == "input_file") {
+    ReadFilePart(part, request, message);
+  } else if (type == "file") {
+    if (const json* inner = part.Object("file")) {
+      Fields file(*inner, part.PathOf("file"));
+      ReadFilePart(file, request, message);
+      part.Adopt(file);
+    } else {
+      part.Fail("file", "is missing");
     }
-    if (!url->is_string()) return errors.Fail(name, "must be a string: a data: URI");
-    message.content.push_back(ChatPart::Image());
-    request.images.push_back(url->get<std::string>());
-    request.image_names.push_back(name);
-    return;
+  } else {
+    part.Fail("type", "must be 'text', 'image_url' or 'file': the model reads text and pictures");
   }
-  fail("type", "must be 'text' or 'image_url': this model reads text and pictures");
+  fields.Adopt(part);
 }
 
-void ReadMessages(const json& messages, const ServerConfig& config, CompletionRequest& request,
-                  Fields& fields) {
-  if (messages.empty()) return fields.Fail("messages", "must not be empty");
-  if (static_cast<int64_t>(messages.size()) > kMaxMessages) {
-    return fields.Fail("messages", "must have at most " + std::to_string(kMaxMessages) + " items");
-  }
-  for (size_t i = 0; i < messages.size() && !fields.error(); ++i) {
-    const std::string path = "messages[" + std::to_string(i) + "]";
-    if (!messages[i].is_object()) return fields.Fail(path, "must be an object");
-    const json& from = messages[i];
-    ChatMessage& message = request.chat.messages.emplace_back();
-    const json role = from.value("role", json());
-    const auto known = role.is_string() ? RoleOf(role.get<std::string>()) : std::nullopt;
-    if (!known) {
-      return fields.Fail(path + ".role", "must be 'system', 'user', 'assistant' or 'tool'");
+// One call of an assistant's message: {"type": "function", "function": {"name", "arguments"}}, the
+// arguments as JSON of an object in a string, or the object.
+void ReadToolCall(const json& from, const std::string& path, ChatMessage* message, Fields& fields) {
+  if (!from.is_object()) return fields.Fail(path, "must be an object");
+  Fields call(from, path);
+  call.Ignore({"id", "type", "index"});
+  ToolCall result;
+  if (const json* object = call.Object("function")) {
+    Fields function(*object, call.PathOf("function"));
+    function.RequiredString("name", &result.name);
+    json arguments = json::object();
+    if (const json* given = function.Any("arguments")) {
+      arguments = *given;
+      if (given->is_string()) {
+        auto parsed = ParseRequestObject(given->get<std::string>());
+        arguments = parsed.ok() ? std::move(*parsed) : json();
+      }
     }
-    message.role = *known;
-    if (const auto reasoning = from.find("reasoning_content");
-        reasoning != from.end() && reasoning->is_string()) {
-      message.reasoning = reasoning->get<std::string>();
-    }
-    const json content = from.value("content", json());
-    if (content.is_string()) {
-      message.content.push_back(ChatPart::Text(content.get<std::string>()));
-    } else if (content.is_array()) {
-      for (size_t j = 0; j < content.size(); ++j)
-        ReadPart(content[j], path + ".content[" + std::to_string(j) + "]", request, message,
-                 fields);
-    } else if (!content.is_null() || *known != ChatRole::kAssistant) {
-      return fields.Fail(path + ".content", "must be a string or an array of parts");
+    if (!arguments.is_object()) function.Fail("arguments", "must be a JSON object");
+    for (const auto& [name, value] : arguments.items())
+      result.arguments.push_back(
+          {name, value.is_string() ? value.get<std::string>() : value.dump()});
+    call.Adopt(function);
+  } else {
+    call.Fail("function", "is missing");
+  }
+  message->tool_calls.push_back(std::move(result));
+  fields.Adopt(call);
+}
+
+void ReadMessage(const json& from, const std::string& path, TextRequest* request, Fields& fields) {
+  if (!from.is_object()) return fields.Fail(path, "must be an object");
+  Fields member(from, path);
+  member.Ignore({"name", "tool_call_id", "refusal", "annotations", "audio"});
+  ChatMessage message;
+  ReadRole(member, &message.role);
+  if (message.role == ChatRole::kAssistant) {
+    if (member.Any("reasoning_content") != nullptr)
+      member.String("reasoning_content", &message.reasoning.emplace());
+    if (const json* calls = member.Array("tool_calls")) {
+      for (size_t i = 0; i < calls->size(); ++i)
+        ReadToolCall((*calls)[i], path + ".tool_calls[" + std::to_string(i) + "]", &message,
+                     fields);
     }
   }
-  if (request.images.size() > static_cast<size_t>(config.max_images)) {
-    fields.Fail("messages", "must hold at most " + std::to_string(config.max_images) + " pictures");
+  if (const json* content = member.Any("content")) {
+    ReadContent(*content, path + ".content", request, &message, fields);
+  } else if (message.role != ChatRole::kAssistant) {
+    member.Fail("content", "must be a string or an array of parts");
   }
+  request->chat.messages.push_back(std::move(message));
+  fields.Adopt(member);
+}
+
+void ReadBiases(Fields& fields, SamplingParams* sampling) {
+  const json* biases = fields.Object("logit_bias");
+  if (biases == nullptr) return;
+  if (biases->size() > kMaxBiases) return fields.Fail("logit_bias", "has too many members");
+  for (const auto& [token, bias] : biases->items()) {
+    const bool is_id = !token.empty() && token.size() <= 7 &&
+                       token.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_id || !bias.is_number() || !(std::abs(bias.get<double>()) <= 100)) {
+      return fields.Fail("logit_bias", "must map token ids to numbers between -100 and 100");
+    }
+    sampling->logit_bias.emplace_back(std::stoi(token), bias.get<float>());
+  }
+}
+
+void ReadChatTemplateArguments(Fields& fields, ChatRequest* chat) {
+  const json* kwargs = fields.Object("chat_template_kwargs");
+  if (kwargs == nullptr) return;
+  Fields inner(*kwargs, "chat_template_kwargs");
+  if (inner.Any("enable_thinking") != nullptr) {
+    bool thinking = true;
+    inner.Bool("enable_thinking", &thinking);
+    chat->thinking = thinking ? Thinking::kEnabled : Thinking::kDisabled;
+  }
+  fields.Adopt(inner);
+}
+
+// What the model cannot do, asked for in a way that promises that it is done.
+void RefuseTools(Fields& fields) {
+  for (const char* name : {"tools", "functions"}) {
+    const json* tools = fields.Array(name);
+    if (tools != nullptr && !tools->empty())
+      fields.Fail(name, "is not supported: this server calls no tools");
+  }
+  fields.Ignore({"tool_choice", "function_call", "parallel_tool_calls"});
 }
 
 }  // namespace
+
+std::string AsDataUri(const std::string& base64) {
+  return base64.find(':') == std::string::npos ? "data:;base64," + base64 : base64;
+}
+
+void ReadRole(Fields& message, ChatRole* role) {
+  std::string name;
+  message.RequiredString("role", &name);
+  if (name == "system" || name == "developer") {
+    *role = ChatRole::kSystem;
+  } else if (name == "user") {
+    *role = ChatRole::kUser;
+  } else if (name == "assistant") {
+    *role = ChatRole::kAssistant;
+  } else if (name == "tool") {
+    *role = ChatRole::kTool;
+  } else {
+    message.Fail("role", "must be 'system', 'user', 'assistant' or 'tool'");
+  }
+}
+
+void ReadContent(const json& content, const std::string& path, TextRequest* request,
+                 ChatMessage* message, Fields& fields) {
+  if (content.is_string()) {
+    message->content.push_back(ChatPart::Text(content.get<std::string>()));
+  } else if (content.is_array()) {
+    for (size_t i = 0; i < content.size() && !fields.error(); ++i)
+      ReadPart(content[i], path + "[" + std::to_string(i) + "]", request, message, fields);
+  } else {
+    fields.Fail(path, "must be a string or an array of parts");
+  }
+}
+
+void CheckCounts(const TextRequest& request, const ServerConfig& config, const char* field,
+                 Fields& fields) {
+  if (request.chat.messages.size() > kMaxMessages)
+    fields.Fail(field, "must have at most " + std::to_string(kMaxMessages) + " items");
+  if (request.media.size() > static_cast<size_t>(config.max_images))
+    fields.Fail(field, "must hold at most " + std::to_string(config.max_images) + " pictures");
+}
+
+void ReadStop(Fields& fields, GenerationOptions* generation) {
+  const json* stop = fields.Any("stop");
+  if (stop == nullptr) return;
+  const json list = stop->is_array() ? *stop : json::array({*stop});
+  for (const json& s : list) {
+    if (!s.is_string()) return fields.Fail("stop", "must be a string or an array of strings");
+    const auto& text = s.get_ref<const std::string&>();
+    if (text.empty() || text.size() > kMaxStopBytes)
+      return fields.Fail("stop", "must hold strings of 1 to 1024 bytes");
+    generation->stop_strings.push_back(text);
+  }
+  if (generation->stop_strings.size() > kMaxStops)
+    fields.Fail("stop", "must have at most 16 strings");
+}
 
 void ReadSampling(Fields& fields, const ServerConfig& config, GenerationOptions* generation) {
   SamplingParams& sampling = generation->sampling;
@@ -111,102 +251,66 @@ void ReadSampling(Fields& fields, const ServerConfig& config, GenerationOptions*
   fields.Number("presence_penalty", &sampling.presence_penalty, -2, 2);
   fields.Number("frequency_penalty", &sampling.frequency_penalty, -2, 2);
   int64_t seed = 0;
-  fields.Integer("seed", &seed, INT64_MIN, INT64_MAX);
-  sampling.seed = static_cast<uint64_t>(seed);
-  generation->max_new_tokens = std::min<int64_t>(8192, config.max_tokens);
-  if (const json* stop = fields.Any("stop")) {
-    const json list = stop->is_array() ? *stop : json::array({*stop});
-    for (const json& s : list) {
-      if (!s.is_string()) return fields.Fail("stop", "must be a string or an array of strings");
-      const std::string text = s.get<std::string>();
-      if (text.empty() || text.size() > kMaxStopBytes) {
-        return fields.Fail("stop", "must hold strings of 1 to 1024 bytes");
-      }
-      generation->stop_strings.push_back(text);
-    }
-    if (generation->stop_strings.size() > kMaxStops) {
-      fields.Fail("stop", "must have at most 16 strings");
-    }
+  if (fields.Any("seed") != nullptr) {
+    fields.Integer("seed", &seed, INT64_MIN, INT64_MAX);
+    sampling.seed = static_cast<uint64_t>(seed);
+  } else {
+    std::random_device random;
+    sampling.seed = static_cast<uint64_t>(random()) << 32 | random();
   }
+  ReadBiases(fields, &sampling);
+  generation->max_new_tokens = std::min(kDefaultMaxTokens, config.max_tokens);
+  ReadStop(fields, generation);
 }
 
-std::variant<CompletionRequest, ApiError> ParseChatRequest(const json& body,
-                                                           const ServerConfig& config) {
-  CompletionRequest request;
+void ReadStream(Fields& fields, TextRequest* request) {
+  fields.Bool("stream", &request->stream);
+  const json* options = fields.Object("stream_options");
+  if (options == nullptr) return;
+  if (!request->stream) return fields.Fail("stream_options", "needs 'stream': true");
+  Fields inner(*options, "stream_options");
+  inner.Ignore({"include_obfuscation"});
+  inner.Bool("include_usage", &request->include_usage);
+  fields.Adopt(inner);
+}
+
+void ReadChoices(Fields& fields, const ServerConfig& config, TextRequest* request) {
+  int64_t n = 1;
+  fields.Integer("n", &n, 1, config.max_choices);
+  request->n = static_cast<int>(n);
+}
+
+std::variant<TextRequest, ApiError> ParseChatRequest(const json& body, const ServerConfig& config) {
+  TextRequest request;
   Fields fields(body, "");
   fields.String("model", &request.model);
   if (const json* messages = fields.Array("messages")) {
-    ReadMessages(*messages, config, request, fields);
+    if (messages->empty()) fields.Fail("messages", "must not be empty");
+    for (size_t i = 0; i < messages->size() && i <= kMaxMessages && !fields.error(); ++i)
+      ReadMessage((*messages)[i], "messages[" + std::to_string(i) + "]", &request, fields);
+    CheckCounts(request, config, "messages", fields);
   } else {
     fields.Fail("messages", "is missing");
   }
   ReadSampling(fields, config, &request.generation);
-  fields.Integer("max_tokens", &request.generation.max_new_tokens, 1, config.max_tokens);
-  fields.Integer("max_completion_tokens", &request.generation.max_new_tokens, 1, config.max_tokens);
-  int64_t n = 1;
-  fields.Integer("n", &n, 1, config.max_choices);
-  request.n = static_cast<int>(n);
+  int64_t& max_tokens = request.generation.max_new_tokens;
+  fields.Integer("max_tokens", &max_tokens, 1, config.max_tokens);
+  fields.Integer("max_completion_tokens", &max_tokens, 1, config.max_tokens);
+  ReadChoices(fields, config, &request);
   fields.Bool("logprobs", &request.logprobs);
   int64_t top_logprobs = 0;
   fields.Integer("top_logprobs", &top_logprobs, 0, 20);
   if (top_logprobs > 0 && !request.logprobs) fields.Fail("top_logprobs", "needs 'logprobs': true");
   if (request.logprobs)
     request.generation.sampling.n_top_logprobs = static_cast<int32_t>(top_logprobs);
-  fields.Bool("stream", &request.stream);
-  if (const json* options = fields.Object("stream_options")) {
-    Fields inner(*options, "stream_options");
-    inner.Bool("include_usage", &request.include_usage);
-    if (inner.error()) return *inner.error();
-  }
-  if (const json* format = fields.Object("response_format")) request.response_format = *format;
-  if (const json* kwargs = fields.Object("chat_template_kwargs")) {
-    Fields inner(*kwargs, "chat_template_kwargs");
-    bool thinking = true;
-    inner.Bool("enable_thinking", &thinking);
-    if (inner.error()) return *inner.error();
-    if (kwargs->contains("enable_thinking"))
-      request.chat.thinking = thinking ? Thinking::kEnabled : Thinking::kDisabled;
-  }
-  fields.Ignore("user");
+  ReadStream(fields, &request);
+  ReadResponseFormat(fields, &request.format);
+  ReadChatTemplateArguments(fields, &request.chat);
+  RefuseTools(fields);
+  fields.Ignore({"user", "safety_identifier", "store", "metadata", "service_tier"});
   if (fields.error()) return *fields.error();
-  request.ignored = fields.Unknown();
+  request.unknown = fields.Unknown();
   return request;
-}
-
-std::variant<MaskMaker, ApiError> ReadResponseFormat(Service& service, const json& format,
-                                                     const std::string& path,
-                                                     const std::string& body) {
-  const auto wrong = [](const std::string& where, const std::string& what) {
-    return ApiError{.message = "'" + where + "' " + what, .param = where};
-  };
-  if (format.is_null()) return MaskMaker();
-  if (!format.is_object()) return wrong(path, "must be an object.");
-  const json type = format.value("type", json());
-  if (type == "text") return MaskMaker();
-  std::string schema;
-  std::string where = path;
-  if (type == "json_schema") {
-    // The Responses API has the schema beside the type, chat completions one level deeper.
-    const json* holder = &format;
-    if (const auto inner = format.find("json_schema"); inner != format.end()) {
-      holder = &*inner;
-      where += ".json_schema";
-    }
-    where += ".schema";
-    if (!holder->is_object() || !holder->contains("schema")) return wrong(where, "is missing.");
-    std::string pointer = "/" + where;
-    std::replace(pointer.begin(), pointer.end(), '.', '/');
-    const nlohmann::ordered_json ordered = nlohmann::ordered_json::parse(body);
-    schema = ordered.at(nlohmann::ordered_json::json_pointer(pointer))
-                 .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  } else if (type != "json_object") {
-    return wrong(path + ".type", "must be 'text', 'json_object' or 'json_schema'.");
-  }
-  auto maker = service.grammars.Json(schema);
-  if (maker.ok()) return std::move(*maker);
-  ApiError error = ApiErrorOf(maker.error());
-  error.param = where;
-  return error;
 }
 
 }  // namespace glmocr::server

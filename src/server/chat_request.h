@@ -1,45 +1,66 @@
-// The body of a chat completion, as a value. Include this only in .cc files.
+// What a client asks of the model in words and pictures, as a value, and the reading of it from the
+// JSON of OpenAI's chat API; the other text APIs share its parts. Include this only in .cc files.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "server/api_error.h"
+#include "server/json_fields.h"
+#include "server/output_format.h"
 #include "server/service.h"
 #include "tokenizer/chat_prompt.h"
 
 namespace glmocr::server {
 
-struct CompletionRequest {
+// A picture, or a document whose pages become pictures.
+struct RequestMedia {
+  enum class Kind { kPicture, kDocument };
+  Kind kind = Kind::kPicture;
+  std::string reference;  // a data: URI, or what else MediaSource opens
+  std::string name;       // where it stands: "messages[0].content[1].image_url.url"
+};
+
+struct TextRequest {
   std::string model;
   ChatRequest chat;
-  std::vector<std::string> images;       // references, in order of the chat's image parts
-  std::vector<std::string> image_names;  // where they stand: "messages[0].content[1].image_url.url"
+  std::vector<RequestMedia> media;  // in order of the chat's image parts
   GenerationOptions generation;
   int n = 1;
   bool stream = false;
   bool include_usage = false;
   bool logprobs = false;
-  nlohmann::json response_format;    // null: text
-  std::vector<std::string> ignored;  // members that nobody knows
+  OutputFormat format;
+  std::vector<std::string> unknown;  // members that nobody knows
 };
 
 // OpenAI's chat completion request with the extensions of vLLM and SGLang: top_k, min_p,
 // repetition_penalty, chat_template_kwargs.
-std::variant<CompletionRequest, ApiError> ParseChatRequest(const nlohmann::json& body,
-                                                           const ServerConfig& config);
+std::variant<TextRequest, ApiError> ParseChatRequest(const nlohmann::json& body,
+                                                     const ServerConfig& config);
 
-// The masks of a response_format: {"type": "text" | "json_object" | "json_schema", "json_schema":
-// {"schema": ...}}; an empty maker for text. `path`: the member's name, "text.format"; `body`: the
-// request as it came, since answers have their properties in the schema's order.
-std::variant<MaskMaker, ApiError> ReadResponseFormat(Service& service, const nlohmann::json& format,
-                                                     const std::string& path,
-                                                     const std::string& body);
-
-class Fields;
-// The members that all text APIs share: temperature, top_p, ..., seed, stop, max tokens.
+// temperature, top_p, ..., seed and stop, and the bound of the answer's length where the request
+// says none. A request without a seed gets a random one.
 void ReadSampling(Fields& fields, const ServerConfig& config, GenerationOptions* generation);
+// "stop" as in ReadSampling.
+void ReadStop(Fields& fields, GenerationOptions* generation);
+// "stream" and "stream_options".
+void ReadStream(Fields& fields, TextRequest* request);
+// "n".
+void ReadChoices(Fields& fields, const ServerConfig& config, TextRequest* request);
+// One message's content, a string or an array of parts, at `path`.
+void ReadContent(const nlohmann::json& content, const std::string& path, TextRequest* request,
+                 ChatMessage* message, Fields& fields);
+// At most so many messages, and pictures as far as they are counted by now.
+void CheckCounts(const TextRequest& request, const ServerConfig& config, const char* field,
+                 Fields& fields);
+// "system" (or "developer"), "user", "assistant", "tool"; an error otherwise.
+void ReadRole(Fields& message, ChatRole* role);
+
+// `base64` as a data: URI, unless it is a URI already.
+std::string AsDataUri(const std::string& base64);
 
 }  // namespace glmocr::server

@@ -30,6 +30,8 @@ struct ServerConfig {
   size_t max_upload_bytes = size_t{256} << 20;  // of a document
   int64_t max_image_pixels = 64'000'000;
   int max_images = 32;
+  // Pictures made ready for the model and not yet answered, of all requests together.
+  int64_t max_prepared_bytes = int64_t{4} << 30;
   int max_pages = 1000;
   int64_t max_tokens = 16384;
   int max_choices = 8;

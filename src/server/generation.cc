@@ -88,9 +88,10 @@ struct Running {
       if (choice.tokens.size() > kept) choice.tokens.resize(kept);
     }
     Usage& usage = result.usage;
-    usage.prompt_tokens = outcome.usage.prompt_tokens;
-    usage.cached_prompt_tokens =
-        std::max(usage.cached_prompt_tokens, outcome.usage.cached_prompt_tokens);
+    if (c % task.n == 0) {
+      usage.prompt_tokens += outcome.usage.prompt_tokens;
+      usage.cached_prompt_tokens += outcome.usage.cached_prompt_tokens;
+    }
     usage.completion_tokens += outcome.usage.completion_tokens;
     usage.drafted_tokens += outcome.usage.drafted_tokens;
     usage.accepted_tokens += outcome.usage.accepted_tokens;
@@ -101,6 +102,17 @@ struct Running {
     EndOne();
   }
 
+  // The choices before `first` run already: the others end with the error.
+  void FailFrom(size_t first, const Error& error) {
+    for (size_t c = first; c < streams.size(); ++c) {
+      Choice& choice = result.choices[c];
+      choice.finish = FinishReason::kError;
+      choice.error = error;
+      if (task.on_choice) task.on_choice(static_cast<int>(c), choice);
+      EndOne();
+    }
+  }
+
   void EndOne() {
     bool last = false;
     {
@@ -109,6 +121,7 @@ struct Running {
     }
     if (!last) return;
     priority_place.reset();
+    task.held.clear();
     task.on_done(std::move(result));
   }
 };
@@ -125,25 +138,41 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
   running->service = &service;
   running->task = std::move(task);
   GenerationTask& t = running->task;
-  const auto n = static_cast<size_t>(t.n);
+  const size_t n = t.prompts.size() * static_cast<size_t>(t.n);
+  if (n > 1) {  // the first has its place from the request
+    t.held.push_back(service.admission.TryEnter(static_cast<int64_t>(n) - 1));
+    if (!t.held.back()) {
+      return Error{ErrorCode::kUnavailable,
+                   "Too many requests are waiting for so many choices. Try again later."};
+    }
+  }
   running->result.choices.resize(n);
   running->streams.resize(n);
-  running->left = t.n;
+  running->left = static_cast<int>(n);
   running->wants_tokens = t.options.sampling.n_top_logprobs >= 0;
-  running->priority_place = service.fast_lane.TryEnter(t.n);
+  running->priority_place = service.fast_lane.TryEnter(static_cast<int64_t>(n));
   const auto deadline = std::chrono::steady_clock::now() +
                         std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                             std::chrono::duration<double>(service.config.request_timeout_s));
-  const ProcessedPrompt prompt = t.n > 1 ? t.prompt : ProcessedPrompt();
+  const auto per_prompt = static_cast<size_t>(t.n);
+  // The callbacks of the last choice may take the task away.
+  std::vector<ProcessedPrompt> prompts = std::move(t.prompts);
+  const GenerationOptions options = t.options;
+  const auto token_mask = t.token_mask;
   for (size_t i = 0; i < n; ++i) {
     const int c = static_cast<int>(i);
     PromptRequest request;
-    request.prompt = i + 1 < n ? prompt : n > 1 ? prompt : std::move(t.prompt);
-    request.generation = t.options;
-    request.generation.sampling.seed += i;
+    ProcessedPrompt& prompt = prompts[i / per_prompt];
+    if (i % per_prompt + 1 < per_prompt) {
+      request.prompt = prompt;
+    } else {
+      request.prompt = std::move(prompt);
+    }
+    request.generation = options;
+    request.generation.sampling.seed += i % per_prompt;
     request.priority = running->priority_place ? kInteractivePriority : kDocumentPriority;
     request.deadline = deadline;
-    if (t.token_mask) request.token_mask = t.token_mask();
+    if (token_mask) request.token_mask = token_mask();
     request.on_token = [running, c](const TokenEvent& event) { return running->OnToken(c, event); };
     request.on_done = [running, c](const Outcome& outcome) { running->OnDone(c, outcome); };
     // Held over Submit: a callback may come before its id is known here.
@@ -155,13 +184,7 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
     }
     lock.unlock();
     if (i == 0) return id.error();
-    // The first choices run already: the others end with the error.
-    for (size_t j = i; j < n; ++j) {
-      Choice& choice = running->result.choices[j];
-      choice.finish = FinishReason::kError;
-      choice.error = id.error();
-      running->EndOne();
-    }
+    running->FailFrom(i, id.error());
     break;
   }
   responder->OnGone([weak = std::weak_ptr<Running>(running)] {

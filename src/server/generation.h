@@ -1,6 +1,6 @@
-// One request to the model with one or several answers (choices), as every text API needs it: the
-// answers grow by deltas of whole characters, all of them end, and then the whole is done. Work is
-// cancelled when the client goes.
+// One or several prompts to the model with one or several answers (choices) each, as every text API
+// needs it: the answers grow by deltas of whole characters, all of them end, and then the whole is
+// done. Work is cancelled when the client goes.
 #pragma once
 
 #include <atomic>
@@ -35,19 +35,21 @@ struct Choice {
 };
 
 struct GenerationResult {
-  std::vector<Choice> choices;
-  Usage usage;           // prompt tokens once, completion tokens of all choices
-  RequestTiming timing;  // of the first choice
+  std::vector<Choice> choices;  // of the first prompt, then of the second, ...
+  Usage usage;                  // tokens of each prompt once, completion tokens of all choices
+  RequestTiming timing;         // of the first choice
 };
 
 struct GenerationTask {
-  ProcessedPrompt prompt;
+  std::vector<ProcessedPrompt> prompts;  // at least one
   GenerationOptions options;
-  int n = 1;  // choices; choice i draws with seed + i
+  int n = 1;  // choices of each prompt; its choice i draws with seed + i
   // Makes the mask of one choice; may be empty.
   std::function<std::unique_ptr<TokenMask>()> token_mask;
-  bool keep_text = true;  // in Choice::text; streams need it not
+  bool keep_text = true;                // in Choice::text; streams need it not
+  std::vector<Admission::Ticket> held;  // given back at the end
   // The next characters of a choice, with the tokens that made them where logprobs were asked for.
+  // Whole answers of a loop (FinishReason::kLoop) are cut afterwards; deltas cannot be taken back.
   // On the engine's thread; may be empty.
   std::function<void(int choice, std::string_view text, std::span<const TokenInfo> tokens)>
       on_delta;
@@ -57,8 +59,9 @@ struct GenerationTask {
   std::function<void(GenerationResult)> on_done;
 };
 
-// Queues the task. `responder`: its client's leaving cancels. Errors: those of
-// Recognizer::Submit for the first choice; nothing is called back then.
+// Queues the task. `responder`: its client's leaving cancels. Errors: kUnavailable when so many
+// choices find no place, and those of Recognizer::Submit for the first choice; nothing is called
+// back then.
 Status StartGeneration(Service& service, const std::shared_ptr<Responder>& responder,
                        GenerationTask task);
 

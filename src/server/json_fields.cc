@@ -89,6 +89,16 @@ void Fields::String(const char* name, std::string* value) {
   *value = found->get<std::string>();
 }
 
+void Fields::RequiredString(const char* name, std::string* value) {
+  if (Find(name) == nullptr) return Fail(name, "is missing");
+  String(name, value);
+}
+
+void Fields::Adopt(const Fields& inner) {
+  if (!error_) error_ = inner.error_;
+  for (std::string& name : inner.Unknown()) unknown_inside_.push_back(std::move(name));
+}
+
 const json* Fields::Any(const char* name) { return Find(name); }
 
 const json* Fields::Object(const char* name) {
@@ -106,7 +116,7 @@ const json* Fields::Array(const char* name) {
 }
 
 std::vector<std::string> Fields::Unknown() const {
-  std::vector<std::string> names;
+  std::vector<std::string> names = unknown_inside_;
   for (const auto& [name, value] : object_.items()) {
     if (known_.count(name) == 0) names.push_back(path_.empty() ? name : path_ + "." + name);
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -38,8 +39,14 @@ class Fields {
   // An object or an array; an error when it is something else.
   const nlohmann::json* Object(const char* name);
   const nlohmann::json* Array(const char* name);
-  // A member whose value this server takes and does nothing with.
-  void Ignore(const char* name) { known_.insert(name); }
+  // As String; an error where it is absent.
+  void RequiredString(const char* name, std::string* value);
+  // Members whose values this server takes and does nothing with.
+  void Ignore(std::initializer_list<const char*> names) {
+    known_.insert(names.begin(), names.end());
+  }
+  // Takes over the error and the unknown members of an object inside this one.
+  void Adopt(const Fields& inner);
 
   // The first error is kept.
   void Fail(const std::string& name, const std::string& what);
@@ -55,6 +62,7 @@ class Fields {
   const nlohmann::json& object_;
   const std::string path_;
   std::set<std::string> known_;
+  std::vector<std::string> unknown_inside_;
   std::optional<ApiError> error_;
 };
 

@@ -13,7 +13,10 @@
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/mistral_api.h"
+#include "server/ollama.h"
 #include "server/openai_chat.h"
+#include "server/openai_completions.h"
+#include "server/openai_responses.h"
 #include "server/openapi.h"
 #include "server/router.h"
 #include "server/sdk_api.h"
@@ -50,8 +53,10 @@ class Server::Impl {
   Status Start() {
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
+    AddCompletionRoutes(router_, service_);
+    AddResponseRoutes(router_, service_);
+    AddOllamaRoutes(router_, service_);
     AddMetricsRoute(router_, metrics_, config_);
-    AddOpenApiRoute(router_);
     metrics_.SetSources({.engine = [this] { return service_.recognizer.stats(); },
                          .http = [this] { return listening_ ? http_->stats() : HttpServerStats(); },
                          .queue =
@@ -67,6 +72,7 @@ class Server::Impl {
     AddSdkRoutes(router_, service_, *documents_);
     AddMistralRoutes(router_, service_, *documents_);
     AddCapabilityRoutes(router_, service_);
+    AddOpenApiRoute(router_);
     AddWebPageRoutes(router_);  // after what /capabilities lists
     GLM_ASSIGN(http_,
                HttpServer::Start(

@@ -6,10 +6,10 @@
 #include "layout/layout.h"
 #include "pipeline/recognizer.h"
 #include "server/config.h"
+#include "server/grammars.h"
 #include "server/log.h"
 #include "server/media_source.h"
 #include "server/metrics.h"
-#include "server/response_format.h"
 #include "server/work_queue.h"
 
 namespace glmocr::server {
@@ -26,6 +26,8 @@ struct Service {
   Metrics& metrics;
   MediaSource media{config, log};
   Admission admission{config.max_queue};
+  // Bytes of pictures that wait for their answer.
+  Admission prepared_bytes{config.max_prepared_bytes};
   // Places with kInteractivePriority. Fewer than the batch has, so that documents go on whatever
   // else is asked.
   Admission fast_lane;

@@ -1,4 +1,4 @@
-#include "server/response_format.h"
+#include "server/grammars.h"
 
 #include <algorithm>
 
