@@ -152,8 +152,8 @@ struct Submission {
 std::optional<ApiError> ReadOptions(const Service& service, const HttpRequest& request,
                                     const json& object, Submission* submission) {
   Fields fields(object, "");
-  fields.Ignore("file");
-  fields.Ignore("name");
+  fields.Ignore({"file"});
+  fields.Ignore({"name"});
   ReadDocumentFields(service, fields, &submission->request);
   if (fields.error()) return fields.error();
   for (const std::string& name : fields.Unknown())

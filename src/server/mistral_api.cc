@@ -222,7 +222,7 @@ std::optional<ApiError> Ocr(Service& service, DocumentThreads& threads, const Js
   Fields fields(call.body, "");
   DocumentCall documents;
   fields.String("model", &answer->model);
-  fields.Ignore("id");
+  fields.Ignore({"id"});
   fields.Bool("include_image_base64", &answer->image_bytes);
   fields.Bool("include_blocks", &answer->blocks);
   fields.Bool("extract_header", &answer->header);

@@ -161,6 +161,7 @@ Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Recognizer& recognizer,
                                               std::shared_ptr<const LayoutEngine> layout) {
+  GLM_CHECK(layout != nullptr);
   GLM_RETURN_IF_ERROR(Validate(config));
   auto impl = std::make_unique<Impl>(config, recognizer, std::move(layout));
   GLM_RETURN_IF_ERROR(impl->Start());

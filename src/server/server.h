@@ -19,7 +19,8 @@ namespace glmocr::server {
 
 class Server {
  public:
-  // Errors: those of Validate(config) and HttpServer::Start. `recognizer` outlives the server.
+  // Errors: those of Validate(config) and HttpServer::Start. `recognizer` outlives the server;
+  // `layout` is not null.
   static Result<std::unique_ptr<Server>> Start(const ServerConfig& config, Recognizer& recognizer,
                                                std::shared_ptr<const LayoutEngine> layout);
   ~Server();

@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "base/file.h"
+#include "layout/geometric.h"
 #include "media/decode.h"
 #include "media/encode.h"
 
@@ -114,7 +115,7 @@ TestServer::TestServer(const std::function<void(ServerConfig&)>& edit) {
   config.drain_timeout_s = 5;
   if (edit) edit(config);
   recognizer_ = Recognizer::Load(kStarterDir, {.runner = {.n_threads = 2}}).value();
-  auto server = Server::Start(config, *recognizer_, nullptr);
+  auto server = Server::Start(config, *recognizer_, MakeGeometricLayout());
   EXPECT_TRUE(server.ok()) << (server.ok() ? "" : server.error().message);
   server_ = std::move(*server);
 }

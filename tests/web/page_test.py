@@ -207,6 +207,8 @@ class Result(PageTest):
             # A wide table scrolls in itself.
             table = page.locator(".table").first
             self.assertLessEqual(table.bounding_box()["width"], 360)
+            self.assertTrue(table.evaluate("e => (e.scrollLeft = 1e4, e.scrollWidth > e.clientWidth && "
+                                           "e.scrollLeft + e.clientWidth >= e.scrollWidth - 1)"))
             for button in page.locator("button:visible").all():
                 box = button.bounding_box()
                 self.assertLessEqual(box["x"] + box["width"], 360, button.inner_text())

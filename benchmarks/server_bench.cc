@@ -1,0 +1,311 @@
+// What the server costs: the same region requests given straight to the recogniser, and over HTTP
+// on the loopback device, as whole answers and as streams, in turns within one run.
+//
+//   server_bench [--model DIR | --random glm-ocr-0.9b] [--concurrency 32] [--requests 128]
+//                [--rounds 5] [--batch 32] [--max-tokens 64] [--threads 0]
+//
+// Every way has the same number of callers, each with one request at a time, and pictures of its
+// own (no cache helps). The requests are made before the clock starts; over HTTP the time holds the
+// client's sending and reading too, on the same processors. Where others use the machine, compare
+// the processor time a token, with --threads 1 (more threads spin while they wait).
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <boost/asio.hpp>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/base64.h"
+#include "base/file.h"
+#include "bench/random_model.h"
+#include "media/decode.h"
+#include "media/encode.h"
+#include "pipeline/recognizer.h"
+#include "server/server.h"
+
+namespace glmocr {
+namespace {
+
+namespace fs = std::filesystem;
+namespace asio = boost::asio;
+using nlohmann::json;
+
+struct Options {
+  std::string model = GLMOCR_SOURCE_DIR "/models/starter";
+  std::string random;
+  int concurrency = 32, requests = 128, rounds = 5, threads = 0;
+  int64_t batch = 32, max_tokens = 64;
+};
+
+[[noreturn]] void Die(const std::string& message) {
+  std::fprintf(stderr, "server_bench: %s\n", message.c_str());
+  std::exit(1);
+}
+
+template <typename T>
+T Value(Result<T> result) {
+  if (!result.ok()) Die(result.error().message);
+  return std::move(*result);
+}
+
+std::vector<Image> Lines() {
+  const fs::path base = GLMOCR_SOURCE_DIR "/tests/golden/lines/document_clean";
+  const std::string png = Value(ReadFile(base.string() + ".png", size_t{64} << 20));
+  const Image all = Value(DecodeImages(std::as_bytes(std::span(png)), "lines")).at(0);
+  const json index = json::parse(Value(ReadFile(base.string() + ".json", size_t{1} << 20)));
+  const int height = index["line_px"];
+  std::vector<Image> lines;
+  for (const json& line : index["lines"]) {
+    const int top = static_cast<int>(lines.size()) * height;
+    Image& image = lines.emplace_back(line["width_px"], height);
+    for (int y = 0; y < height; ++y) std::memcpy(image.row(y), all.row(top + y), image.row_bytes());
+  }
+  return lines;
+}
+
+// A checkpoint with random weights needs a tokenizer: the starter model's, its special tokens at
+// the ids that the configuration names and every other id a token of its own, so that whatever is
+// drawn makes text.
+void WriteTokenizer(const fs::path& dir) {
+  const fs::path starter = GLMOCR_SOURCE_DIR "/models/starter";
+  const json config = json::parse(Value(ReadFile(dir / "config.json", 1 << 20)));
+  const int n_vocab = config["text_config"]["vocab_size"];
+  json tokenizer = json::parse(Value(ReadFile(starter / "tokenizer.json", size_t{64} << 20)));
+  json& vocab = tokenizer["model"]["vocab"];
+  if (static_cast<size_t>(n_vocab) < vocab.size() + 64)
+    Die("--random needs an architecture with a larger vocabulary than the starter model's");
+  for (json& token : tokenizer["added_tokens"]) {
+    const std::string content = token["content"];
+    if (content == "<|image|>") token["id"] = config["image_token_id"];
+    if (vocab.contains(content)) vocab.erase(content);
+  }
+  std::vector<bool> taken(static_cast<size_t>(n_vocab));
+  const int image_id = config["image_token_id"];
+  int next = n_vocab - 1;
+  taken[static_cast<size_t>(image_id)] = true;
+  for (const auto& [text, id] : vocab.items()) taken[id.get<size_t>()] = true;
+  for (json& token : tokenizer["added_tokens"]) {
+    if (token["content"] == "<|image|>") continue;
+    while (taken[static_cast<size_t>(next)]) --next;
+    taken[static_cast<size_t>(next)] = true;
+    token["id"] = next;
+  }
+  for (int id = 0; id < n_vocab; ++id) {
+    if (!taken[static_cast<size_t>(id)]) vocab["w" + std::to_string(id)] = id;
+  }
+  std::ofstream(dir / "tokenizer.json") << tokenizer.dump();
+  for (const char* name :
+       {"preprocessor_config.json", "chat_template.jinja", "tokenizer_config.json"}) {
+    fs::copy_file(starter / name, dir / name, fs::copy_options::overwrite_existing);
+  }
+}
+
+double CpuSeconds() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+struct Measured {
+  double wall_s = 0, cpu_s = 0;
+  int64_t tokens = 0;
+};
+
+class Bench {
+ public:
+  Bench(const Options& options, Recognizer& recognizer, uint16_t port)
+      : options_(options), recognizer_(recognizer), port_(port), lines_(Lines()) {}
+
+  // What a caller has in hand when the clock starts.
+  struct Asked {
+    Image image;
+    std::string whole, stream;  // HTTP requests
+  };
+  using Caller = std::function<void(const Asked&)>;
+  Measured Run(const std::function<Caller()>& make_caller) {
+    std::vector<Asked> asked;
+    for (int i = 0; i < options_.requests; ++i) asked.push_back(Next());
+    const int64_t tokens = recognizer_.stats().generated_tokens;
+    std::atomic<int> next{0};
+    std::vector<std::thread> callers;
+    Measured measured;
+    const double cpu = CpuSeconds();
+    const auto begin = std::chrono::steady_clock::now();
+    for (int c = 0; c < options_.concurrency; ++c) {
+      callers.emplace_back([&] {
+        const Caller call = make_caller();
+        for (int i = next++; i < options_.requests; i = next++) call(asked[static_cast<size_t>(i)]);
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+    measured.wall_s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    measured.cpu_s = CpuSeconds() - cpu;
+    measured.tokens = recognizer_.stats().generated_tokens - tokens;
+    return measured;
+  }
+
+  Caller Bare() {
+    return [this](const Asked& asked) {
+      const GlmOcrProcessor& processor = recognizer_.processor();
+      PromptRequest request;
+      std::vector<ImageInput> images;
+      images.push_back(Value(processor.PrepareImage(asked.image)));
+      request.prompt = Value(processor.Process(std::move(images), "Text Recognition:"));
+      request.generation.max_new_tokens = options_.max_tokens;
+      std::promise<FinishReason> done;
+      std::string text;
+      request.on_token = [&text](const TokenEvent& event) {
+        text += event.bytes;
+        return OkStatus();
+      };
+      request.on_done = [&done](const Outcome& outcome) { done.set_value(outcome.reason); };
+      Value(recognizer_.Submit(std::move(request)));
+      if (done.get_future().get() == FinishReason::kError) Die("a request failed");
+    };
+  }
+
+  // Over a connection of its own that stays open.
+  Caller Http(bool stream) {
+    auto io = std::make_shared<asio::io_context>();
+    auto socket = std::make_shared<asio::ip::tcp::socket>(*io);
+    socket->connect({asio::ip::make_address("127.0.0.1"), port_});
+    socket->set_option(asio::ip::tcp::no_delay(true));
+    return [io, socket, stream](const Asked& asked) {
+      asio::write(*socket, asio::buffer(stream ? asked.stream : asked.whole));
+      std::string answer;
+      char piece[16384];
+      while (!Complete(answer, stream)) {
+        const size_t n = socket->read_some(asio::buffer(piece));
+        answer.append(piece, n);
+      }
+      if (answer.rfind("HTTP/1.1 200", 0) != 0) Die("an answer was " + answer.substr(0, 400));
+    };
+  }
+
+ private:
+  // Pictures differ in one pixel, so that neither cache knows them.
+  Asked Next() {
+    Asked asked;
+    asked.image = lines_[serial_++ % lines_.size()];
+    for (int b = 0; b < 3; ++b) asked.image.rgb[static_cast<size_t>(b)] = serial_ >> (8 * b) & 255;
+    asked.whole = HttpText(asked.image, "false");
+    asked.stream = HttpText(asked.image, "true");
+    return asked;
+  }
+  std::string HttpText(const Image& image, const char* stream) const {
+    const std::string uri = "data:image/png;base64," + EncodeBase64(Value(EncodePng(image)));
+    const std::string body =
+        R"({"model":"glm-ocr","temperature":0,"max_tokens":)" +
+        std::to_string(options_.max_tokens) + ",\"stream\":" + stream +
+        R"(,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":")" + uri +
+        R"("}},{"type":"text","text":"Text Recognition:"}]}]})";
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+           "application/json\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  static bool Complete(const std::string& answer, bool stream) {
+    if (stream && answer.rfind("HTTP/1.1 200", 0) == 0) {
+      return answer.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n");
+    }
+    const size_t head = answer.find("\r\n\r\n");
+    if (head == std::string::npos) return false;
+    const size_t at = answer.find("Content-Length: ");
+    if (at == std::string::npos || at > head) Die("an answer has no length");
+    return answer.size() - head - 4 >= std::stoul(answer.substr(at + 16, 20));
+  }
+
+  const Options& options_;
+  Recognizer& recognizer_;
+  const uint16_t port_;
+  const std::vector<Image> lines_;
+  uint32_t serial_ = 0;
+};
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+int Main(Options options) {
+  fs::path scratch;
+  if (!options.random.empty()) {
+    scratch = fs::temp_directory_path() / ("server_bench." + std::to_string(::getpid()));
+    fs::create_directory(scratch);
+    ThreadPool pool(std::max(1U, std::thread::hardware_concurrency()));
+    const Status written = WriteRandomModel(options.random, scratch, 1, pool, {});
+    if (!written.ok()) Die(written.error().message);
+    WriteTokenizer(scratch);
+    options.model = scratch;
+  }
+  auto recognizer = Value(Recognizer::Load(options.model, {.runner = {.n_threads = options.threads},
+                                                           .max_batch = options.batch,
+                                                           .drafts = {.mode = DraftMode::kOff}}));
+  if (!scratch.empty()) fs::remove_all(scratch);  // the weights are in memory
+  server::ServerConfig config;
+  config.http.port = 0;
+  config.log_level = "error";
+  auto server = Value(server::Server::Start(config, *recognizer, nullptr));
+  Bench bench(options, *recognizer, server->port());
+
+  struct Way {
+    const char* name;
+    std::function<Bench::Caller()> make;
+    std::vector<double> rate, cpu;  // tokens a second, CPU milliseconds a token
+  };
+  std::vector<Way> ways = {{"engine", [&] { return bench.Bare(); }},
+                           {"http", [&] { return bench.Http(false); }},
+                           {"http stream", [&] { return bench.Http(true); }}};
+  for (int round = -1; round < options.rounds; ++round) {  // the first one warms up
+    for (size_t i = 0; i < ways.size(); ++i) {
+      // Who comes first changes, so that a slow minute of the machine hits all alike.
+      Way& way = ways[(i + static_cast<size_t>(round + 1)) % ways.size()];
+      const Measured m = bench.Run(way.make);
+      if (round < 0) continue;
+      const auto tokens = static_cast<double>(m.tokens);
+      way.rate.push_back(tokens / m.wall_s);
+      way.cpu.push_back(1000 * m.cpu_s / tokens);
+    }
+  }
+  std::printf("%d callers, %d requests a round, batch %lld, %d rounds, medians\n",
+              options.concurrency, options.requests, static_cast<long long>(options.batch),
+              options.rounds);
+  std::printf("%-12s %10s %10s %14s %10s\n", "", "tokens/s", "of engine", "CPU ms/token",
+              "of engine");
+  for (const Way& way : ways) {
+    std::printf("%-12s %10.1f %9.1f%% %14.4f %9.1f%%\n", way.name, Median(way.rate),
+                100 * Median(way.rate) / Median(ways[0].rate), Median(way.cpu),
+                100 * Median(way.cpu) / Median(ways[0].cpu));
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace glmocr
+
+int main(int argc, char** argv) {
+  glmocr::Options options;
+  CLI::App app("What the HTTP server costs over the bare engine");
+  app.add_option("--model", options.model)->capture_default_str();
+  app.add_option("--random", options.random, "Random weights of that architecture instead");
+  app.add_option("--concurrency", options.concurrency)->capture_default_str();
+  app.add_option("--requests", options.requests)->capture_default_str();
+  app.add_option("--rounds", options.rounds)->capture_default_str();
+  app.add_option("--batch", options.batch)->capture_default_str();
+  app.add_option("--max-tokens", options.max_tokens)->capture_default_str();
+  app.add_option("--threads", options.threads)->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  return glmocr::Main(options);
+}
