@@ -41,6 +41,9 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   work("served_model_name", &c.served_model_name, "The model's name in /v1/models");
   work("max_queue", &c.max_queue, "Requests queued or running; more are answered 429", 1, 1e6);
   work("workers", &c.workers, "Threads that decode and prepare requests", 1, 256);
+  work("max_prepared_bytes", &c.max_prepared_bytes,
+       "Of pictures made ready for the model and not yet answered; more are answered 429", 1 << 20,
+       1e13);
   work("request_timeout_s", &c.request_timeout_s, "Seconds that one answer may take", 0.1, 1e6);
   work("document_timeout_s", &c.document_timeout_s, "Seconds that one document may take", 0.1, 1e7);
   work("drain_timeout_s", &c.drain_timeout_s,

@@ -149,10 +149,10 @@ def never_reads(server, question):
         time.sleep(0.2)
     for sock in clients:
         sock.close()
-    # Dropped over what they left unread: much was sent to each, and none was answered to the end.
+    # Dropped over what they left unread: each was sent about the bound, max_unsent_bytes, of which chunks' heads are a part.
     sent = [json.loads(line)["sent_bytes"] for line in server.log().splitlines()
             if '"/v1/chat/completions"' in line and '"event":"request"' in line][-len(clients):]
-    check("client that never reads", running == 0 and min(sent) > 256 << 10,
+    check("client that never reads", running == 0 and min(sent) > 192 << 10,
           f"{running:g} sequences run on; dropped with {min(sent) >> 10} to {max(sent) >> 10} KiB unread")
 
 
@@ -291,9 +291,10 @@ def log_inject(server):
         except ValueError:
             bad.append(line)
     raw = server.log()
-    fields = [json.loads(line).get("field") for line in lines if '"unknown field"' in line]
-    check("log-inject", not bad and "\x1b" not in raw and any(f and f.startswith("evil") for f in fields),
-          f"{len(lines)} lines, {len(bad)} broken, unknown field logged: {any(fields)}")
+    events = [json.loads(line) for line in lines if '"event":"unknown field' in line]
+    fields = [str(event.get("field", event.get("fields"))) for event in events]
+    check("log-inject", not bad and "\x1b" not in raw and any("evil" in field for field in fields),
+          f"{len(lines)} lines, {len(bad)} broken, unknown field logged: {bool(fields)}")
     check("log: no keys", KEY not in raw, "")
 
 
