@@ -1,6 +1,7 @@
 """curl: a form, the events, the result."""
 import json
 import subprocess
+import sys
 import unittest
 
 from documents import SAMPLES, program_markdown
@@ -24,4 +25,4 @@ class Curl(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(argv=sys.argv[:1])

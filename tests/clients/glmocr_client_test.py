@@ -5,6 +5,7 @@ pipeline.enable_layout that its help names is read nowhere in 0.1.5. Without tho
 detector of the caller's, which is what this test gives it: every input is one region.
 """
 import os
+import sys
 import unittest
 import urllib.parse
 
@@ -95,4 +96,4 @@ class GlmOcrClient(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(argv=sys.argv[:1])

@@ -1,5 +1,6 @@
 """`markitdown` with its plug-in `markitdown-glmocr`, both unmodified; the address comes from the SDK's environment."""
 import os
+import sys
 import unittest
 from unittest import mock
 
@@ -23,4 +24,4 @@ class MarkItDownClient(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(argv=sys.argv[:1])

@@ -1,5 +1,6 @@
 """The official `mistralai` package, unmodified: client.ocr.process."""
 import base64
+import sys
 import unittest
 
 from mistralai.client import Mistral, errors
@@ -58,4 +59,4 @@ class MistralClient(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(argv=sys.argv[:1])
