@@ -1,5 +1,5 @@
 // The document APIs of the model's makers: their SDK's server (POST /glmocr/parse) and their cloud
-// (POST /api/paas/v4/layout_parsing). docs/server-documents.md says what is the same.
+// (POST /api/paas/v4/layout_parsing). docs/documents_api.md says what is the same.
 #pragma once
 
 #include "server/document_run.h"

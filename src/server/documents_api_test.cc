@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "server/server_test_util.h"
+
+namespace glmocr::server {
+namespace {
+
+using nlohmann::json;
+
+json WaitFor(TestServer& server, const std::string& id) {
+  while (true) {
+    const json job = server.Get("/v1/documents/" + id).Json();
+    if (job.value("status", "") != "queued" && job.value("status", "") != "running") return job;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+TEST(DocumentsApi, ReadsAPictureInEveryApi) {
+  TestServer server;
+  const GoldenLine& line = GoldenLines()[1];
+  const json made =
+      server.Post("/v1/documents", {{"file", line.uri}, {"layout", "lines"}, {"formats", {"text"}}})
+          .Json();
+  const json job = WaitFor(server, made["id"]);
+  EXPECT_EQ(job["status"], "succeeded");
+  const std::string url = "/v1/documents/" + made["id"].get<std::string>();
+  EXPECT_EQ(server.Get(url + "/result?format=text").body, line.text + "\n");
+  EXPECT_EQ(server.Get(url + "/events").EventNames(),
+            (std::vector<std::string>{"status", "page", "done"}));
+  for (const auto& [path, body, field] :
+       {std::tuple{"/glmocr/parse", json{{"images", {line.uri}}}, "markdown_result"},
+        std::tuple{"/api/paas/v4/layout_parsing", json{{"file", line.uri}}, "md_results"}}) {
+    const HttpReply reply = server.Post(path, body);
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    EXPECT_FALSE(reply.Json()[field].get<std::string>().empty()) << reply.body;
+  }
+  const HttpReply ocr = server.Post(
+      "/v1/ocr", {{"document", {{"type", "image_url"}, {"image_url", {{"url", line.uri}}}}}});
+  EXPECT_EQ(ocr.status, 200);
+  EXPECT_FALSE(ocr.Json()["pages"][0]["markdown"].get<std::string>().empty()) << ocr.body;
+}
+
+TEST(DocumentsApi, SaysWhatItCannotDo) {
+  TestServer server;
+  const std::string uri = GoldenLines()[0].uri;
+  for (const auto& [field, value] :
+       {std::pair{"layout", "pp-doclayout-v3"}, std::pair{"task", "table"},
+        std::pair{"formats", "docx"}, std::pair{"pages", "x"}, std::pair{"text_layer", "x"}}) {
+    const HttpReply reply = server.Post("/v1/documents", {{"file", uri}, {field, value}});
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_EQ(reply.Json()["error"]["param"], field) << reply.body;
+  }
+  EXPECT_EQ(server.Post("/v1/documents", {{"file", 7}}).status, 400);
+  EXPECT_EQ(server.Post("/v1/documents", {{"file", "/etc/passwd"}}).status, 400);
+  EXPECT_EQ(server.Post("/glmocr/parse", {{"images", {1}}}).status, 400);
+  EXPECT_TRUE(server.Get("/v1/documents").Json()["data"].empty());
+}
+
+TEST(DocumentsApi, AFinishedJobMakesRoom) {
+  TestServer server([](ServerConfig& config) { config.max_jobs = 1; });
+  const GoldenLine& line = GoldenLines()[1];
+  const json first = server.Post("/v1/documents", {{"file", line.uri}}).Json();
+  WaitFor(server, first["id"]);
+  // A finished job makes room for the next.
+  EXPECT_EQ(server.Post("/v1/documents", {{"file", line.uri}}).status, 202);
+  EXPECT_EQ(server.Get("/v1/documents/" + first["id"].get<std::string>()).status, 404);
+}
+
+}  // namespace
+}  // namespace glmocr::server

@@ -1,0 +1,105 @@
+#include "server/job_store.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace glmocr::server {
+namespace {
+
+class JobStoreTest : public testing::Test {
+ protected:
+  JobStoreTest() {
+    std::string pattern = testing::TempDir() + "job_store_XXXXXX";
+    dir_ = ::mkdtemp(pattern.data());
+  }
+  ~JobStoreTest() override { std::filesystem::remove_all(dir_); }
+  std::filesystem::path file() const { return dir_ / "jobs.sqlite3"; }
+
+  static Job Sample(int64_t number) {
+    return {.id = std::string(31, 'a') + static_cast<char>('0' + number),
+            .owner = "alice",
+            .name = "a'b\"; DROP TABLE jobs; -- \xE6\x97\xA5.pdf",
+            .request = R"({"pages":"1-3"})",
+            .status = JobStatus::kRunning,
+            .number = number,
+            .created_at = 1.5e9 + 0.25,
+            .started_at = 1.5e9 + 1,
+            .n_pages = 7,
+            .pages_done = 3,
+            .pages_failed = 1,
+            .stored_bytes = int64_t{1} << 40,
+            .error = "page 2"};
+  }
+
+  std::filesystem::path dir_;
+};
+
+TEST_F(JobStoreTest, KeepsAllOfAJobAndTheOrder) {
+  {
+    auto store = JobStore::Open(file());
+    ASSERT_TRUE(store.ok()) << store.error().message;
+    ASSERT_TRUE((*store)->Save(Sample(2)).ok());
+    ASSERT_TRUE((*store)->Save(Sample(1)).ok());
+    Job changed = Sample(2);
+    changed.status = JobStatus::kPartial;
+    changed.finished_at = 1.5e9 + 9;
+    ASSERT_TRUE((*store)->Save(changed).ok());
+  }
+  auto store = JobStore::Open(file());
+  ASSERT_TRUE(store.ok()) << store.error().message;
+  auto jobs = (*store)->Load();
+  ASSERT_TRUE(jobs.ok());
+  ASSERT_EQ(jobs->size(), 2U);
+  const Job want = Sample(1);
+  const Job& got = (*jobs)[0];
+  EXPECT_EQ(got.id, want.id);
+  EXPECT_EQ(got.owner, want.owner);
+  EXPECT_EQ(got.name, want.name);
+  EXPECT_EQ(got.request, want.request);
+  EXPECT_EQ(got.status, want.status);
+  EXPECT_EQ(got.created_at, want.created_at);
+  EXPECT_EQ(got.n_pages, want.n_pages);
+  EXPECT_EQ(got.pages_done, want.pages_done);
+  EXPECT_EQ(got.pages_failed, want.pages_failed);
+  EXPECT_EQ(got.stored_bytes, want.stored_bytes);
+  EXPECT_EQ(got.error, want.error);
+  EXPECT_EQ((*jobs)[1].status, JobStatus::kPartial);
+  EXPECT_EQ((*jobs)[1].finished_at, 1.5e9 + 9);
+}
+
+TEST_F(JobStoreTest, DeletesOneJob) {
+  auto store = JobStore::Open(file());
+  ASSERT_TRUE(store.ok());
+  ASSERT_TRUE((*store)->Save(Sample(1)).ok());
+  ASSERT_TRUE((*store)->Save(Sample(2)).ok());
+  ASSERT_TRUE((*store)->Delete(Sample(1).id).ok());
+  const auto jobs = (*store)->Load();
+  ASSERT_TRUE(jobs.ok());
+  ASSERT_EQ(jobs->size(), 1U);
+  EXPECT_EQ(jobs->front().number, 2);
+}
+
+TEST_F(JobStoreTest, RefusesWhatIsNoDatabase) {
+  std::ofstream(file()) << std::string(5000, 'x');
+  const auto store = JobStore::Open(file());
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, ErrorCode::kCorrupt);
+  EXPECT_NE(store.error().message.find("jobs.sqlite3"), std::string::npos);
+}
+
+TEST_F(JobStoreTest, RefusesTheDatabaseOfANewerVersion) {
+  ASSERT_TRUE(JobStore::Open(file()).ok());
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version=99", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  const auto store = JobStore::Open(file());
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace glmocr::server
