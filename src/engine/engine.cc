@@ -112,8 +112,8 @@ Result<RequestId> Engine::Submit(Request request) {
       return Error{ErrorCode::kCancelled, "the engine is stopping and takes no more requests"};
     if (n_unstarted_ >= options_.max_waiting) {
       return Error{ErrorCode::kUnavailable, "the queue is full (" +
-                                                      std::to_string(options_.max_waiting) +
-                                                      " requests are waiting); try again later"};
+                                                std::to_string(options_.max_waiting) +
+                                                " requests are waiting); try again later"};
     }
     ++n_unstarted_;
     ++n_submitted_;
