@@ -212,7 +212,7 @@ TEST_F(PdfTest, Passwords) {
     ASSERT_FALSE(without.ok());
     EXPECT_EQ(without.error().code, ErrorCode::kInvalidArgument);
     EXPECT_THAT(without.error().message,
-                AllOf(HasSubstr(name), HasSubstr("needs a password"), HasSubstr("--password")));
+                AllOf(HasSubstr(name), HasSubstr("needs a password"), HasSubstr("option password")));
     options.password = "wrong";
     const auto wrong = PdfDocument::Open(golden / name, options);
     ASSERT_FALSE(wrong.ok());
