@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when docs/conformance.md names something that is not there, so that its table cannot rot.
+"""Fails when docs/conformance.md or docs/security.md names something that is not there, so that their tables cannot rot.
 
     python3 scripts/check_conformance.py             every row has a test or a reason; every test, golden and planted bug named exists
     python3 scripts/check_conformance.py --self-test checks that each rule can fail
@@ -58,6 +58,25 @@ def problems(text, tests, goldens, mutants, wanted_rows):
             yield f"{row}: the planted bug '{name}' is not in the table"
 
 
+INCIDENTS = """ssrf-basic ssrf-parser ssrf-redirect ssrf-rebind file-read bomb-header tiny-image video-flood decoder-leak gguf-offset
+safetensors-header template-exec auth-route cors-star health-blocked huge-json slowloris zip-pdf path-name log-inject key-timing""".split()
+
+
+def security_problems(text, tests):
+    """Every incident has a row, and every row a test that exists; at least one bears the incident's name."""
+    rows = dict(re.findall(r"^\| ([a-z-]+) \|[^|]*\|([^|]*)\|$", text, re.M))
+    rows.pop("id", None)
+    for incident in INCIDENTS:
+        names = re.findall(r"`([^`]+)`", rows.get(incident, ""))
+        if not any(incident.replace("-", "") in name.lower() for name in names):
+            yield f"docs/security.md: {incident}: no test by that name"
+        for name in names:
+            if name not in tests:
+                yield f"docs/security.md: {incident}: no such test: {name}"
+    for incident in set(rows) - set(INCIDENTS):
+        yield f"docs/security.md: no such incident: {incident}"
+
+
 def self_test():
     cases = [
         ("| V1 | x | `A.B` on `tiny` | |", None, 0), ("| V1 | x | not built: y | |", None, 0), ("", None, 1),
@@ -69,7 +88,13 @@ def self_test():
     for text, mutants, want in cases:
         got = list(problems(text, {"A.B"}, {"tiny"}, mutants or {}, ["V1"]))
         assert len(got) == want, (text, mutants, got)
-    print(f"{len(cases)} cases ok")
+    good = "".join(f"| {i} | x | `A.{i.replace('-', '').capitalize()}` |\n" for i in INCIDENTS)
+    known = {f"A.{i.replace('-', '').capitalize()}" for i in INCIDENTS}
+    assert not list(security_problems(good, known))
+    assert len(list(security_problems(good.replace("A.Filereadx", ""), known - {"A.Fileread"}))) == 1
+    assert len(list(security_problems(good.replace("`A.Fileread`", "`A.Zippdf`"), known))) == 1
+    assert len(list(security_problems(good.replace("| file-read |", "| other |"), known))) == 2
+    print(f"{len(cases) + 4} cases ok")
 
 
 def main():
@@ -79,6 +104,7 @@ def main():
     mutants = dict(MUTANT.findall((ROOT / "tools/parity/mutants.py").read_text(encoding="utf8")))
     wanted = [f"{group}{i}" for group, n in (("V", 12), ("M", 9), ("N", 4), ("P", 6), ("T", 5), ("L", 3), ("S", 5)) for i in range(1, n + 1)]
     found = list(problems(text, tests, goldens, mutants, wanted))
+    found += security_problems((ROOT / "docs/security.md").read_text(encoding="utf8"), tests)
     print("\n".join(found) if found else f"{len(wanted)} rows, {len(tests)} tests known: the conformance table holds")
     return bool(found)
 

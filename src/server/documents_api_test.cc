@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "base/base64.h"
 #include "server/server_test_util.h"
 
 namespace glmocr::server {
@@ -66,6 +67,40 @@ TEST(DocumentsApi, AFinishedJobMakesRoom) {
   // A finished job makes room for the next.
   EXPECT_EQ(server.Post("/v1/documents", {{"file", line.uri}}).status, 202);
   EXPECT_EQ(server.Get("/v1/documents/" + first["id"].get<std::string>()).status, 404);
+}
+
+// security: path-name. What reaches the disk is in tests/server/documents_test.py.
+TEST(Security, PathNameIsDataNeverAPath) {
+  TestServer server;
+  const std::string uri = GoldenLines()[0].uri;
+  const std::string png = DecodeBase64(uri.substr(uri.find(',') + 1)).value();
+  for (const std::string& name :
+       {std::string("../../x.png"), std::string("/etc/passwd"), std::string("..\\..\\x.png"),
+        std::string(".."), std::string("a\tb.png"), std::string(4000, 'n') + ".png",
+        std::string("\xff\xfe.png"), std::string("x; filename=y.png")}) {
+    const HttpReply reply =
+        server.Send("POST", "/v1/documents",
+                    "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
+                        "\"\r\nContent-Type: image/png\r\n\r\n" + png + "\r\n--b--\r\n",
+                    {{"Content-Type", "multipart/form-data; boundary=b"}});
+    ASSERT_EQ(reply.status, 202) << name << reply.body;
+    const json job = reply.Json();
+    const std::string shown = job["name"];
+    EXPECT_EQ(shown.find('/'), std::string::npos) << shown;
+    EXPECT_LE(shown.size(), 255U);
+    EXPECT_FALSE(shown.empty() || shown == "..") << name;
+    const std::string url = "/v1/documents/" + job["id"].get<std::string>();
+    EXPECT_EQ(WaitFor(server, job["id"])["status"], "succeeded") << name;
+    const std::string disposition =
+        server.Get(url + "/result?format=md").headers["content-disposition"];
+    EXPECT_EQ(disposition.find_first_of("/\\\r\n"), std::string::npos) << disposition;
+  }
+  // Nor do routes take more than one part of a path for a name.
+  for (const char* path : {"/files/imgs/../../../input", "/files/imgs/..%2f..%2finput",
+                           "/files/imgs/..", "/pages/../image", "/pages/-1/image"}) {
+    const std::string id = server.Get("/v1/documents").Json()["data"][0]["id"];
+    EXPECT_EQ(server.Get("/v1/documents/" + id + path).status, 404) << path;
+  }
 }
 
 }  // namespace
