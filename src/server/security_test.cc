@@ -240,7 +240,8 @@ TEST(Security, AuthRouteEveryRouteOfTheServerAsksForAKey) {
       server.Send("GET", "/capabilities", "", {{"Authorization", "Bearer " + key}}).Json()["apis"];
   ASSERT_GT(apis.size(), 20U);
   int n_public = 0;
-  for (const std::string& api : apis) {
+  for (const json& entry : apis) {
+    const auto api = entry.get<std::string>();
     const std::string method = api.substr(0, api.find(' '));
     std::string path = api.substr(api.find(' ') + 1);
     for (size_t open; (open = path.find('{')) != std::string::npos;)
