@@ -72,11 +72,24 @@ class OpenAiClient(unittest.TestCase):
         self.assertEqual(len(tokens[0].top_logprobs), 2)
 
     def test_json_schema(self):
-        schema = {"type": "object", "properties": {"text": {"type": "string"}},
-                  "required": ["text"], "additionalProperties": False}
-        answer = self.chat(response_format={"type": "json_schema", "json_schema": {
-            "name": "line", "strict": True, "schema": schema}})
-        self.assertEqual(list(json.loads(answer.choices[0].message.content)), ["text"])
+        # Bounded strings: the starter model was never taught to end one.
+        schema = {"type": "object",
+                  "properties": {"text": {"type": "string", "maxLength": 12},
+                                 "page": {"type": "integer", "minimum": 1, "maximum": 99},
+                                 "kind": {"enum": ["letter", "invoice"]}},
+                  "required": ["text", "page", "kind"], "additionalProperties": False}
+        wanted = {"type": "json_schema", "json_schema": {"name": "line", "strict": True, "schema": schema}}
+        for answer in (self.chat(response_format=wanted), self.chat(response_format=wanted, temperature=1.0)):
+            self.assertEqual(answer.choices[0].finish_reason, "stop")
+            value = json.loads(answer.choices[0].message.content)
+            self.assertEqual(list(value), ["text", "page", "kind"])
+            self.assertLessEqual(len(value["text"]), 12)
+            self.assertIn(value["page"], range(1, 100))
+            self.assertIn(value["kind"], ["letter", "invoice"])
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.chat(response_format={"type": "json_schema", "json_schema": {
+                "name": "x", "schema": {"type": "object", "patternProperties": {"^a": {}}}}})
+        self.assertEqual(caught.exception.param, "response_format.json_schema.schema")
 
     def test_file_part(self):
         pdf = pathlib.Path(ROOT, "samples/letter.pdf").read_bytes()
