@@ -25,6 +25,7 @@ constexpr const char* kFooter = R"(Examples:
   glm-ocr parse scans/*.jpg -o out --format md   one Markdown file per picture
   glm-ocr parse --model GLM-OCR table.png --task table
   glm-ocr parse - --format json < page.png       JSON Lines with boxes and per-token confidence
+  glm-ocr serve --port 8080                      the web page and the APIs, for programs of this machine
   glm-ocr inspect GLM-OCR                        what a model directory holds and needs
   glm-ocr eval out samples                       error rates of what was read, against ground truth
   glm-ocr bench --random glm-ocr-0.9b            speed of the full-size model on this machine
@@ -33,7 +34,7 @@ Exit codes: 0 all done; 1 nothing could be done; 2 wrong options; 3 some inputs 
 Environment: GLMOCR_KERNELS=reference|avx2|avx512|... forces the instruction set.)";
 
 int Main(int argc, char** argv) {
-  CLI::App app{"glm-ocr reads documents: a picture of a page goes in, its text comes out.",
+  CLI::App app{"glm-ocr reads documents: a PDF or a picture goes in, its text comes out.",
                "glm-ocr"};
   app.set_version_flag("--version", std::string("glm-ocr ") + kVersion);
   app.footer(kFooter);

@@ -156,8 +156,7 @@ std::optional<ApiError> ReadOptions(const Service& service, const HttpRequest& r
   fields.Ignore({"name"});
   ReadDocumentFields(service, fields, &submission->request);
   if (fields.error()) return fields.error();
-  for (const std::string& name : fields.Unknown())
-    service.log.Info("unknown field", {{"request_id", request.id}, {"field", name}});
+  LogUnknown(service, request, fields.Unknown());
   return std::nullopt;
 }
 

@@ -43,6 +43,18 @@ HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work) {
   };
 }
 
+void LogUnknown(const Service& service, const HttpRequest& http,
+                const std::vector<std::string>& unknown) {
+  if (unknown.empty()) return;
+  constexpr size_t kMaxBytes = 512;
+  std::string names;
+  for (const std::string& name : unknown) {
+    if (names.size() > kMaxBytes) break;
+    names += (names.empty() ? "" : ", ") + name.substr(0, 64);
+  }
+  service.log.Info("unknown fields", {{"request_id", http.id}, {"fields", names}});
+}
+
 std::string Dump(const ordered_json& value) {
   return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }

@@ -27,6 +27,10 @@ using JsonWork = std::function<std::optional<ApiError>(JsonCall)>;
 // 429 when too much is under way, 400 for what is no JSON object, 500 for what `work` throws.
 HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work);
 
+// Members that nobody knows, in one line of the log.
+void LogUnknown(const Service& service, const HttpRequest& http,
+                const std::vector<std::string>& unknown);
+
 // Compact JSON; bytes that are no UTF-8 become U+FFFD.
 std::string Dump(const nlohmann::ordered_json& value);
 // A string as JSON, with its quotes; much faster than a value.

@@ -251,8 +251,7 @@ std::optional<ApiError> Ocr(Service& service, DocumentThreads& threads, const Js
   if (fields.error()) return fields.error();
   DocumentReference reference;
   if (auto error = ReadDocument(*document, &reference)) return error;
-  for (const std::string& name : fields.Unknown())
-    service.log.Info("unknown field", {{"request_id", call.request->id}, {"field", name}});
+  LogUnknown(service, *call.request, fields.Unknown());
   // Of the base64 text, without decoding it twice.
   const size_t comma = reference.reference.find(',');
   if (comma != std::string::npos) {

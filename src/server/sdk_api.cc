@@ -201,8 +201,7 @@ std::optional<ApiError> LayoutParsing(Service& service, DocumentThreads& threads
   if (!user_id.empty() && (user_id.size() < kMinUserId || user_id.size() > kMaxUserId))
     fields.Fail("user_id", "must have 6 to 128 characters");
   if (fields.error()) return fields.error();
-  for (const std::string& name : fields.Unknown())
-    service.log.Info("unknown field", {{"request_id", call.request->id}, {"field", name}});
+  LogUnknown(service, *call.request, fields.Unknown());
   DocumentCall documents;
   documents.documents.push_back({std::move(file), "file"});
   documents.keep_image = true;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "pdf/locate.h"
 #include "server/capabilities.h"
 #include "server/document_run.h"
 #include "server/documents_api.h"
@@ -163,6 +164,8 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Recogn
                                               std::shared_ptr<const LayoutEngine> layout) {
   GLM_CHECK(layout != nullptr);
   GLM_RETURN_IF_ERROR(Validate(config));
+  // Without its worker no picture can be opened: better said now than to each client.
+  GLM_RETURN_IF_ERROR(pdf::FindWorker());
   auto impl = std::make_unique<Impl>(config, recognizer, std::move(layout));
   GLM_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Server>(new Server(std::move(impl)));

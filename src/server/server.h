@@ -19,7 +19,8 @@ namespace glmocr::server {
 
 class Server {
  public:
-  // Errors: those of Validate(config) and HttpServer::Start. `recognizer` outlives the server;
+  // Errors: those of Validate(config) and HttpServer::Start; kNotFound: the worker program that
+  // decodes files. `recognizer` outlives the server;
   // `layout` is not null.
   static Result<std::unique_ptr<Server>> Start(const ServerConfig& config, Recognizer& recognizer,
                                                std::shared_ptr<const LayoutEngine> layout);
@@ -29,7 +30,8 @@ class Server {
   // "GET /v1/models", ...: what it answers.
   std::vector<std::string> routes() const;
   // Takes no new connection or request, gives what runs config.drain_timeout_s to end, and cancels
-  // the rest. /ready says no from now on.
+  // the rest. /ready says no from now on. The recogniser's engine is stopped as well: it takes no
+  // more requests.
   void Drain();
 
  private:

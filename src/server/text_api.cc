@@ -71,18 +71,6 @@ void AppendTokenLogprob(std::string_view bytes, float logprob, std::string* out)
 
 }  // namespace
 
-void LogUnknown(Service& service, const HttpRequest& http,
-                const std::vector<std::string>& unknown) {
-  if (unknown.empty()) return;
-  constexpr size_t kMaxBytes = 512;
-  std::string names;
-  for (const std::string& name : unknown) {
-    if (names.size() > kMaxBytes) break;
-    names += (names.empty() ? "" : ", ") + name.substr(0, 64);
-  }
-  service.log.Info("unknown fields", {{"request_id", http.id}, {"fields", names}});
-}
-
 std::optional<ApiError> PrepareOptions(Service& service, const HttpRequest& http,
                                        const TextRequest& request, GenerationTask* task) {
   task->options = request.generation;

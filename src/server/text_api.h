@@ -23,8 +23,6 @@ std::variant<GenerationTask, ApiError> PrepareChat(Service& service, const HttpR
 // The same for what a request brings beside its prompts: options, choices, the answer's form.
 std::optional<ApiError> PrepareOptions(Service& service, const HttpRequest& http,
                                        const TextRequest& request, GenerationTask* task);
-// Members that nobody knows, in one line of the log.
-void LogUnknown(Service& service, const HttpRequest& http, const std::vector<std::string>& unknown);
 
 // Why a choice has no whole answer, if it has none.
 std::optional<ApiError> FailureOf(const Choice& choice);

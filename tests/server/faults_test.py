@@ -291,7 +291,7 @@ def log_inject(server):
         except ValueError:
             bad.append(line)
     raw = server.log()
-    events = [json.loads(line) for line in lines if '"event":"unknown field' in line]
+    events = [json.loads(line) for line in lines if '"event":"unknown fields"' in line]
     fields = [str(event.get("field", event.get("fields"))) for event in events]
     check("log-inject", not bad and "\x1b" not in raw and any("evil" in field for field in fields),
           f"{len(lines)} lines, {len(bad)} broken, unknown field logged: {bool(fields)}")
