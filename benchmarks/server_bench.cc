@@ -27,6 +27,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "bench/random_model.h"
+#include "layout/geometric.h"
 #include "media/decode.h"
 #include "media/encode.h"
 #include "pipeline/recognizer.h"
@@ -43,6 +44,7 @@ struct Options {
   std::string model = GLMOCR_SOURCE_DIR "/models/starter";
   std::string random;
   int concurrency = 32, requests = 128, rounds = 5, threads = 0;
+  bool picture_worker = false;
   int64_t batch = 32, max_tokens = 64;
 };
 
@@ -247,7 +249,8 @@ int Main(Options options) {
   server::ServerConfig config;
   config.http.port = 0;
   config.log_level = "error";
-  auto server = Value(server::Server::Start(config, *recognizer, nullptr));
+  config.picture_worker = options.picture_worker;
+  auto server = Value(server::Server::Start(config, *recognizer, MakeGeometricLayout()));
   Bench bench(options, *recognizer, server->port());
 
   struct Way {
@@ -296,6 +299,8 @@ int main(int argc, char** argv) {
   app.add_option("--batch", options.batch)->capture_default_str();
   app.add_option("--max-tokens", options.max_tokens)->capture_default_str();
   app.add_option("--threads", options.threads)->capture_default_str();
+  app.add_flag("--picture-worker", options.picture_worker,
+               "Decode each picture in a process of its own, as the server does by default");
   CLI11_PARSE(app, argc, argv);
   return glmocr::Main(options);
 }

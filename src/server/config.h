@@ -38,6 +38,9 @@ struct ServerConfig {
 
   // Files that requests name
   FetchPolicy fetch;       // web addresses; off
+  // Pictures are decoded in a process of their own each, which costs some 10 ms: on, what a codec
+  // does wrong with a hostile file stays there. Off, for an operator who knows all clients.
+  bool picture_worker = true;
   std::string media_path;  // the folder below which files may be named; empty: none may
 
   // Jobs

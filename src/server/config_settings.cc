@@ -68,6 +68,10 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   bounds("max_choices", &c.max_choices, "Answers to one request (n)", 1, 128);
 
   const auto files = group("Files that requests name");
+  files(
+      "picture_worker", &c.picture_worker,
+      "Decode each picture in a confined process; false: in the server, 10 ms faster, for clients "
+      "that are all known");
   files("media_path", &c.media_path, "Folder below which requests may name files; empty: none");
   FetchPolicy& fetch = c.fetch;
   files("fetch_enabled", &fetch.enabled, "Read pictures and documents from web addresses");

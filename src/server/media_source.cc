@@ -41,7 +41,7 @@ InputOptions MediaSource::Options() const {
   options.decode.max_pages = config_.max_pages;
   options.decode.max_encoded_bytes = config_.max_upload_bytes;
   options.pdf.max_pages = config_.max_pages;
-  options.picture_worker.emplace();
+  if (config_.picture_worker) options.picture_worker.emplace();
   return options;
 }
 
