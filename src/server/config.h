@@ -37,7 +37,7 @@ struct ServerConfig {
   int max_choices = 8;
 
   // Files that requests name
-  FetchPolicy fetch;       // web addresses; off
+  FetchPolicy fetch;  // web addresses; off
   // Pictures are decoded in a process of their own each, which costs some 10 ms: on, what a codec
   // does wrong with a hostile file stays there. Off, for an operator who knows all clients.
   bool picture_worker = true;
