@@ -16,6 +16,7 @@ import os
 import pathlib
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -211,7 +212,7 @@ def one_round(name, server, port, question, line, report):
            "request_p50_ms": percentile(seconds, 0.5) * 1e3, "request_p99_ms": percentile(seconds, 0.99) * 1e3,
            "streams": stream_statuses, "tokens_per_s": tokens / stream_s,
            "first_token_p50_ms": percentile(firsts, 0.5) * 1e3, "health_p50_ms": percentile(health, 0.5) * 1e3,
-           "health_p99_ms": p99 * 1e3, "health_asked": len(health)}
+           "health_p99_ms": p99 * 1e3, "health_asked": len(health), "rss_mib": round(server.rss_bytes() / 2**20, 1)}
     if report:
         results.append(row)
         print(json.dumps(row), flush=True)
@@ -246,8 +247,14 @@ def main():
             if proxy:
                 proxy.stop()
         time.sleep(2)
-        grown = server.rss_bytes() / rss - 1
-        print(f"memory: {rss / 2**20:.1f} -> {server.rss_bytes() / 2**20:.1f} MiB ({grown:+.1%}); descriptors {fds} -> {server.open_fds()}")
+        now = server.rss_bytes()
+        # Heaps of threads reach their size within some rounds and then go up and down by 3 %: a soak compares medians of
+        # five rounds, at its begin without the first two, and at its end. A leak is what still grows between them.
+        seen = [row["rss_mib"] * 2**20 for row in results]
+        if len(seen) >= 12:
+            rss, now = statistics.median(seen[2:7]), statistics.median(seen[-5:])
+        grown = now / rss - 1
+        print(f"memory: {rss / 2**20:.1f} -> {now / 2**20:.1f} MiB ({grown:+.1%}); descriptors {fds} -> {server.open_fds()}")
         if grown > 0.05 or server.open_fds() > fds + 4 or not server.alive():
             print("FAILED: memory or descriptors did not return")
             failed = True
