@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <new>
 
 #include "base/file.h"
 #include "base/untrusted_text.h"
@@ -32,20 +31,9 @@ using Work = std::function<std::optional<ApiError>(const Request&, const Reply&)
 
 // Runs on a worker: all of it may touch the disk.
 HttpHandler OnWorker(Service& service, Work work) {
-  return [&service, work = std::move(work)](Request request, Reply reply) {
-    service.work.Post([&service, work, request = std::move(request), reply = std::move(reply)] {
-      std::optional<ApiError> error;
-      try {
-        error = work(request, reply);
-      } catch (const std::bad_alloc&) {
-        error =
-            ApiError{.status = 503, .message = "The server is out of memory.", .retry_after_s = 5};
-      } catch (const std::exception& e) {
-        service.log.Failure("handler failed", {{"request_id", request->id}, {"error", e.what()}});
-        error = ApiErrorOf({ErrorCode::kInternal, ""});
-      }
-      if (error) reply->Send(ErrorResponse(*error, ErrorShape::kOpenAi, *request));
-    });
+  return [&service, work = std::move(work)](const Request& request, const Reply& reply) {
+    AnswerOnWorker(service, ErrorShape::kOpenAi, request, reply,
+                   [work, request, reply] { return work(request, reply); });
   };
 }
 

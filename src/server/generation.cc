@@ -23,12 +23,10 @@ struct Running {
 
   std::mutex mutex;  // of the following
   std::vector<RequestId> ids;
-  bool cancelled = false;
   int left = 0;
 
   void Cancel() {
     std::lock_guard lock(mutex);
-    cancelled = true;
     for (const RequestId id : ids) service->recognizer.Cancel(id);
   }
 

@@ -8,6 +8,25 @@ namespace glmocr::server {
 
 using nlohmann::ordered_json;
 
+void AnswerOnWorker(Service& service, ErrorShape errors, std::shared_ptr<const HttpRequest> request,
+                    std::shared_ptr<Responder> responder,
+                    std::function<std::optional<ApiError>()> work) {
+  service.work.Post([&service, errors, request = std::move(request),
+                     responder = std::move(responder), work = std::move(work)]() mutable {
+    std::optional<ApiError> error;
+    try {
+      error = std::exchange(work, nullptr)();  // what it held goes before the answer
+    } catch (const std::bad_alloc&) {
+      error =
+          ApiError{.status = 503, .message = "The server is out of memory.", .retry_after_s = 5};
+    } catch (const std::exception& e) {
+      service.log.Failure("handler failed", {{"request_id", request->id}, {"error", e.what()}});
+      error = ApiErrorOf({ErrorCode::kInternal, ""});
+    }
+    if (error) responder->Send(ErrorResponse(*error, errors, *request));
+  });
+}
+
 HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work) {
   return [&service, errors, work = std::move(work)](std::shared_ptr<const HttpRequest> request,
                                                     std::shared_ptr<Responder> responder) {
@@ -20,26 +39,14 @@ HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work) {
                                     errors, *request));
       return;
     }
-    service.work.Post([&service, errors, work, request = std::move(request),
-                       responder = std::move(responder), ticket = std::move(ticket)]() mutable {
-      if (responder->gone()) return;
-      std::optional<ApiError> error;
-      try {
-        auto body = ParseRequestObject(request->body);
-        if (!body.ok()) {
-          error = ApiErrorOf(body.error());
-        } else {
-          error = work({request, responder, std::move(*body), std::move(ticket)});
-        }
-      } catch (const std::bad_alloc&) {
-        error =
-            ApiError{.status = 503, .message = "The server is out of memory.", .retry_after_s = 5};
-      } catch (const std::exception& e) {
-        service.log.Failure("handler failed", {{"request_id", request->id}, {"error", e.what()}});
-        error = ApiErrorOf({ErrorCode::kInternal, ""});
-      }
-      if (error) responder->Send(ErrorResponse(*error, errors, *request));
-    });
+    AnswerOnWorker(
+        service, errors, request, responder,
+        [work, request, responder, ticket = std::move(ticket)]() -> std::optional<ApiError> {
+          if (responder->gone()) return std::nullopt;
+          auto body = ParseRequestObject(request->body);
+          if (!body.ok()) return ApiErrorOf(body.error());
+          return work({request, responder, std::move(*body), ticket});
+        });
   };
 }
 

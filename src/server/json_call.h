@@ -21,6 +21,12 @@ struct JsonCall {
   Admission::Ticket ticket;  // keep it until the answer's end
 };
 
+// Runs `work` on a worker. What it returns or throws is answered: 503 when memory is out, 500 for
+// other exceptions, whose reason is logged.
+void AnswerOnWorker(Service& service, ErrorShape errors, std::shared_ptr<const HttpRequest> request,
+                    std::shared_ptr<Responder> responder,
+                    std::function<std::optional<ApiError>()> work);
+
 // Either answers through the responder (now or later), or returns what is wrong.
 using JsonWork = std::function<std::optional<ApiError>(JsonCall)>;
 

@@ -133,15 +133,6 @@ std::optional<ApiError> StreamAnswer(Service& service, const ChatAnswer& answer,
   return Start(service, answer.responder, std::move(task), stream.get());
 }
 
-std::optional<ApiError> WholeAnswer(Service& service, ChatAnswer answer, GenerationTask task) {
-  const auto responder = answer.responder;
-  task.on_done = [&service, answer = std::move(answer)](GenerationResult result) {
-    Render(service, answer.logprobs,
-           [answer, result = std::move(result)] { SendWhole(answer, result); });
-  };
-  return Start(service, responder, std::move(task), nullptr);
-}
-
 std::optional<ApiError> Complete(Service& service, JsonCall call) {
   auto parsed = ParseChatRequest(call.body, service.config);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
@@ -158,8 +149,10 @@ std::optional<ApiError> Complete(Service& service, JsonCall call) {
   auto prepared = PrepareChat(service, *call.request, std::move(request));
   if (auto* error = std::get_if<ApiError>(&prepared)) return *error;
   auto& task = std::get<GenerationTask>(prepared);
-  return stream ? StreamAnswer(service, answer, std::move(task))
-                : WholeAnswer(service, std::move(answer), std::move(task));
+  return stream
+             ? StreamAnswer(service, answer, std::move(task))
+             : StartWhole(service, call.responder, std::move(task), answer.logprobs,
+                          [answer](const GenerationResult& result) { SendWhole(answer, result); });
 }
 
 }  // namespace

@@ -222,15 +222,6 @@ std::optional<ApiError> StreamAnswer(Service& service, const Answer& answer, Gen
   return Start(service, answer.responder, std::move(task), stream.get());
 }
 
-std::optional<ApiError> WholeAnswer(Service& service, Answer answer, GenerationTask task) {
-  const auto responder = answer.responder;
-  task.on_done = [&service, answer = std::move(answer)](GenerationResult result) {
-    Render(service, answer.logprobs,
-           [answer, result = std::move(result)] { SendWhole(answer, result); });
-  };
-  return Start(service, responder, std::move(task), nullptr);
-}
-
 std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   TextRequest request;
   Prompts prompts;
@@ -260,8 +251,10 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
                    .id = "cmpl-" + call.request->id,
                    .model = ServedModel(service, request)};
   if (echo) answer.echo = std::move(prompts.texts);
-  return request.stream ? StreamAnswer(service, answer, std::move(task))
-                        : WholeAnswer(service, std::move(answer), std::move(task));
+  return request.stream
+             ? StreamAnswer(service, answer, std::move(task))
+             : StartWhole(service, call.responder, std::move(task), answer.logprobs,
+                          [answer](const GenerationResult& result) { SendWhole(answer, result); });
 }
 
 }  // namespace

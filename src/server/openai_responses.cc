@@ -305,14 +305,6 @@ std::optional<ApiError> StreamAnswer(Service& service, const Answer& answer, Gen
   return Start(service, answer.responder, std::move(task), stream.get());
 }
 
-std::optional<ApiError> WholeAnswer(Service& service, const Answer& answer, GenerationTask task) {
-  task.on_done = [&service, answer](GenerationResult result) {
-    Render(service, answer.logprobs,
-           [answer, result = std::move(result)] { SendWhole(answer, result); });
-  };
-  return Start(service, answer.responder, std::move(task), nullptr);
-}
-
 std::optional<ApiError> Respond(Service& service, const JsonCall& call) {
   auto parsed = Parse(call.body, service.config);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
@@ -329,8 +321,10 @@ std::optional<ApiError> Respond(Service& service, const JsonCall& call) {
   auto task = PrepareChat(service, *call.request, std::move(request));
   if (auto* error = std::get_if<ApiError>(&task)) return *error;
   auto& ready = std::get<GenerationTask>(task);
-  return stream ? StreamAnswer(service, answer, std::move(ready))
-                : WholeAnswer(service, answer, std::move(ready));
+  return stream
+             ? StreamAnswer(service, answer, std::move(ready))
+             : StartWhole(service, call.responder, std::move(ready), answer.logprobs,
+                          [answer](const GenerationResult& result) { SendWhole(answer, result); });
 }
 
 }  // namespace

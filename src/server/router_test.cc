@@ -123,7 +123,7 @@ TEST(Router, TakesKeysInTheFormsThatClientsSend) {
     EXPECT_EQ(f.last.key_name, "team");
   }
   for (const std::string& wrong : {"Bearer " + key + "x", std::string("Bearer "), "Basic " + key,
-                                  "Bearer  " + key, key.substr(1), std::string()}) {
+                                   "Bearer  " + key, key.substr(1), std::string()}) {
     EXPECT_EQ(f.Status(Call("GET", "/v1/things/x", {{"authorization", wrong}})), 401) << wrong;
   }
 }

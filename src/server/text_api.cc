@@ -169,6 +169,15 @@ std::optional<ApiError> Start(Service& service, const std::shared_ptr<Responder>
   return std::nullopt;
 }
 
+std::optional<ApiError> StartWhole(Service& service, const std::shared_ptr<Responder>& responder,
+                                   GenerationTask task, bool logprobs,
+                                   std::function<void(const GenerationResult&)> send) {
+  task.on_done = [&service, logprobs, send = std::move(send)](GenerationResult result) {
+    Render(service, logprobs, [send, result = std::move(result)] { send(result); });
+  };
+  return Start(service, responder, std::move(task), nullptr);
+}
+
 std::string ServedModel(const Service& service, const TextRequest& request) {
   return request.model.empty() ? service.config.served_model_name : request.model;
 }

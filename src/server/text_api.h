@@ -66,6 +66,10 @@ class AnswerStream {
 // Starts the task; then begins `stream`, if there is one.
 std::optional<ApiError> Start(Service& service, const std::shared_ptr<Responder>& responder,
                               GenerationTask task, AnswerStream* stream);
+// Starts a task whose answer goes out as a whole: `send` gets what came of it.
+std::optional<ApiError> StartWhole(Service& service, const std::shared_ptr<Responder>& responder,
+                                   GenerationTask task, bool logprobs,
+                                   std::function<void(const GenerationResult&)> send);
 // Runs `render` now, or on a worker where it is long: logprobs are.
 void Render(Service& service, bool logprobs, std::function<void()> render);
 // What the answer calls the model: as the request does.
