@@ -9,9 +9,8 @@ using nlohmann::ordered_json;
 
 void AddCapabilityRoutes(Router& router, Service& service) {
   const ServerConfig& config = service.config;
-  ordered_json apis = ordered_json::array();
-  for (const Route& route : router.routes()) apis.push_back(route.method + " " + route.pattern);
-  apis.push_back("GET /capabilities");
+  std::vector<std::string> apis = router.RouteNames();
+  apis.emplace_back("GET /capabilities");
   const ordered_json all = {
       {"model",
        {{"id", config.served_model_name},

@@ -47,12 +47,8 @@ ApiError NoSuchDocument() {
 std::string SafeName(std::string_view name) {
   const size_t slash = name.find_last_of("/\\");
   if (slash != std::string_view::npos) name.remove_prefix(slash + 1);
-  Utf8Repairer repairer;
-  std::string repaired;
-  repairer.Push(name, &repaired);
-  repairer.Flush(&repaired);
   std::string safe;
-  for (const char c : repaired) {
+  for (const char c : RepairUtf8(name)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7f) safe += c;
   }

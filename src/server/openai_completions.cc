@@ -139,10 +139,7 @@ std::string LogprobsJson(std::span<const TokenInfo> tokens, size_t* offset) {
     all["token_logprobs"].push_back(std::max(token.logprob, -9999.0F));
     ordered_json top = ordered_json::object();
     for (const auto& [bytes, logprob] : token.top) {
-      std::string name;
-      Utf8Repairer whole;
-      whole.Push(bytes, &name);
-      whole.Flush(&name);
+      const std::string name = RepairUtf8(bytes);
       if (!top.contains(name)) top[name] = std::max(logprob, -9999.0F);
     }
     all["top_logprobs"].push_back(std::move(top));

@@ -96,6 +96,12 @@ Router::Router(const ServerConfig& config, KeyRing& keys) : config_(config), key
 
 void Router::Add(Route route) { routes_.push_back(std::move(route)); }
 
+std::vector<std::string> Router::RouteNames() const {
+  std::vector<std::string> names;
+  for (const Route& route : routes_) names.push_back(route.method + " " + route.pattern);
+  return names;
+}
+
 // Without keys every web page that the user visits could reach a server on this machine under a
 // name of its own (DNS rebinding); so the name must be one that means this machine.
 bool Router::HostAllowed(std::string_view host) const {

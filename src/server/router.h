@@ -44,6 +44,8 @@ class Router {
   void Done(const HttpRequest& request);
 
   const std::vector<Route>& routes() const { return routes_; }
+  // "GET /health", in the order in which they were added.
+  std::vector<std::string> RouteNames() const;
   // Security headers, and CORS where the origin may call.
   void Decorate(const HttpRequest& request, HttpResponse& response) const;
 

@@ -112,11 +112,7 @@ class Server::Impl {
   }
 
   uint16_t port() const { return http_->port(); }
-  std::vector<std::string> routes() const {
-    std::vector<std::string> all;
-    for (const Route& route : router_.routes()) all.push_back(route.method + " " + route.pattern);
-    return all;
-  }
+  std::vector<std::string> routes() const { return router_.RouteNames(); }
 
  private:
   // Before the engine's end, so that what is unfinished is left to the next process.

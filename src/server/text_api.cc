@@ -131,11 +131,7 @@ ordered_json UsageJson(const Usage& usage) {
 }
 
 void AppendJsonBytes(std::string_view bytes, std::string* out) {
-  Utf8Repairer repairer;
-  std::string text;
-  repairer.Push(bytes, &text);
-  repairer.Flush(&text);
-  AppendJsonString(text, out);
+  AppendJsonString(RepairUtf8(bytes), out);
 }
 
 void AppendLogprobs(std::span<const TokenInfo> tokens, std::string* out) {

@@ -42,6 +42,14 @@ void Utf8Repairer::Flush(std::string* out) {
   pending_.clear();
 }
 
+std::string RepairUtf8(std::string_view bytes) {
+  Utf8Repairer repairer;
+  std::string text;
+  repairer.Push(bytes, &text);
+  repairer.Flush(&text);
+  return text;
+}
+
 std::string StreamDecoder::Push(int32_t id) {
   std::string out;
   if (special_ == SpecialTokens::kSkip && tokenizer_->IsSpecial(id)) return out;

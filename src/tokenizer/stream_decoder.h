@@ -30,6 +30,9 @@ class Utf8Repairer {
   std::string pending_;  // at most 3 bytes between calls: a proper prefix of a character
 };
 
+// A whole text repaired at once.
+std::string RepairUtf8(std::string_view bytes);
+
 class StreamDecoder {
  public:
   // `tokenizer` must outlive this.
