@@ -364,7 +364,8 @@ void Jobs::Run(const Job& job) {
   task.max_pages = service_.config.max_pages;
   task.reader = ReaderOptionsOf(service_, active->request);
   task.reader.keep_image = true;  // for the page's picture and the crops
-  task.open = [this, active, name = job.name]() -> Result<std::unique_ptr<DocumentReader>> {
+  task.open = [this, active, name = job.name,
+               owner = job.owner]() -> Result<std::unique_ptr<DocumentReader>> {
     std::error_code error;
     for (const char* part : {"out", "pages"}) {
       fs::remove_all(Dir(active->id) / part, error);
@@ -376,7 +377,7 @@ void Jobs::Run(const Job& job) {
       job.started_at = Now();
     });
     return OpenDocument({name, (Dir(active->id) / "input").string(), {}},
-                        InputOptionsOf(service_, active->request));
+                        InputOptionsOf(service_, active->request, owner));
   };
   task.on_open = [this, active](const std::vector<int>& pages, int) {
     active->writer.emplace(DocumentOptions{.formats = active->formats,
