@@ -226,16 +226,11 @@ std::optional<ApiError> CheckUploads(const Service& service, const Submission& s
 std::optional<ApiError> Create(Service& service, Jobs& jobs, const Request& request,
                                const Reply& reply) {
   Submission submission;
-  const std::string_view type = request->Header("content-type");
-  const auto is = [&](std::string_view wanted) {
-    return type.size() >= wanted.size() &&
-           std::equal(wanted.begin(), wanted.end(), type.begin(),
-                      [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
-  };
+  const std::string type = request->MediaType();
   std::optional<ApiError> error;
-  if (is("multipart/form-data")) {
+  if (type == "multipart/form-data") {
     error = ReadForm(service, *request, &submission);
-  } else if (is("application/json")) {
+  } else if (type == "application/json") {
     error = ReadJson(service, *request, &submission);
   } else {
     error = ApiError{.status = 415,
