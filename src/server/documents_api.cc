@@ -134,7 +134,7 @@ struct Submission {
 };
 
 std::optional<ApiError> ReadOptions(const Service& service, const HttpRequest& request,
-                                    const json& object, Submission* submission) {
+                                    const ordered_json& object, Submission* submission) {
   Fields fields(object, "");
   fields.Ignore({"file"});
   fields.Ignore({"name"});
@@ -151,7 +151,7 @@ std::optional<ApiError> ReadForm(const Service& service, const HttpRequest& requ
       ParseMultipart(request.Header("content-type"), request.body,
                      kMaxFields + static_cast<size_t>(std::max(1, service.config.max_images)));
   if (!parts.ok()) return ApiErrorOf(parts.error());
-  json object = json::object();
+  ordered_json object = ordered_json::object();
   for (FormPart& part : *parts) {
     if (part.name == "file" && part.is_file) {
       submission->uploads.push_back({SafeName(part.file_name), std::move(part.content)});
