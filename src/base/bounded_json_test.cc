@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -118,6 +119,33 @@ TEST(BoundedJson, RefusalsNameTheFile) {
     EXPECT_EQ(value.error().code, ErrorCode::kCorrupt);
     EXPECT_EQ(value.error().message.rfind("'f.json'", 0), 0u) << value.error().message;
   }
+}
+
+TEST(BoundedJson, OrderedKeepsTheOrderAndTheValues) {
+  const std::string text =
+      R"({"b":[1,-2,2.5,18446744073709551615,null,true,[],{}],"a":{"z":"x","c":{"d":""}},)"
+      R"("e":0,"d":"\u00e9","c":false})";
+  const Result<nlohmann::ordered_json> ordered = ParseBoundedOrderedJson(text, "f.json");
+  ASSERT_TRUE(ordered.ok()) << ordered.error().message;
+  EXPECT_EQ(*ordered, nlohmann::ordered_json::parse(text));
+  EXPECT_EQ(ordered->dump(-1, ' ', true), text);
+  EXPECT_EQ(*ParseBoundedJson(text, "f.json"), nlohmann::json::parse(text));
+  const auto twice = ParseBoundedOrderedJson(R"({"b": 1, "a": 2, "b": 3})", "f.json");
+  ASSERT_FALSE(twice.ok());
+  EXPECT_EQ(twice.error().code, ErrorCode::kCorrupt);
+}
+
+// Looking for an equal key among those before takes time in the square of their number: minutes
+// here.
+TEST(BoundedJson, ManyMembersAreReadInLinearTime) {
+  std::string text = "{\"k\":0";
+  for (int i = 0; i < 400'000; ++i) text += ",\"k" + std::to_string(i) + "\":0";
+  text += '}';
+  const auto begin = std::chrono::steady_clock::now();
+  const auto value = ParseBoundedOrderedJson(text, "f.json");
+  ASSERT_TRUE(value.ok()) << value.error().message;
+  EXPECT_EQ(value->size(), 400'001u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
 }
 
 TEST(BoundedJson, DepthIsCounted) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <tuple>
 
+#include "base/ascii.h"
 #include "base/bounded_json.h"
 #include "eval/html_table.h"
 #include "eval/text.h"
@@ -68,15 +69,6 @@ std::vector<std::pair<size_t, std::string>> Paragraphs(std::string_view text) {
     for (const std::string_view line : Lines(whole)) paragraphs.emplace_back(at, line);
   }
   return paragraphs;
-}
-
-bool StartsWithNoCase(std::string_view text, size_t at, std::string_view what) {
-  if (text.size() - at < what.size()) return false;
-  for (size_t i = 0; i < what.size(); ++i) {
-    const char c = text[at + i];
-    if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != what[i]) return false;
-  }
-  return true;
 }
 
 // A table of pipes: "| a | b |" with a line of dashes below the first.
@@ -237,10 +229,10 @@ class MarkdownParser {
   void TakeHtmlTables() {
     size_t depth = 0, begin = 0, at = 0;
     while ((at = text_.find('<', at)) != std::string::npos) {
-      if (StartsWithNoCase(text_, at, "<table")) {
+      if (StartsWithNoCase(std::string_view(text_).substr(at), "<table")) {
         if (depth++ == 0) begin = at;
         at += 6;
-      } else if (StartsWithNoCase(text_, at, "</table>")) {
+      } else if (StartsWithNoCase(std::string_view(text_).substr(at), "</table>")) {
         at += 8;
         if (depth > 0 && --depth == 0) {
           Add(begin, {BlockKind::kTable, text_.substr(begin, at - begin)});
@@ -381,7 +373,7 @@ std::optional<BlockKind> KindOf(std::string_view name) {
 
 bool HasTable(std::string_view text) {
   for (size_t at = text.find('<'); at != std::string_view::npos; at = text.find('<', at + 1)) {
-    if (StartsWithNoCase(text, at, "<table")) return true;
+    if (StartsWithNoCase(text.substr(at), "<table")) return true;
   }
   return false;
 }

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/untrusted_text.h"
 
 namespace glmocr::fetch {
@@ -19,14 +20,7 @@ Error Bad(std::string_view why) {
   return {ErrorCode::kInvalidArgument, fmt::format("the URL is not accepted: {}", why)};
 }
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-std::string LowerCase(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), Lower);
-  return out;
-}
 
 // Characters that parsers treat differently (a backslash is a slash to browsers; some skip tabs and
 // line ends) or that RFC 3986 has no place for. Looked for before parsing, so that the parser never
@@ -68,7 +62,7 @@ bool IsHostName(std::string_view host) {
 
 // The canonical spelling of a host of a URL or of the policy's list, or nothing.
 std::optional<std::string> CanonicalHost(std::string_view text) {
-  std::string host = LowerCase(text);
+  std::string host = ToLowerAscii(text);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     const auto address = IpAddress::Parse(std::string_view(host).substr(1, host.size() - 2));
     if (!address || address->family != AF_INET6) return std::nullopt;
@@ -91,7 +85,7 @@ Result<Url> Check(UrlHandle handle, const FetchPolicy& policy) {
   Url url;
   url.handle = std::move(handle);
   CURLU* parsed = url.handle.get();
-  const std::string scheme = LowerCase(Part(parsed, CURLUPART_SCHEME));
+  const std::string scheme = ToLowerAscii(Part(parsed, CURLUPART_SCHEME));
   if (scheme != "http" && scheme != "https") return Bad("it must begin with https://");
   url.https = scheme == "https";
   if (!url.https && !policy.allow_http) return Bad("it must begin with https://");
@@ -144,7 +138,7 @@ Result<Url> ParseUrl(std::string_view text, const FetchPolicy& policy, const Url
   }
   if (base == nullptr) {
     // libcurl forgives a missing or third slash.
-    const std::string start = LowerCase(text.substr(0, 9));
+    const std::string start = ToLowerAscii(text.substr(0, 9));
     const size_t slashes = start.find("://");
     if (slashes == std::string::npos || start.find(":///") != std::string::npos)
       return Bad("it must begin with https://");

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <unordered_set>
 #include <utility>
 
-#include "base/untrusted_text.h"
+#include "base/bounded_json.h"
 
 namespace glmocr {
 namespace {
@@ -14,10 +13,12 @@ namespace {
 using Kind = JsonNode::Kind;
 using nlohmann::json;
 
+// Not of ParseBoundedOrderedJson's values, which do not keep numbers as they were written.
 class Builder : public nlohmann::json_sax<json> {
  public:
   std::unique_ptr<JsonNode> root;
-  std::string problem;
+
+  const std::string& problem() const { return limits_.problem(); }
 
   bool null() override { return Put({Kind::kNull}) != nullptr; }
   bool boolean(bool value) override { return Put({value ? Kind::kTrue : Kind::kFalse}) != nullptr; }
@@ -33,59 +34,49 @@ class Builder : public nlohmann::json_sax<json> {
   bool string(string_t& value) override {
     return Put({Kind::kString, std::move(value)}) != nullptr;
   }
-  bool binary(binary_t&) override { return Fail("binary data"); }
+  bool binary(binary_t&) override { return limits_.Fail("binary data"); }
   bool start_object(std::size_t) override { return Enter(Kind::kObject); }
   bool start_array(std::size_t) override { return Enter(Kind::kArray); }
   bool end_object() override { return Leave(); }
   bool end_array() override { return Leave(); }
   bool key(string_t& name) override {
-    if (!open_.back().keys.insert(name).second)
-      return Fail(fmt::format("the key {} appears twice in one object", QuoteUntrusted(name)));
     key_ = std::move(name);
-    return true;
+    return limits_.Key(key_);
   }
   bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
-    return Fail(fmt::format("it is not valid JSON at byte {}", position));
+    return limits_.NotJson(position);
   }
 
  private:
-  struct Open {
-    JsonNode* node;
-    std::unordered_set<std::string> keys;
-  };
   // An open node's children do not move while it is being filled: only the last one is open.
   JsonNode* Put(JsonNode node) {
     if (++n_nodes_ > kMaxSchemaNodes) {
-      Fail(fmt::format("it has more than {} values", kMaxSchemaNodes));
+      limits_.Fail(fmt::format("it has more than {} values", kMaxSchemaNodes));
       return nullptr;
     }
     if (open_.empty()) {
       root = std::make_unique<JsonNode>(std::move(node));
       return root.get();
     }
-    JsonNode& into = *open_.back().node;
+    JsonNode& into = *open_.back();
     if (into.is(Kind::kArray)) return &into.items.emplace_back(std::move(node));
     into.members.push_back({std::move(key_), std::move(node)});
     return &into.members.back().second;
   }
   bool Enter(Kind kind) {
-    if (open_.size() >= kMaxSchemaDepth)
-      return Fail(fmt::format("values are nested deeper than {}", kMaxSchemaDepth));
+    if (!limits_.Enter()) return false;
     JsonNode* node = Put({kind});
     if (node == nullptr) return false;
-    open_.push_back({node, {}});
+    open_.push_back(node);
     return true;
   }
   bool Leave() {
     open_.pop_back();
-    return true;
-  }
-  bool Fail(std::string what) {
-    problem = std::move(what);
-    return false;
+    return limits_.Leave();
   }
 
-  std::vector<Open> open_;
+  JsonLimits limits_{kMaxSchemaDepth};
+  std::vector<JsonNode*> open_;
   std::string key_;
   size_t n_nodes_ = 0;
 };
@@ -156,7 +147,7 @@ Result<std::unique_ptr<const JsonNode>> ParseSchemaJson(std::string_view text) {
   if (text.find('\0') != std::string_view::npos) return fail("it contains a zero byte");
   try {
     Builder builder;
-    if (!json::sax_parse(text, &builder)) return fail(builder.problem);
+    if (!json::sax_parse(text, &builder)) return fail(builder.problem());
     SetParents(*builder.root);
     return std::unique_ptr<const JsonNode>(std::move(builder.root));
   } catch (const std::bad_alloc&) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/untrusted_text.h"
@@ -34,17 +35,10 @@ constexpr std::array kExtensions = {".pdf",  ".png", ".jpg",  ".jpeg", ".jpe",  
                                     ".webp", ".tif", ".tiff", ".bmp",  ".gif",  ".pnm",
                                     ".pbm",  ".pgm", ".ppm",  ".heic", ".heif", ".avif"};
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-bool StartsWithNoCase(std::string_view text, std::string_view start) {
-  return text.size() >= start.size() && std::equal(start.begin(), start.end(), text.begin(),
-                                                   [](char a, char b) { return a == Lower(b); });
-}
-
 bool HasKnownExtension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), Lower);
+  const std::string extension = ToLowerAscii(path.extension().string());
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
@@ -66,7 +60,7 @@ bool NaturalLess(const std::string& a, const std::string& b) {
     }
     // A folder's end comes before all else, so that its files stay together.
     const auto rank = [](char c) {
-      return c == '/' ? 0 : static_cast<int>(static_cast<unsigned char>(Lower(c))) + 1;
+      return c == '/' ? 0 : static_cast<int>(static_cast<unsigned char>(ToLowerAscii(c))) + 1;
     };
     if (a[i] != b[j] && rank(a[i]) != rank(b[j])) return rank(a[i]) < rank(b[j]);
     ++i, ++j;
@@ -81,7 +75,7 @@ DocumentInput Broken(const std::string& name, ErrorCode code, std::string_view w
 
 int HexValue(char c) {
   if (IsDigit(c)) return c - '0';
-  const char lower = Lower(c);
+  const char lower = ToLowerAscii(c);
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 

@@ -6,7 +6,7 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 
 constexpr size_t kMaxMessages = 256;
 constexpr size_t kMaxStops = 16;
@@ -26,7 +26,7 @@ void ReadPicture(Fields& part, TextRequest* request, ChatMessage* message) {
   if (part.Any("file_id") != nullptr)
     return part.Fail("file_id", "is not supported: send the picture as a data: URI");
   const char* member = part.Any("image") != nullptr ? "image" : "image_url";
-  const json* url = part.Any(member);
+  const ordered_json* url = part.Any(member);
   if (url == nullptr) return part.Fail("image_url", "is missing");
   RequestMedia media = {.name = part.PathOf(member)};
   if (url->is_object()) {
@@ -59,8 +59,8 @@ void ReadFilePart(Fields& file, TextRequest* request, ChatMessage* message) {
   AddMedia(std::move(media), request, message);
 }
 
-void ReadPart(const json& from, const std::string& path, TextRequest* request, ChatMessage* message,
-              Fields& fields) {
+void ReadPart(const ordered_json& from, const std::string& path, TextRequest* request,
+              ChatMessage* message, Fields& fields) {
   if (!from.is_object()) return fields.Fail(path, "must be an object with a 'type'");
   Fields part(from, path);
   std::string type;
@@ -75,7 +75,7 @@ void ReadPart(const json& from, const std::string& path, TextRequest* request, C
   } else if (type == "input_file") {
     ReadFilePart(part, request, message);
   } else if (type == "file") {
-    if (const json* inner = part.Object("file")) {
+    if (const ordered_json* inner = part.Object("file")) {
       Fields file(*inner, part.PathOf("file"));
       ReadFilePart(file, request, message);
       part.Adopt(file);
@@ -90,20 +90,21 @@ void ReadPart(const json& from, const std::string& path, TextRequest* request, C
 
 // One call of an assistant's message: {"type": "function", "function": {"name", "arguments"}}, the
 // arguments as JSON of an object in a string, or the object.
-void ReadToolCall(const json& from, const std::string& path, ChatMessage* message, Fields& fields) {
+void ReadToolCall(const ordered_json& from, const std::string& path, ChatMessage* message,
+                  Fields& fields) {
   if (!from.is_object()) return fields.Fail(path, "must be an object");
   Fields call(from, path);
   call.Ignore({"id", "type", "index"});
   ToolCall result;
-  if (const json* object = call.Object("function")) {
+  if (const ordered_json* object = call.Object("function")) {
     Fields function(*object, call.PathOf("function"));
     function.RequiredString("name", &result.name);
-    json arguments = json::object();
-    if (const json* given = function.Any("arguments")) {
+    ordered_json arguments = ordered_json::object();
+    if (const ordered_json* given = function.Any("arguments")) {
       arguments = *given;
       if (given->is_string()) {
         auto parsed = ParseRequestObject(given->get<std::string>());
-        arguments = parsed.ok() ? std::move(*parsed) : json();
+        arguments = parsed.ok() ? std::move(*parsed) : ordered_json();
       }
     }
     if (!arguments.is_object()) function.Fail("arguments", "must be a JSON object");
@@ -118,7 +119,8 @@ void ReadToolCall(const json& from, const std::string& path, ChatMessage* messag
   fields.Adopt(call);
 }
 
-void ReadMessage(const json& from, const std::string& path, TextRequest* request, Fields& fields) {
+void ReadMessage(const ordered_json& from, const std::string& path, TextRequest* request,
+                 Fields& fields) {
   if (!from.is_object()) return fields.Fail(path, "must be an object");
   Fields member(from, path);
   member.Ignore({"name", "tool_call_id", "refusal", "annotations", "audio"});
@@ -127,13 +129,13 @@ void ReadMessage(const json& from, const std::string& path, TextRequest* request
   if (message.role == ChatRole::kAssistant) {
     if (member.Any("reasoning_content") != nullptr)
       member.String("reasoning_content", &message.reasoning.emplace());
-    if (const json* calls = member.Array("tool_calls")) {
+    if (const ordered_json* calls = member.Array("tool_calls")) {
       for (size_t i = 0; i < calls->size(); ++i)
         ReadToolCall((*calls)[i], path + ".tool_calls[" + std::to_string(i) + "]", &message,
                      fields);
     }
   }
-  if (const json* content = member.Any("content")) {
+  if (const ordered_json* content = member.Any("content")) {
     ReadContent(*content, path + ".content", request, &message, fields);
   } else if (message.role != ChatRole::kAssistant) {
     member.Fail("content", "must be a string or an array of parts");
@@ -143,7 +145,7 @@ void ReadMessage(const json& from, const std::string& path, TextRequest* request
 }
 
 void ReadBiases(Fields& fields, SamplingParams* sampling) {
-  const json* biases = fields.Object("logit_bias");
+  const ordered_json* biases = fields.Object("logit_bias");
   if (biases == nullptr) return;
   if (biases->size() > kMaxBiases) return fields.Fail("logit_bias", "has too many members");
   for (const auto& [token, bias] : biases->items()) {
@@ -157,7 +159,7 @@ void ReadBiases(Fields& fields, SamplingParams* sampling) {
 }
 
 void ReadChatTemplateArguments(Fields& fields, ChatRequest* chat) {
-  const json* kwargs = fields.Object("chat_template_kwargs");
+  const ordered_json* kwargs = fields.Object("chat_template_kwargs");
   if (kwargs == nullptr) return;
   Fields inner(*kwargs, "chat_template_kwargs");
   if (inner.Any("enable_thinking") != nullptr) {
@@ -171,7 +173,7 @@ void ReadChatTemplateArguments(Fields& fields, ChatRequest* chat) {
 // What the model cannot do, asked for in a way that promises that it is done.
 void RefuseTools(Fields& fields) {
   for (const char* name : {"tools", "functions"}) {
-    const json* tools = fields.Array(name);
+    const ordered_json* tools = fields.Array(name);
     if (tools != nullptr && !tools->empty())
       fields.Fail(name, "is not supported: this server calls no tools");
   }
@@ -200,7 +202,7 @@ void ReadRole(Fields& message, ChatRole* role) {
   }
 }
 
-void ReadContent(const json& content, const std::string& path, TextRequest* request,
+void ReadContent(const ordered_json& content, const std::string& path, TextRequest* request,
                  ChatMessage* message, Fields& fields) {
   if (content.is_string()) {
     message->content.push_back(ChatPart::Text(content.get<std::string>()));
@@ -221,10 +223,10 @@ void CheckCounts(const TextRequest& request, const ServerConfig& config, const c
 }
 
 void ReadStop(Fields& fields, GenerationOptions* generation) {
-  const json* stop = fields.Any("stop");
+  const ordered_json* stop = fields.Any("stop");
   if (stop == nullptr) return;
-  const json list = stop->is_array() ? *stop : json::array({*stop});
-  for (const json& s : list) {
+  const ordered_json list = stop->is_array() ? *stop : ordered_json::array({*stop});
+  for (const ordered_json& s : list) {
     if (!s.is_string()) return fields.Fail("stop", "must be a string or an array of strings");
     const auto& text = s.get_ref<const std::string&>();
     if (text.empty() || text.size() > kMaxStopBytes)
@@ -265,7 +267,7 @@ void ReadSampling(Fields& fields, const ServerConfig& config, GenerationOptions*
 
 void ReadStream(Fields& fields, TextRequest* request) {
   fields.Bool("stream", &request->stream);
-  const json* options = fields.Object("stream_options");
+  const ordered_json* options = fields.Object("stream_options");
   if (options == nullptr) return;
   if (!request->stream) return fields.Fail("stream_options", "needs 'stream': true");
   Fields inner(*options, "stream_options");
@@ -280,11 +282,12 @@ void ReadChoices(Fields& fields, const ServerConfig& config, TextRequest* reques
   request->n = static_cast<int>(n);
 }
 
-std::variant<TextRequest, ApiError> ParseChatRequest(const json& body, const ServerConfig& config) {
+std::variant<TextRequest, ApiError> ParseChatRequest(const ordered_json& body,
+                                                     const ServerConfig& config) {
   TextRequest request;
   Fields fields(body, "");
   fields.String("model", &request.model);
-  if (const json* messages = fields.Array("messages")) {
+  if (const ordered_json* messages = fields.Array("messages")) {
     if (messages->empty()) fields.Fail("messages", "must not be empty");
     for (size_t i = 0; i < messages->size() && i <= kMaxMessages && !fields.error(); ++i)
       ReadMessage((*messages)[i], "messages[" + std::to_string(i) + "]", &request, fields);

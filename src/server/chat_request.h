@@ -39,7 +39,7 @@ struct TextRequest {
 
 // OpenAI's chat completion request with the extensions of vLLM and SGLang: top_k, min_p,
 // repetition_penalty, chat_template_kwargs.
-std::variant<TextRequest, ApiError> ParseChatRequest(const nlohmann::json& body,
+std::variant<TextRequest, ApiError> ParseChatRequest(const nlohmann::ordered_json& body,
                                                      const ServerConfig& config);
 
 // temperature, top_p, ..., seed and stop, and the bound of the answer's length where the request
@@ -52,8 +52,8 @@ void ReadStream(Fields& fields, TextRequest* request);
 // "n".
 void ReadChoices(Fields& fields, const ServerConfig& config, TextRequest* request);
 // One message's content, a string or an array of parts, at `path`.
-void ReadContent(const nlohmann::json& content, const std::string& path, TextRequest* request,
-                 ChatMessage* message, Fields& fields);
+void ReadContent(const nlohmann::ordered_json& content, const std::string& path,
+                 TextRequest* request, ChatMessage* message, Fields& fields);
 // At most so many messages, and pictures as far as they are counted by now.
 void CheckCounts(const TextRequest& request, const ServerConfig& config, const char* field,
                  Fields& fields);

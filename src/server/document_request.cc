@@ -40,7 +40,7 @@ void ReadChoice(Fields& fields, const char* name, const List& known, std::string
 }
 
 void ReadFormats(Fields& fields, std::vector<std::string>* formats) {
-  const json* given = fields.Any("formats");
+  const ordered_json* given = fields.Any("formats");
   if (given == nullptr) return;
   std::vector<std::string> names;
   if (given->is_string()) {
@@ -51,7 +51,7 @@ void ReadFormats(Fields& fields, std::vector<std::string>* formats) {
       begin = end + 1;
     }
   } else if (given->is_array()) {
-    for (const json& name : *given) {
+    for (const ordered_json& name : *given) {
       if (!name.is_string()) return fields.Fail("formats", "must be a list of names");
       names.push_back(name.get<std::string>());
     }

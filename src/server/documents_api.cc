@@ -134,7 +134,7 @@ struct Submission {
 };
 
 std::optional<ApiError> ReadOptions(const Service& service, const HttpRequest& request,
-                                    const json& object, Submission* submission) {
+                                    const ordered_json& object, Submission* submission) {
   Fields fields(object, "");
   fields.Ignore({"file"});
   fields.Ignore({"name"});
@@ -151,7 +151,7 @@ std::optional<ApiError> ReadForm(const Service& service, const HttpRequest& requ
       ParseMultipart(request.Header("content-type"), request.body,
                      kMaxFields + static_cast<size_t>(std::max(1, service.config.max_images)));
   if (!parts.ok()) return ApiErrorOf(parts.error());
-  json object = json::object();
+  ordered_json object = ordered_json::object();
   for (FormPart& part : *parts) {
     if (part.name == "file" && part.is_file) {
       submission->uploads.push_back({SafeName(part.file_name), std::move(part.content)});
@@ -226,16 +226,11 @@ std::optional<ApiError> CheckUploads(const Service& service, const Submission& s
 std::optional<ApiError> Create(Service& service, Jobs& jobs, const Request& request,
                                const Reply& reply) {
   Submission submission;
-  const std::string_view type = request->Header("content-type");
-  const auto is = [&](std::string_view wanted) {
-    return type.size() >= wanted.size() &&
-           std::equal(wanted.begin(), wanted.end(), type.begin(),
-                      [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
-  };
+  const std::string type = request->MediaType();
   std::optional<ApiError> error;
-  if (is("multipart/form-data")) {
+  if (type == "multipart/form-data") {
     error = ReadForm(service, *request, &submission);
-  } else if (is("application/json")) {
+  } else if (type == "application/json") {
     error = ReadJson(service, *request, &submission);
   } else {
     error = ApiError{.status = 415,

@@ -53,6 +53,11 @@ TEST(DocumentsApi, SaysWhatItCannotDo) {
     EXPECT_EQ(reply.status, 400);
     EXPECT_EQ(reply.Json()["error"]["param"], field) << reply.body;
   }
+  const std::string body = json{{"file", uri}}.dump();
+  for (const char* type : {"text/plain", "application/jsonp", "multipart/form-data-x"}) {
+    EXPECT_EQ(server.Send("POST", "/v1/documents", body, {{"Content-Type", type}}).status, 415)
+        << type;
+  }
   EXPECT_EQ(server.Post("/v1/documents", {{"file", 7}}).status, 400);
   EXPECT_EQ(server.Post("/v1/documents", {{"file", "/etc/passwd"}}).status, 400);
   EXPECT_EQ(server.Post("/glmocr/parse", {{"images", {1}}}).status, 400);

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace glmocr::server {
 
 struct HttpRequest {
@@ -34,6 +36,13 @@ struct HttpRequest {
       if (n == name) return value;
     }
     return {};
+  }
+  // Of the body, in lower case and without parameters: "text/html" for "text/HTML; charset=utf-8".
+  std::string MediaType() const {
+    std::string_view type = Header("content-type");
+    type = type.substr(0, type.find(';'));
+    while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+    return ToLowerAscii(type);
   }
 };
 

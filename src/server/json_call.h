@@ -17,8 +17,8 @@ namespace glmocr::server {
 struct JsonCall {
   std::shared_ptr<const HttpRequest> request;
   std::shared_ptr<Responder> responder;
-  nlohmann::json body;       // an object
-  Admission::Ticket ticket;  // keep it until the answer's end
+  nlohmann::ordered_json body;  // an object
+  Admission::Ticket ticket;     // keep it until the answer's end
 };
 
 // Runs `work` on a worker. What it returns or throws is answered: 503 when memory is out, 500 for

@@ -8,14 +8,14 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 
 constexpr size_t kMaxDepth = 64;
 
 }  // namespace
 
-Result<json> ParseRequestObject(const std::string& body) {
-  Result<json> parsed = ParseBoundedJson(body, "request", kMaxDepth);
+Result<ordered_json> ParseRequestObject(const std::string& body) {
+  Result<ordered_json> parsed = ParseBoundedOrderedJson(body, "request", kMaxDepth);
   if (!parsed.ok()) {
     if (parsed.error().code != ErrorCode::kCorrupt) return parsed.error();
     return Error{ErrorCode::kInvalidArgument,
@@ -28,7 +28,8 @@ Result<json> ParseRequestObject(const std::string& body) {
   return parsed;
 }
 
-Fields::Fields(const json& object, std::string path) : object_(object), path_(std::move(path)) {}
+Fields::Fields(const ordered_json& object, std::string path)
+    : object_(object), path_(std::move(path)) {}
 
 std::string Fields::PathOf(const std::string& name) const {
   return path_.empty() ? name : path_ + "." + name;
@@ -40,14 +41,14 @@ void Fields::Fail(const std::string& name, const std::string& what) {
   error_ = ApiError{.status = 400, .message = fmt::format("'{}' {}.", where, what), .param = where};
 }
 
-const json* Fields::Find(const char* name) {
+const ordered_json* Fields::Find(const char* name) {
   known_.insert(name);
   const auto found = object_.find(name);
   return found == object_.end() || found->is_null() ? nullptr : &*found;
 }
 
 void Fields::Number(const char* name, double* value, double low, double high) {
-  const json* found = Find(name);
+  const ordered_json* found = Find(name);
   if (found == nullptr) return;
   if (!found->is_number()) return Fail(name, "must be a number");
   const double number = found->get<double>();
@@ -64,7 +65,7 @@ void Fields::Number(const char* name, float* value, double low, double high) {
 }
 
 void Fields::Integer(const char* name, int64_t* value, int64_t low, int64_t high) {
-  const json* found = Find(name);
+  const ordered_json* found = Find(name);
   if (found == nullptr) return;
   if (!found->is_number_integer()) return Fail(name, "must be an integer");
   const bool huge = found->is_number_unsigned() && found->get<uint64_t>() > INT64_MAX;
@@ -76,14 +77,14 @@ void Fields::Integer(const char* name, int64_t* value, int64_t low, int64_t high
 }
 
 void Fields::Bool(const char* name, bool* value) {
-  const json* found = Find(name);
+  const ordered_json* found = Find(name);
   if (found == nullptr) return;
   if (!found->is_boolean()) return Fail(name, "must be true or false");
   *value = found->get<bool>();
 }
 
 void Fields::String(const char* name, std::string* value) {
-  const json* found = Find(name);
+  const ordered_json* found = Find(name);
   if (found == nullptr) return;
   if (!found->is_string()) return Fail(name, "must be a string");
   *value = found->get<std::string>();
@@ -99,17 +100,17 @@ void Fields::Adopt(const Fields& inner) {
   for (std::string& name : inner.Unknown()) unknown_inside_.push_back(std::move(name));
 }
 
-const json* Fields::Any(const char* name) { return Find(name); }
+const ordered_json* Fields::Any(const char* name) { return Find(name); }
 
-const json* Fields::Object(const char* name) {
-  const json* found = Find(name);
+const ordered_json* Fields::Object(const char* name) {
+  const ordered_json* found = Find(name);
   if (found == nullptr || found->is_object()) return found;
   Fail(name, "must be an object");
   return nullptr;
 }
 
-const json* Fields::Array(const char* name) {
-  const json* found = Find(name);
+const ordered_json* Fields::Array(const char* name) {
+  const ordered_json* found = Find(name);
   if (found == nullptr || found->is_array()) return found;
   Fail(name, "must be an array");
   return nullptr;

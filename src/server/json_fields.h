@@ -19,13 +19,14 @@
 
 namespace glmocr::server {
 
-// The text of a request as one JSON object; an error otherwise. Nesting and size are bounded.
-Result<nlohmann::json> ParseRequestObject(const std::string& body);
+// The text of a request as one JSON object; an error otherwise. Nesting and size are bounded. Its
+// members keep their order: answers of a JSON schema have their properties in the schema's.
+Result<nlohmann::ordered_json> ParseRequestObject(const std::string& body);
 
 class Fields {
  public:
   // `path`: of the object, in front of its members' names in errors; empty for the request itself.
-  Fields(const nlohmann::json& object, std::string path);
+  Fields(const nlohmann::ordered_json& object, std::string path);
 
   // Each leaves `value` alone where the member is absent or null. Numbers outside [low, high] are
   // errors.
@@ -35,10 +36,10 @@ class Fields {
   void Bool(const char* name, bool* value);
   void String(const char* name, std::string* value);
   // Any value; null pointer where it is absent or null.
-  const nlohmann::json* Any(const char* name);
+  const nlohmann::ordered_json* Any(const char* name);
   // An object or an array; an error when it is something else.
-  const nlohmann::json* Object(const char* name);
-  const nlohmann::json* Array(const char* name);
+  const nlohmann::ordered_json* Object(const char* name);
+  const nlohmann::ordered_json* Array(const char* name);
   // As String; an error where it is absent.
   void RequiredString(const char* name, std::string* value);
   // Members whose values this server takes and does nothing with.
@@ -57,9 +58,9 @@ class Fields {
   std::string PathOf(const std::string& name) const;
 
  private:
-  const nlohmann::json* Find(const char* name);
+  const nlohmann::ordered_json* Find(const char* name);
 
-  const nlohmann::json& object_;
+  const nlohmann::ordered_json& object_;
   const std::string path_;
   std::set<std::string> known_;
   std::vector<std::string> unknown_inside_;

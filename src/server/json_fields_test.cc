@@ -9,13 +9,13 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(Fields, NamesTheFirstFieldThatIsWrong) {
-  const json body =
-      json::parse(R"({"t":"hot","n":1.5,"big":99999999999999999999,"s":7,"b":"yes"})");
+  const ordered_json body =
+      ordered_json::parse(R"({"t":"hot","n":1.5,"big":99999999999999999999,"s":7,"b":"yes"})");
   const auto error_of = [&](auto read) {
     Fields fields(body, "options");
     read(fields);
@@ -38,7 +38,8 @@ TEST(Fields, NamesTheFirstFieldThatIsWrong) {
 }
 
 TEST(Fields, HoldsNumbersAgainstTheirBounds) {
-  const json body = json::parse(R"({"a":2.5,"b":18446744073709551615,"c":-3,"d":null})");
+  const ordered_json body =
+      ordered_json::parse(R"({"a":2.5,"b":18446744073709551615,"c":-3,"d":null})");
   double a = 0;
   int64_t n = 1;
   for (const char* name : {"a", "b", "c"}) {
@@ -77,7 +78,7 @@ TEST(JsonString, IsReadBackByAParser) {
   all += "Größe € 𝕏";
   std::string written;
   AppendJsonString(all, &written);
-  EXPECT_EQ(json::parse(written).get<std::string>(), all);
+  EXPECT_EQ(ordered_json::parse(written).get<std::string>(), all);
 }
 
 TEST(RequestId, IsTheClientsOnlyWhereItIsHarmless) {

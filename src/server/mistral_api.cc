@@ -12,7 +12,6 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr int kDpi = 200;  // PdfOptions::dpi
@@ -150,7 +149,7 @@ struct OcrAnswer {
 };
 
 // "0-5,8" (or the list [0, 8]), from 0, as our page ranges, from 1.
-std::optional<std::string> PagesFromZero(const json& pages) {
+std::optional<std::string> PagesFromZero(const ordered_json& pages) {
   std::string out;
   const auto add = [&](std::string_view text) {
     int64_t number = 0;
@@ -162,7 +161,7 @@ std::optional<std::string> PagesFromZero(const json& pages) {
     return true;
   };
   if (pages.is_array()) {
-    for (const json& page : pages) {
+    for (const ordered_json& page : pages) {
       if (!out.empty()) out += ',';
       if (!page.is_number_integer() || !add(page.dump())) return std::nullopt;
     }
@@ -188,7 +187,7 @@ std::optional<std::string> PagesFromZero(const json& pages) {
 }
 
 // document: {"type": "document_url", "document_url"} or {"type": "image_url", "image_url"}.
-std::optional<ApiError> ReadDocument(const json& document, DocumentReference* out) {
+std::optional<ApiError> ReadDocument(const ordered_json& document, DocumentReference* out) {
   Fields fields(document, "document");
   std::string type;
   fields.String("type", &type);
@@ -200,7 +199,7 @@ std::optional<ApiError> ReadDocument(const json& document, DocumentReference* ou
   } else if (type == "document_url") {
     fields.String("document_url", &out->reference);
   } else if (type == "image_url") {
-    const json* url = fields.Any("image_url");
+    const ordered_json* url = fields.Any("image_url");
     if (url != nullptr && url->is_object()) {
       Fields inner(*url, "document.image_url");
       inner.String("url", &out->reference);
@@ -229,7 +228,7 @@ std::optional<ApiError> Ocr(Service& service, DocumentThreads& threads, const Js
   fields.Bool("extract_footer", &answer->footer);
   fields.Integer("image_limit", &answer->image_limit, 0, INT32_MAX);
   fields.Integer("image_min_size", &answer->image_min_size, 0, INT32_MAX);
-  if (const json* pages = fields.Any("pages")) {
+  if (const ordered_json* pages = fields.Any("pages")) {
     const auto ranges = PagesFromZero(*pages);
     if (!ranges) fields.Fail("pages", "must be page numbers from 0, as a list or as \"0-2,5\"");
     documents.request.pages = ranges.value_or("");
@@ -246,7 +245,7 @@ std::optional<ApiError> Ocr(Service& service, DocumentThreads& threads, const Js
   if (!granularity.empty() && granularity != "page")
     fields.Fail("confidence_scores_granularity", "must be \"page\" or left out");
   answer->confidence = !granularity.empty();
-  const json* document = fields.Object("document");
+  const ordered_json* document = fields.Object("document");
   if (document == nullptr) fields.Fail("document", "is missing");
   if (fields.error()) return fields.error();
   DocumentReference reference;

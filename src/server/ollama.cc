@@ -11,7 +11,6 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 using SystemClock = std::chrono::system_clock;
 
@@ -73,7 +72,7 @@ struct Answer {
 // --- Requests ---
 
 void ReadImages(Fields& from, TextRequest* request, ChatMessage* message) {
-  const json* images = from.Array("images");
+  const ordered_json* images = from.Array("images");
   if (images == nullptr) return;
   for (size_t i = 0; i < images->size(); ++i) {
     const std::string name = "images[" + std::to_string(i) + "]";
@@ -85,7 +84,8 @@ void ReadImages(Fields& from, TextRequest* request, ChatMessage* message) {
 }
 
 // Pictures come before the text, as GLM-OCR was trained.
-void ReadMessage(const json& from, const std::string& path, TextRequest* request, Fields& fields) {
+void ReadMessage(const ordered_json& from, const std::string& path, TextRequest* request,
+                 Fields& fields) {
   if (!from.is_object()) return fields.Fail(path, "must be an object");
   Fields member(from, path);
   member.Ignore({"tool_name"});
@@ -103,20 +103,21 @@ void ReadMessage(const json& from, const std::string& path, TextRequest* request
 }
 
 // OpenAI's names for the members of "options" that differ, so that one reader does for all.
-json OptionsAsOpenAi(const json& options) {
-  json renamed = options;
+ordered_json OptionsAsOpenAi(const ordered_json& options) {
+  ordered_json renamed = options;
   for (const auto& [theirs, ours] : {std::pair("repeat_penalty", "repetition_penalty")}) {
     const auto found = renamed.find(theirs);
     if (found == renamed.end()) continue;
-    renamed[ours] = *found;
-    renamed.erase(theirs);
+    ordered_json value = std::move(*found);
+    renamed.erase(found);
+    renamed[ours] = std::move(value);
   }
   return renamed;
 }
 
 void ReadOptions(Fields& fields, const ServerConfig& config, GenerationOptions* generation) {
-  const json* given = fields.Object("options");
-  const json options = given == nullptr ? json::object() : OptionsAsOpenAi(*given);
+  const ordered_json* given = fields.Object("options");
+  const ordered_json options = given == nullptr ? ordered_json::object() : OptionsAsOpenAi(*given);
   Fields inner(options, "options");
   ReadSampling(inner, config, generation);
   int64_t n = -1;
@@ -135,7 +136,7 @@ void ReadCommon(Fields& fields, const ServerConfig& config, Parsed* parsed) {
   fields.Bool("stream", &request.stream);
   ReadOptions(fields, config, &request.generation);
   ReadOllamaFormat(fields, &request.format);
-  if (const json* think = fields.Any("think")) {
+  if (const ordered_json* think = fields.Any("think")) {
     if (!think->is_boolean()) fields.Fail("think", "must be true or false");
     request.chat.thinking = *think == true ? Thinking::kEnabled : Thinking::kDisabled;
   }
@@ -145,7 +146,7 @@ void ReadCommon(Fields& fields, const ServerConfig& config, Parsed* parsed) {
 void ReadGenerate(Fields& fields, Parsed* parsed) {
   TextRequest& request = parsed->request;
   for (const char* name : {"suffix", "template", "context"}) {
-    const json* value = fields.Any(name);
+    const ordered_json* value = fields.Any(name);
     if (value != nullptr && !value->empty() && *value != "")
       fields.Fail(name, "is not supported by this server");
   }
@@ -168,17 +169,18 @@ void ReadGenerate(Fields& fields, Parsed* parsed) {
 }
 
 void ReadChat(Fields& fields, Parsed* parsed) {
-  const json* tools = fields.Array("tools");
+  const ordered_json* tools = fields.Array("tools");
   if (tools != nullptr && !tools->empty())
     fields.Fail("tools", "is not supported: this server calls no tools");
-  const json* messages = fields.Array("messages");
+  const ordered_json* messages = fields.Array("messages");
   parsed->load_only = messages == nullptr || messages->empty();
   if (messages == nullptr) return;
   for (size_t i = 0; i < messages->size() && !fields.error(); ++i)
     ReadMessage((*messages)[i], "messages[" + std::to_string(i) + "]", &parsed->request, fields);
 }
 
-std::variant<Parsed, ApiError> Parse(const json& body, Api api, const ServerConfig& config) {
+std::variant<Parsed, ApiError> Parse(const ordered_json& body, Api api,
+                                     const ServerConfig& config) {
   Parsed parsed;
   Fields fields(body, "");
   ReadCommon(fields, config, &parsed);
@@ -194,7 +196,7 @@ std::variant<GenerationTask, ApiError> Prepare(Service& service, const HttpReque
   if (!parsed.raw) return PrepareChat(service, http, std::move(parsed.request));
   LogUnknown(service, http, parsed.request.unknown);
   GenerationTask task;
-  if (auto error = PrepareOptions(service, http, parsed.request, &task)) return *error;
+  if (auto error = PrepareOptions(service, parsed.request, &task)) return *error;
   auto ids =
       service.recognizer.processor().tokenizer().Encode(parsed.raw_prompt, EncodeMode::kPlainText);
   if (!ids.ok()) return ApiErrorOf(ids.error());

@@ -10,7 +10,6 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr size_t kMaxPrompts = 128;
@@ -43,10 +42,10 @@ struct Answer {
   }
 };
 
-bool IsTokenList(const json& value) {
+bool IsTokenList(const ordered_json& value) {
   return value.is_array() && !value.empty() &&
          std::all_of(value.begin(), value.end(),
-                     [](const json& id) { return id.is_number_integer(); });
+                     [](const ordered_json& id) { return id.is_number_integer(); });
 }
 
 // Text becomes tokens as a lone text does: the file's own prefix, and nothing in it is special.
@@ -61,9 +60,10 @@ void AddText(const Tokenizer& tokenizer, const std::string& text, Prompts* promp
   prompts->texts.push_back(text);
 }
 
-void AddTokens(const Tokenizer& tokenizer, const json& list, Prompts* prompts, Fields& fields) {
+void AddTokens(const Tokenizer& tokenizer, const ordered_json& list, Prompts* prompts,
+               Fields& fields) {
   std::vector<int32_t> ids;
-  for (const json& value : list) {
+  for (const ordered_json& value : list) {
     const bool small = !value.is_number_unsigned() || value.get<uint64_t>() <= INT32_MAX;
     const int64_t id = small ? value.get<int64_t>() : -1;
     if (id < 0 || id > INT32_MAX || !tokenizer.HasToken(static_cast<int32_t>(id)))
@@ -76,7 +76,7 @@ void AddTokens(const Tokenizer& tokenizer, const json& list, Prompts* prompts, F
 
 // A string, an array of strings, a list of token ids, or an array of such lists.
 void ReadPrompts(const Tokenizer& tokenizer, Prompts* prompts, Fields& fields) {
-  const json* prompt = fields.Any("prompt");
+  const ordered_json* prompt = fields.Any("prompt");
   if (prompt == nullptr) return fields.Fail("prompt", "is missing");
   if (prompt->is_string()) {
     return AddText(tokenizer, prompt->get_ref<const std::string&>(), prompts, fields);
@@ -87,7 +87,7 @@ void ReadPrompts(const Tokenizer& tokenizer, Prompts* prompts, Fields& fields) {
   }
   if (prompt->size() > kMaxPrompts)
     return fields.Fail("prompt", "must hold at most " + std::to_string(kMaxPrompts) + " prompts");
-  for (const json& one : *prompt) {
+  for (const ordered_json& one : *prompt) {
     if (one.is_string()) {
       AddText(tokenizer, one.get_ref<const std::string&>(), prompts, fields);
     } else if (IsTokenList(one)) {
@@ -236,7 +236,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   if (fields.error()) return fields.error();
   LogUnknown(service, *call.request, fields.Unknown());
   GenerationTask task;
-  if (auto error = PrepareOptions(service, *call.request, request, &task)) return error;
+  if (auto error = PrepareOptions(service, request, &task)) return error;
   for (std::vector<int32_t>& ids : prompts.ids)
     task.prompts.push_back({.ids = std::move(ids)});  // positions: 0, 1, 2, ...
   Answer answer = {.http = call.request,

@@ -7,12 +7,12 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 // --- Requests ---
 
-void ReadItem(const json& from, const std::string& path, TextRequest* request, Fields& fields) {
+void ReadItem(const ordered_json& from, const std::string& path, TextRequest* request,
+              Fields& fields) {
   if (!from.is_object()) return fields.Fail(path, "must be an object");
   Fields item(from, path);
   item.Ignore({"id", "status"});
@@ -23,7 +23,7 @@ void ReadItem(const json& from, const std::string& path, TextRequest* request, F
   }
   ChatMessage message;
   ReadRole(item, &message.role);
-  if (const json* content = item.Any("content")) {
+  if (const ordered_json* content = item.Any("content")) {
     ReadContent(*content, path + ".content", request, &message, fields);
   } else {
     item.Fail("content", "must be a string or an array of parts");
@@ -39,7 +39,7 @@ void ReadInput(Fields& fields, TextRequest* request) {
     request->chat.messages.push_back(
         {.role = ChatRole::kSystem, .content = {ChatPart::Text(std::move(instructions))}});
   }
-  const json* input = fields.Any("input");
+  const ordered_json* input = fields.Any("input");
   if (input == nullptr) return fields.Fail("input", "is missing");
   if (input->is_string()) {
     request->chat.messages.push_back(
@@ -61,10 +61,10 @@ void RefuseState(Fields& fields) {
   bool background = false;
   fields.Bool("background", &background);
   if (background) fields.Fail("background", "must be false: this server stores no responses");
-  const json* tools = fields.Array("tools");
+  const ordered_json* tools = fields.Array("tools");
   if (tools != nullptr && !tools->empty())
     fields.Fail("tools", "is not supported: this server calls no tools");
-  if (const json* choice = fields.Any("tool_choice")) {
+  if (const ordered_json* choice = fields.Any("tool_choice")) {
     if (*choice != "auto" && *choice != "none")
       fields.Fail("tool_choice", "must be 'auto' or 'none': this server calls no tools");
   }
@@ -78,8 +78,8 @@ void ReadLogprobs(Fields& fields, TextRequest* request) {
   int64_t top = 0;
   fields.Integer("top_logprobs", &top, 0, 20);
   request->logprobs = top > 0;
-  if (const json* include = fields.Array("include")) {
-    for (const json& what : *include) {
+  if (const ordered_json* include = fields.Array("include")) {
+    for (const ordered_json& what : *include) {
       if (what == "message.output_text.logprobs") {
         request->logprobs = true;
       } else if (what != "message.input_image.image_url" && what != "reasoning.encrypted_content") {
@@ -90,7 +90,7 @@ void ReadLogprobs(Fields& fields, TextRequest* request) {
   if (request->logprobs) request->generation.sampling.n_top_logprobs = static_cast<int32_t>(top);
 }
 
-std::variant<TextRequest, ApiError> Parse(const json& body, const ServerConfig& config) {
+std::variant<TextRequest, ApiError> Parse(const ordered_json& body, const ServerConfig& config) {
   TextRequest request;
   Fields fields(body, "");
   fields.String("model", &request.model);
@@ -100,14 +100,14 @@ std::variant<TextRequest, ApiError> Parse(const json& body, const ServerConfig& 
   fields.Integer("max_output_tokens", &request.generation.max_new_tokens, 1, config.max_tokens);
   ReadStream(fields, &request);
   ReadLogprobs(fields, &request);
-  if (const json* text = fields.Object("text")) {
+  if (const ordered_json* text = fields.Object("text")) {
     Fields inner(*text, "text");
     inner.Ignore({"verbosity"});
     ReadTextFormat(inner, &request.format);
     fields.Adopt(inner);
   }
   RefuseState(fields);
-  if (const json* metadata = fields.Object("metadata");
+  if (const ordered_json* metadata = fields.Object("metadata");
       metadata != nullptr && metadata->size() > 16)
     fields.Fail("metadata", "must have at most 16 members");
   if (fields.error()) return *fields.error();
@@ -132,13 +132,13 @@ struct Answer {
   }
 };
 
-ordered_json OrNull(const json& body, const char* name) {
+ordered_json OrNull(const ordered_json& body, const char* name) {
   const auto found = body.find(name);
   return found == body.end() ? ordered_json() : ordered_json(*found);
 }
 
 // All members of OpenAI's response; those of the request as they are meant here.
-ordered_json BaseObject(const json& body, const TextRequest& request, const std::string& id,
+ordered_json BaseObject(const ordered_json& body, const TextRequest& request, const std::string& id,
                         const std::string& model) {
   const SamplingParams& sampling = request.generation.sampling;
   ordered_json format = {{"type", "text"}};

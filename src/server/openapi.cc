@@ -19,10 +19,7 @@ std::string OpenApiDocument(const Router& router) {
     for (const auto& [method, operation] : methods.items()) {
       const bool there =
           std::any_of(router.routes().begin(), router.routes().end(), [&](const Route& route) {
-            return route.pattern == path &&
-                   std::equal(route.method.begin(), route.method.end(), method.begin(),
-                              method.end(),
-                              [](char upper, char lower) { return upper - 'A' == lower - 'a'; });
+            return route.pattern == path && ToLowerAscii(route.method) == method;
           });
       if (there) kept[method] = operation;
     }

@@ -1,13 +1,10 @@
 #include "server/output_format.h"
 
-#include <algorithm>
-
 #include "server/json_call.h"
 
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 using Kind = OutputFormat::Kind;
 
@@ -27,7 +24,11 @@ void ReadSchema(Fields& fields, OutputFormat* format) {
   fields.Ignore({"name", "description"});
   bool strict = true;
   fields.Bool("strict", &strict);
-  if (fields.Object("schema") == nullptr) fields.Fail("schema", "is missing");
+  if (const ordered_json* schema = fields.Object("schema")) {
+    format->schema = Dump(*schema);
+  } else {
+    fields.Fail("schema", "is missing");
+  }
   format->field = fields.PathOf("schema");
 }
 
@@ -40,12 +41,12 @@ void ReadResponseFormat(Fields& fields, OutputFormat* format) {
     if (fields.Any(name) != nullptr)
       fields.Fail(name, "is not supported: say the answer's form in 'response_format'");
   }
-  const json* object = fields.Object("response_format");
+  const ordered_json* object = fields.Object("response_format");
   if (object == nullptr) return;
   Fields inner(*object, "response_format");
   format->kind = KindOf(inner).value_or(Kind::kText);
   if (format->kind == Kind::kJsonSchema) {
-    if (const json* wrapped = inner.Object("json_schema")) {
+    if (const ordered_json* wrapped = inner.Object("json_schema")) {
       Fields schema(*wrapped, "response_format.json_schema");
       ReadSchema(schema, format);
       inner.Adopt(schema);
@@ -58,7 +59,7 @@ void ReadResponseFormat(Fields& fields, OutputFormat* format) {
 
 void ReadTextFormat(Fields& text, OutputFormat* format) {
   format->field = text.PathOf("format");
-  const json* object = text.Object("format");
+  const ordered_json* object = text.Object("format");
   if (object == nullptr) return;
   Fields inner(*object, format->field);
   format->kind = KindOf(inner).value_or(Kind::kText);
@@ -68,11 +69,12 @@ void ReadTextFormat(Fields& text, OutputFormat* format) {
 
 void ReadOllamaFormat(Fields& fields, OutputFormat* format) {
   format->field = "format";
-  const json* value = fields.Any("format");
+  const ordered_json* value = fields.Any("format");
   if (value == nullptr || (value->is_string() && value->get_ref<const std::string&>().empty()))
     return;
   if (value->is_object()) {
     format->kind = Kind::kJsonSchema;
+    format->schema = Dump(*value);
   } else if (*value == "json") {
     format->kind = Kind::kJsonObject;
   } else {
@@ -80,16 +82,10 @@ void ReadOllamaFormat(Fields& fields, OutputFormat* format) {
   }
 }
 
-std::optional<ApiError> ApplyOutputFormat(Service& service, const HttpRequest& http,
-                                          const OutputFormat& format, GenerationTask* task) {
+std::optional<ApiError> ApplyOutputFormat(Service& service, const OutputFormat& format,
+                                          GenerationTask* task) {
   if (format.kind == Kind::kText) return std::nullopt;
-  std::string schema;
-  if (format.kind == Kind::kJsonSchema) {
-    std::string pointer = "/" + format.field;
-    std::replace(pointer.begin(), pointer.end(), '.', '/');
-    schema = Dump(ordered_json::parse(http.body).at(ordered_json::json_pointer(pointer)));
-  }
-  auto masks = service.grammars.Json(schema);
+  auto masks = service.grammars.Json(format.schema);
   if (!masks.ok()) {
     ApiError error = ApiErrorOf(masks.error());
     error.param = format.field;

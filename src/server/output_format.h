@@ -18,6 +18,7 @@ struct OutputFormat {
   // Where the request says it, "response_format"; of kJsonSchema, where its schema stands,
   // "response_format.json_schema.schema".
   std::string field;
+  std::string schema;  // of kJsonSchema: as JSON, in the request's order
 };
 
 // "response_format" of chat and plain completions: {"type": "text" | "json_object" | "json_schema",
@@ -29,9 +30,8 @@ void ReadTextFormat(Fields& text, OutputFormat* format);
 // Ollama's "format": "json" or a schema.
 void ReadOllamaFormat(Fields& fields, OutputFormat* format);
 
-// Makes `task` keep to the format: sets its token_mask. An error when that cannot be promised. The
-// schema is taken from `http`'s body: answers have their properties in its order.
-std::optional<ApiError> ApplyOutputFormat(Service& service, const HttpRequest& http,
-                                          const OutputFormat& format, GenerationTask* task);
+// Makes `task` keep to the format: sets its token_mask. An error when that cannot be promised.
+std::optional<ApiError> ApplyOutputFormat(Service& service, const OutputFormat& format,
+                                          GenerationTask* task);
 
 }  // namespace glmocr::server

@@ -34,21 +34,6 @@ std::optional<std::vector<std::string>> Match(std::string_view pattern, std::str
   return values;
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
-// "text/html; charset=utf-8" -> "text/html"
-std::string MediaType(std::string_view content_type) {
-  std::string type = Lower(content_type.substr(0, content_type.find(';')));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  return type;
-}
-
 std::string_view WithoutPort(std::string_view host) {
   if (!host.empty() && host.front() == '[') return host.substr(0, host.find(']') + 1);
   return host.substr(0, host.find(':'));
@@ -59,7 +44,7 @@ std::string_view PresentedKey(const HttpRequest& request) {
   std::string_view value = request.Header("authorization");
   if (value.empty()) return request.Header("x-api-key");
   constexpr std::string_view kBearer = "bearer ";
-  if (value.size() > kBearer.size() && Lower(value.substr(0, kBearer.size())) == kBearer) {
+  if (value.size() > kBearer.size() && StartsWithNoCase(value, kBearer)) {
     value.remove_prefix(kBearer.size());
   }
   return value;
@@ -106,7 +91,7 @@ std::vector<std::string> Router::RouteNames() const {
 // name of its own (DNS rebinding); so the name must be one that means this machine.
 bool Router::HostAllowed(std::string_view host) const {
   if (!keys_.empty()) return true;
-  const std::string name = Lower(WithoutPort(host));
+  const std::string name = ToLowerAscii(WithoutPort(host));
   if (name.empty() || name == "localhost" || name == "[::1]" || IsLoopback(name)) return true;
   return std::any_of(config_.allowed_hosts.begin(), config_.allowed_hosts.end(),
                      [&](const std::string& allowed) { return allowed == "*" || allowed == name; });
@@ -115,7 +100,7 @@ bool Router::HostAllowed(std::string_view host) const {
 bool Router::OriginAllowed(const HttpRequest& request, std::string_view origin) const {
   const size_t scheme = origin.find("://");
   if (scheme != std::string_view::npos && !request.Header("host").empty() &&
-      Lower(origin.substr(scheme + 3)) == Lower(request.Header("host"))) {
+      ToLowerAscii(origin.substr(scheme + 3)) == ToLowerAscii(request.Header("host"))) {
     return true;  // our own page
   }
   return std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(), origin) !=
@@ -179,7 +164,7 @@ HeaderVerdict Router::Check(HttpRequest& request) {
     return response;
   }
   request.route = static_cast<int>(found - routes_.data());
-  const std::string type = MediaType(request.Header("content-type"));
+  const std::string type = request.MediaType();
   const bool sends = found->body != BodyKind::kNone;
   if (found->body == BodyKind::kJson && type != "application/json") {
     return refuse({.status = 415, .message = "Send JSON, with Content-Type: application/json."},

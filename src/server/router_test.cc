@@ -90,7 +90,10 @@ TEST(Router, BodiesOnlyWhereARouteTakesThem) {
   EXPECT_EQ(
       f.Status(Call("POST", "/v1/things", {{"content-type", "Application/JSON; charset=utf-8"}})),
       0);
-  EXPECT_EQ(f.Status(Call("POST", "/v1/things", {{"content-type", "text/plain"}})), 415);
+  for (const char* type :
+       {"text/plain", "application/jsonp", "application/json-patch+json", " ;"}) {
+    EXPECT_EQ(f.Status(Call("POST", "/v1/things", {{"content-type", type}})), 415) << type;
+  }
   EXPECT_EQ(f.Status(Call("POST", "/v1/things")), 415);
   EXPECT_EQ(f.Status(Call("GET", "/v1/things/x")), 0);
   EXPECT_EQ(f.limit, 0);

@@ -13,7 +13,6 @@
 namespace glmocr::server {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr int kPictureQuality = 95;                 // as the SDK saves crops and visualizations
@@ -45,7 +44,7 @@ std::optional<ApiError> Parse(Service& service, DocumentThreads& threads, const 
   if (has_images && found->is_string()) {
     images.push_back(found->get<std::string>());
   } else if (has_images && found->is_array()) {
-    for (const json& image : *found) {
+    for (const ordered_json& image : *found) {
       if (!image.is_string()) {
         return ApiError{.message = "'images' must be a list of strings.", .param = "images"};
       }

@@ -4,7 +4,6 @@
 
 #include <boost/asio.hpp>
 #include <boost/beast.hpp>
-#include <cctype>
 #include <cstring>
 #include <filesystem>
 #include <thread>
@@ -158,9 +157,7 @@ HttpReply TestServer::Send(const std::string& method, const std::string& path,
   }
   reply.status = static_cast<int>(parser.get().result_int());
   for (const auto& field : parser.get()) {
-    std::string name(field.name_string());
-    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    reply.headers[name] = std::string(field.value());
+    reply.headers[ToLowerAscii(std::string(field.name_string()))] = std::string(field.value());
   }
   reply.body = parser.get().body();
   return reply;

@@ -73,18 +73,18 @@ void AppendTokenLogprob(std::string_view bytes, float logprob, std::string* out)
 
 }  // namespace
 
-std::optional<ApiError> PrepareOptions(Service& service, const HttpRequest& http,
-                                       const TextRequest& request, GenerationTask* task) {
+std::optional<ApiError> PrepareOptions(Service& service, const TextRequest& request,
+                                       GenerationTask* task) {
   task->options = request.generation;
   task->n = request.n;
-  return ApplyOutputFormat(service, http, request.format, task);
+  return ApplyOutputFormat(service, request.format, task);
 }
 
 std::variant<GenerationTask, ApiError> PrepareChat(Service& service, const HttpRequest& http,
                                                    TextRequest request) {
   LogUnknown(service, http, request.unknown);
   GenerationTask task;
-  if (auto error = PrepareOptions(service, http, request, &task)) return *error;
+  if (auto error = PrepareOptions(service, request, &task)) return *error;
   std::vector<ImageInput> images;
   size_t next = 0;
   for (ChatMessage& message : request.chat.messages) {

@@ -21,8 +21,8 @@ namespace glmocr::server {
 std::variant<GenerationTask, ApiError> PrepareChat(Service& service, const HttpRequest& http,
                                                    TextRequest request);
 // The same for what a request brings beside its prompts: options, choices, the answer's form.
-std::optional<ApiError> PrepareOptions(Service& service, const HttpRequest& http,
-                                       const TextRequest& request, GenerationTask* task);
+std::optional<ApiError> PrepareOptions(Service& service, const TextRequest& request,
+                                       GenerationTask* task);
 
 // Why a choice has no whole answer, if it has none.
 std::optional<ApiError> FailureOf(const Choice& choice);
