@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace glmocr::server {
 namespace {
@@ -45,6 +46,12 @@ ApiError ApiErrorOf(const Error& error) {
   }
   return {.status = 500,
           .message = "The server failed. Its log says why, under this request's id."};
+}
+
+ApiError ApiErrorOf(const Error& error, std::string param) {
+  ApiError api = ApiErrorOf(error);
+  api.param = std::move(param);
+  return api;
 }
 
 HttpResponse ErrorResponse(const ApiError& error, ErrorShape shape, const HttpRequest& request) {

@@ -26,6 +26,8 @@ enum class ErrorShape {
 // 400 for what the client can mend, 404, 429 with a Retry-After for kUnavailable, 503 for
 // kCancelled; 500 without details for the rest, which belong into the log only.
 ApiError ApiErrorOf(const Error& error);
+// About the value of the field `param`.
+ApiError ApiErrorOf(const Error& error, std::string param);
 HttpResponse ErrorResponse(const ApiError& error, ErrorShape shape, const HttpRequest& request);
 
 }  // namespace glmocr::server

@@ -37,8 +37,7 @@ struct Reading {
       if (failure) {
         log->Info("document not read", {{"request_id", request->id}, {"error", failure->message}});
         if (!error) {
-          error = ApiErrorOf(*failure);
-          error->param = call.documents[document].field;
+          error = ApiErrorOf(*failure, call.documents[document].field);
           if (failure->code == ErrorCode::kCancelled) {
             error = ApiError{.status = 503,
                              .message = "Reading ended early: " + failure->message + ".",

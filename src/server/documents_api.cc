@@ -187,11 +187,7 @@ std::optional<ApiError> ReadJson(const Service& service, const HttpRequest& requ
     return ApiError{.message = "'file' is missing: send it as a data: URI.", .param = "file"};
   }
   auto bytes = service.media.Read({.reference = file, .name = "file", .request_id = request.id});
-  if (!bytes.ok()) {
-    ApiError error = ApiErrorOf(bytes.error());
-    error.param = "file";
-    return error;
-  }
+  if (!bytes.ok()) return ApiErrorOf(bytes.error(), "file");
   submission->uploads.push_back({SafeName(name), std::move(*bytes)});
   return ReadOptions(service, request, *body, submission);
 }

@@ -597,6 +597,12 @@ class HttpServer::Impl {
     io_.poll();
   }
 
+  static Error BadTls(const std::string& what, const std::string& file, const ErrorCodeBoost& error,
+                      const std::string& remedy) {
+    return {ErrorCode::kInvalidArgument, what + " " + QuoteUntrusted(file) + " cannot be used: " +
+                                             error.message() + " (" + remedy + ")"};
+  }
+
   Status Listen() {
     const HttpServerOptions& options = shared_.options;
     if (!options.tls.certificate.empty()) {
@@ -606,15 +612,16 @@ class HttpServer::Impl {
                         asio::ssl::context::no_tlsv1_1);
       tls_->use_certificate_chain_file(options.tls.certificate, error);
       if (error) {
-        return Error{ErrorCode::kInvalidArgument, "the TLS certificate " +
-                                                      QuoteUntrusted(options.tls.certificate) +
-                                                      " cannot be used: " + error.message()};
+        return BadTls("the TLS certificate", options.tls.certificate, error,
+                      "give a PEM file with the certificate and its chain that this user may read");
       }
+      // Without this OpenSSL asks at the terminal.
+      tls_->set_password_callback([](size_t, asio::ssl::context::password_purpose) { return ""; });
       tls_->use_private_key_file(options.tls.private_key, asio::ssl::context::pem, error);
       if (error) {
-        return Error{ErrorCode::kInvalidArgument, "the TLS key " +
-                                                      QuoteUntrusted(options.tls.private_key) +
-                                                      " cannot be used: " + error.message()};
+        return BadTls("the TLS key", options.tls.private_key, error,
+                      "give a PEM file with the key that belongs to the certificate, without a "
+                      "password, that this user may read");
       }
     }
     ErrorCodeBoost error;

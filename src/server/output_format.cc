@@ -86,11 +86,7 @@ std::optional<ApiError> ApplyOutputFormat(Service& service, const OutputFormat& 
                                           GenerationTask* task) {
   if (format.kind == Kind::kText) return std::nullopt;
   auto masks = service.grammars.Json(format.schema);
-  if (!masks.ok()) {
-    ApiError error = ApiErrorOf(masks.error());
-    error.param = format.field;
-    return error;
-  }
+  if (!masks.ok()) return ApiErrorOf(masks.error(), format.field);
   task->token_mask = std::move(*masks);
   return std::nullopt;
 }

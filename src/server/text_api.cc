@@ -13,11 +13,7 @@ using nlohmann::ordered_json;
 std::optional<ApiError> AddPictures(Service& service, const HttpRequest& http,
                                     const RequestMedia& media, std::vector<ImageInput>* images,
                                     std::vector<Admission::Ticket>* held) {
-  const auto fail = [&](const Error& error) {
-    ApiError api = ApiErrorOf(error);
-    api.param = media.name;
-    return api;
-  };
+  const auto fail = [&](const Error& error) { return ApiErrorOf(error, media.name); };
   const auto too_many = [&](std::string message) {
     return ApiError{.message = std::move(message), .param = media.name};
   };
