@@ -15,6 +15,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/ascii.h"
 #include "base/thread_name.h"
 #include "base/untrusted_text.h"
 #include "server/request_id.h"
@@ -387,10 +388,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     request->path = request->target.substr(0, question);
     if (question != std::string::npos) request->query = request->target.substr(question + 1);
     for (const auto& field : message) {
-      std::string name(field.name_string());
-      for (char& c : name) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-      }
+      std::string name = ToLowerAscii(std::string(field.name_string()));
       request->headers.emplace_back(std::move(name), std::string(field.value()));
     }
     request->peer = peer_;
