@@ -46,7 +46,7 @@ Image Page(int n_paragraphs, unsigned seed, int n_letters = 30) {
 Image Turned(const Image& page, double slope) {
   Image turned(page.width_px, page.height_px, 255);
   for (int x = 0; x < page.width_px; ++x) {
-    const int shift = static_cast<int>(slope * (x - page.width_px / 2));
+    const int shift = static_cast<int>(slope * (x - 0.5 * page.width_px));
     for (int y = 0; y < page.height_px; ++y) {
       if (y + shift < 0 || y + shift >= page.height_px) continue;
       std::copy_n(page.row(y) + 3 * x, 3, turned.row(y + shift) + 3 * x);
