@@ -463,6 +463,8 @@ std::optional<ReadPage> Jobs::Recall(const Active& active, int page) const {
   if (!bytes.ok() && bytes.error().code == ErrorCode::kNotFound) return std::nullopt;
   auto known =
       bytes.ok() ? PageFromCheckpoint(*bytes, active.fingerprint) : Result<ReadPage>(bytes.error());
+  if (known.ok() && known->page != page)
+    known = Error{ErrorCode::kCorrupt, "the checkpoint is of another page"};
   if (known.ok()) return *std::move(known);
   service_.log.Info(
       "page read again",

@@ -77,7 +77,7 @@ class JobsTest : public testing::Test {
   // Its folder, of a job whose server ended when some pages were read.
   std::string Interrupted() const {
     const auto server = Start();
-    const std::string id = Upload(*server);
+    std::string id = Upload(*server);
     while (true) {
       const json job = server->Get("/v1/documents/" + id).Json();
       const std::string status = job["status"];
@@ -158,13 +158,14 @@ TEST_F(JobsTest, ReadAgainWhatIsDamagedOrForeign) {
   while (fs::exists(Checkpoint(id, kept + 1))) ++kept;
   ASSERT_GE(kept, 3);
   ASSERT_LT(kept, kPages);
-  // One is cut, one is another page's; the last is there, though pages before it are not.
+  // The first is cut, the second another page's, the last stands in another's place.
   fs::resize_file(Checkpoint(id, 1), fs::file_size(Checkpoint(id, 1)) / 2);
   fs::copy_file(Checkpoint(id, 3), Checkpoint(id, 2), fs::copy_options::overwrite_existing);
   fs::rename(Checkpoint(id, kept), Checkpoint(id, kPages));
   ASSERT_TRUE(WriteFileAtomically(Checkpoint(id, kPages + 1), "of no page").ok());
   const auto server = Start();
   EXPECT_EQ(Finished(*server, id)["status"], "succeeded");
+  EXPECT_EQ(PagesRead(*server), kPages - (kept - 3));
   ExpectUndisturbed(*server, id);
 }
 
