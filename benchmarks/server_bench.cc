@@ -1,4 +1,5 @@
-// What the server costs: the same region requests given straight to the recogniser, and over HTTP
+// What the server costs: the same region requests, PNG files, decoded and given straight to the
+// recogniser, and over HTTP
 // on the loopback device, as whole answers and as streams, in turns within one run.
 //
 //   server_bench [--model DIR | --random glm-ocr-0.9b] [--concurrency 32] [--requests 128]
@@ -7,7 +8,9 @@
 // Every way has the same number of callers, each with one request at a time, and pictures of its
 // own (no cache helps). The requests are made before the clock starts; over HTTP the time holds the
 // client's sending and reading too, on the same processors. Where others use the machine, compare
-// the processor time a token, with --threads 1 (more threads spin while they wait).
+// the processor time a token, with --threads 1 (more threads spin while they wait). The table of
+// threads says whose it is: "callers" are the clients (of the engine: with decoding), "network" and
+// "prepare" the server's, the others the engine's.
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -21,6 +24,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <map>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -44,8 +49,9 @@ struct Options {
   std::string model = GLMOCR_SOURCE_DIR "/models/starter";
   std::string random;
   int concurrency = 32, requests = 128, rounds = 5, threads = 0;
-  bool picture_worker = false;
+  std::string picture_worker = server::ServerConfig().picture_worker;
   int64_t batch = 32, max_tokens = 64;
+  double stream_interval_s = server::ServerConfig().stream_interval_s;
 };
 
 [[noreturn]] void Die(const std::string& message) {
@@ -110,9 +116,22 @@ double CpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// Processor seconds of this process's threads by their names; "": worker processes that have ended.
+std::map<std::string, double> CpuByThread() {
+  std::map<std::string, double> seconds;
+  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+    std::ifstream name_file(task.path() / "comm"), time_file(task.path() / "schedstat");
+    std::string name;
+    double ns = 0;
+    if (std::getline(name_file, name) && time_file >> ns) seconds[name] += 1e-9 * ns;
+  }
+  return seconds;
+}
+
 struct Measured {
   double wall_s = 0, cpu_s = 0;
   int64_t tokens = 0;
+  std::map<std::string, double> threads;  // processor seconds; "callers": the clients
 };
 
 class Bench {
@@ -122,7 +141,7 @@ class Bench {
 
   // What a caller has in hand when the clock starts.
   struct Asked {
-    Image image;
+    std::string png;
     std::string whole, stream;  // HTTP requests
   };
   using Caller = std::function<void(const Asked&)>;
@@ -134,27 +153,40 @@ class Bench {
     std::vector<std::thread> callers;
     Measured measured;
     const double cpu = CpuSeconds();
+    const std::map<std::string, double> before = CpuByThread();
+    std::mutex mutex;
     const auto begin = std::chrono::steady_clock::now();
     for (int c = 0; c < options_.concurrency; ++c) {
       callers.emplace_back([&] {
         const Caller call = make_caller();
         for (int i = next++; i < options_.requests; i = next++) call(asked[static_cast<size_t>(i)]);
+        timespec used = {};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+        const std::lock_guard lock(mutex);
+        measured.threads["callers"] +=
+            static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
       });
     }
     for (std::thread& caller : callers) caller.join();
     measured.wall_s =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     measured.cpu_s = CpuSeconds() - cpu;
+    for (const auto& [name, seconds] : CpuByThread()) {
+      const auto was = before.find(name);
+      const double used = seconds - (was == before.end() ? 0 : was->second);
+      if (used > 0) measured.threads[name] += used;
+    }
     measured.tokens = recognizer_.stats().generated_tokens - tokens;
     return measured;
   }
 
   Caller Bare() {
     return [this](const Asked& asked) {
+      const Image image = Value(DecodePage(std::as_bytes(std::span(asked.png)), "line", 0));
       const GlmOcrProcessor& processor = recognizer_.processor();
       PromptRequest request;
       std::vector<ImageInput> images;
-      images.push_back(Value(processor.PrepareImage(asked.image)));
+      images.push_back(Value(processor.PrepareImage(image)));
       request.prompt = Value(processor.Process(std::move(images), "Text Recognition:"));
       request.generation.max_new_tokens = options_.max_tokens;
       std::promise<FinishReason> done;
@@ -191,14 +223,15 @@ class Bench {
   // Pictures differ in one pixel, so that neither cache knows them.
   Asked Next() {
     Asked asked;
-    asked.image = lines_[serial_++ % lines_.size()];
-    for (int b = 0; b < 3; ++b) asked.image.rgb[static_cast<size_t>(b)] = serial_ >> (8 * b) & 255;
-    asked.whole = HttpText(asked.image, "false");
-    asked.stream = HttpText(asked.image, "true");
+    Image image = lines_[serial_++ % lines_.size()];
+    for (int b = 0; b < 3; ++b) image.rgb[static_cast<size_t>(b)] = serial_ >> (8 * b) & 255;
+    asked.png = Value(EncodePng(image));
+    const std::string uri = "data:image/png;base64," + EncodeBase64(asked.png);
+    asked.whole = HttpText(uri, "false");
+    asked.stream = HttpText(uri, "true");
     return asked;
   }
-  std::string HttpText(const Image& image, const char* stream) const {
-    const std::string uri = "data:image/png;base64," + EncodeBase64(Value(EncodePng(image)));
+  std::string HttpText(const std::string& uri, const char* stream) const {
     const std::string body =
         R"({"model":"glm-ocr","temperature":0,"max_tokens":)" +
         std::to_string(options_.max_tokens) + ",\"stream\":" + stream +
@@ -250,6 +283,7 @@ int Main(Options options) {
   config.http.port = 0;
   config.log_level = "error";
   config.picture_worker = options.picture_worker;
+  config.stream_interval_s = options.stream_interval_s;
   auto server = Value(server::Server::Start(config, *recognizer, MakeGeometricLayout()));
   Bench bench(options, *recognizer, server->port());
 
@@ -257,6 +291,7 @@ int Main(Options options) {
     const char* name;
     std::function<Bench::Caller()> make;
     std::vector<double> rate, cpu;  // tokens a second, CPU milliseconds a token
+    std::map<std::string, std::vector<double>> threads;  // CPU microseconds a token
   };
   std::vector<Way> ways = {{"engine", [&] { return bench.Bare(); }},
                            {"http", [&] { return bench.Http(false); }},
@@ -270,6 +305,8 @@ int Main(Options options) {
       const auto tokens = static_cast<double>(m.tokens);
       way.rate.push_back(tokens / m.wall_s);
       way.cpu.push_back(1000 * m.cpu_s / tokens);
+      for (const auto& [name, seconds] : m.threads)
+        way.threads[name].push_back(1e6 * seconds / tokens);
     }
   }
   std::printf("%d callers, %d requests a round, batch %lld, %d rounds, medians\n",
@@ -281,6 +318,13 @@ int Main(Options options) {
     std::printf("%-12s %10.1f %9.1f%% %14.4f %9.1f%%\n", way.name, Median(way.rate),
                 100 * Median(way.rate) / Median(ways[0].rate), Median(way.cpu),
                 100 * Median(way.cpu) / Median(ways[0].cpu));
+  }
+  std::printf("CPU microseconds a token, by thread\n");
+  for (const Way& way : ways) {
+    std::printf("%-12s", way.name);
+    for (const auto& [name, used] : way.threads)
+      std::printf("  %s %.1f", name.c_str(), Median(used));
+    std::printf("\n");
   }
   return 0;
 }
@@ -299,8 +343,10 @@ int main(int argc, char** argv) {
   app.add_option("--batch", options.batch)->capture_default_str();
   app.add_option("--max-tokens", options.max_tokens)->capture_default_str();
   app.add_option("--threads", options.threads)->capture_default_str();
-  app.add_flag("--picture-worker", options.picture_worker,
-               "Decode each picture in a process of its own, as the server does by default");
+  app.add_option("--stream-interval", options.stream_interval_s, "As the server's setting")
+      ->capture_default_str();
+  app.add_option("--picture-worker", options.picture_worker, "shared, each or off")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return glmocr::Main(options);
 }

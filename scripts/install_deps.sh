@@ -6,7 +6,7 @@ set -euo pipefail
 
 # A C++20 compiler, the build tools and the libraries that glm-ocr links.
 build=(make cmake ninja-build g++ ccache pkg-config python3 python3-pip
-  libfmt-dev nlohmann-json3-dev libcli11-dev libxxhash-dev libhwy-dev zlib1g-dev
+  libfmt-dev nlohmann-json3-dev libsimdjson-dev libcli11-dev libxxhash-dev libhwy-dev zlib1g-dev
   libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev libheif-dev libexif-dev libleptonica-dev libstb-dev
   libutf8proc-dev libonig-dev libpugixml-dev libqpdf-dev libxml2-dev libcurl4-openssl-dev
   libboost-dev libssl-dev libspdlog-dev libyaml-cpp-dev libsqlite3-dev libpoco-dev prometheus-cpp-dev

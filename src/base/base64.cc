@@ -1,42 +1,77 @@
 #include "base/base64.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace glmocr {
 namespace {
 
-int ValueOf(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  if (c == '/' || c == '_') return 63;
-  return -1;
+constexpr uint8_t kBlank = 0x40, kEnd = 0x41, kNone = 0x80;  // beyond the values of digits
+
+constexpr std::array<uint8_t, 256> MakeValues() {
+  std::array<uint8_t, 256> values{};
+  values.fill(kNone);
+  for (int i = 0; i < 26; ++i) {
+    values['A' + i] = static_cast<uint8_t>(i);
+    values['a' + i] = static_cast<uint8_t>(26 + i);
+  }
+  for (int i = 0; i < 10; ++i) values['0' + i] = static_cast<uint8_t>(52 + i);
+  values['+'] = values['-'] = 62;
+  values['/'] = values['_'] = 63;
+  for (const char blank : {' ', '\n', '\r', '\t'}) values[static_cast<uint8_t>(blank)] = kBlank;
+  values['='] = kEnd;
+  return values;
+}
+constexpr std::array<uint8_t, 256> kValues = MakeValues();
+
+// Groups of four digits from the start, as long as nothing else comes; how many digits they were.
+// `out` has room for three bytes a group.
+size_t DecodeGroups(std::string_view text, char* out) {
+  const auto value = [&](size_t i) -> uint32_t { return kValues[static_cast<uint8_t>(text[i])]; };
+  size_t i = 0;
+  for (; i + 4 <= text.size(); i += 4, out += 3) {
+    const uint32_t a = value(i), b = value(i + 1), c = value(i + 2), d = value(i + 3);
+    if ((a | b | c | d) >= kBlank) break;
+    const uint32_t bits = a << 18 | b << 12 | c << 6 | d;
+    out[0] = static_cast<char>(bits >> 16);
+    out[1] = static_cast<char>(bits >> 8);
+    out[2] = static_cast<char>(bits);
+  }
+  return i;
 }
 
 }  // namespace
 
 std::optional<std::string> DecodeBase64(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 2);
+  std::string out(text.size() / 4 * 3, '\0');
+  size_t n_out = 0;
+  const auto groups = [&](size_t from) {
+    const size_t n = DecodeGroups(text.substr(from), out.data() + n_out);
+    n_out += n / 4 * 3;
+    return from + n;
+  };
+  size_t at = groups(0);
   uint32_t bits = 0;
   int n_digits = 0, n_ends = 0;  // of the group of four
-  for (const char c : text) {
-    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
-    if (c == '=') {
+  while (at < text.size()) {
+    const uint8_t value = kValues[static_cast<uint8_t>(text[at++])];
+    if (value == kBlank) continue;
+    if (value == kEnd) {
       ++n_ends;
       continue;
     }
-    const int value = ValueOf(c);
-    if (value < 0 || n_ends > 0) return std::nullopt;
-    bits = bits << 6 | static_cast<uint32_t>(value);
+    if (value == kNone || n_ends > 0) return std::nullopt;
+    bits = bits << 6 | value;
     if (++n_digits < 4) continue;
-    out += static_cast<char>(bits >> 16 & 255);
-    out += static_cast<char>(bits >> 8 & 255);
-    out += static_cast<char>(bits & 255);
+    out[n_out] = static_cast<char>(bits >> 16);
+    out[n_out + 1] = static_cast<char>(bits >> 8);
+    out[n_out + 2] = static_cast<char>(bits);
+    n_out += 3;
     n_digits = 0;
+    at = groups(at);  // after a blank inside of a group
   }
+  out.resize(n_out);
   if (n_digits == 1) return std::nullopt;
   if (n_ends > 0 && n_digits + n_ends != 4) return std::nullopt;
   if (n_digits >= 2) out += static_cast<char>(bits >> (n_digits == 2 ? 4 : 10) & 255);

@@ -38,6 +38,22 @@ TEST(Base64, AlphabetsSpaceAndMissingEnd) {
   EXPECT_EQ(DecodeBase64("AAEC"), std::string("\0\1\2", 3));
 }
 
+TEST(Base64, BlanksAnywhere) {
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes += static_cast<char>(i * 89 >> 3);
+  const std::string text = EncodeBase64(bytes);
+  uint32_t random = 1;
+  for (int round = 0; round < 200; ++round) {
+    std::string blank;
+    for (const char c : text) {
+      random = random * 1664525 + 1013904223;
+      if (random >> 24 < static_cast<uint32_t>(round)) blank += " \n\r\t"[random >> 22 & 3];
+      blank += c;
+    }
+    ASSERT_EQ(DecodeBase64(blank), bytes);
+  }
+}
+
 TEST(Base64, Refuses) {
   for (const char* bad :
        {"Z", "Zm9vY", "Zg=", "Zg===", "=", "Zm9v=", "Zg==Zg==", "Zm9*", "Zm9v\x80"})

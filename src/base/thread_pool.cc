@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/thread_name.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -49,6 +50,7 @@ void ThreadPool::RunErased(void (*call)(void*, int), void* fn) {
 }
 
 void ThreadPool::Work(int thread) {
+  NameThread("compute");
   uint32_t seen = 0;
   for (;;) {
     uint32_t now = epoch_.load(std::memory_order_acquire);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/thread_name.h"
 
 namespace glmocr {
 namespace {
@@ -140,7 +141,10 @@ void Engine::RunUntilIdle() {
 
 void Engine::Start() {
   GLM_CHECK(!thread_.joinable());
-  thread_ = std::thread([this] { Serve(); });
+  thread_ = std::thread([this] {
+    NameThread("engine");
+    Serve();
+  });
 }
 
 void Engine::Stop(StopMode mode) {

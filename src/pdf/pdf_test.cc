@@ -211,8 +211,8 @@ TEST_F(PdfTest, Passwords) {
     const auto without = PdfDocument::Open(golden / name, options);
     ASSERT_FALSE(without.ok());
     EXPECT_EQ(without.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_THAT(without.error().message,
-                AllOf(HasSubstr(name), HasSubstr("needs a password"), HasSubstr("option password")));
+    EXPECT_THAT(without.error().message, AllOf(HasSubstr(name), HasSubstr("needs a password"),
+                                               HasSubstr("option password")));
     options.password = "wrong";
     const auto wrong = PdfDocument::Open(golden / name, options);
     ASSERT_FALSE(wrong.ok());

@@ -46,6 +46,21 @@ Error Explain(uint32_t reason, const DecodeOptions& decode, uint64_t max_memory_
   }
 }
 
+// Kinds with small decoders that have been read by everybody for decades. The others have a worker
+// of their own each: their decoders are large, and most of what broke image libraries in recent
+// years was in them.
+bool SharesWorker(std::span<const std::byte> bytes) {
+  switch (SniffImageFormat(bytes).value_or(ImageFormat::kHeic)) {
+    case ImageFormat::kJpeg:
+    case ImageFormat::kPng:
+    case ImageFormat::kBmp:
+    case ImageFormat::kPnm:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 class PictureDocument::Impl {
@@ -70,20 +85,26 @@ Result<std::unique_ptr<PictureDocument>> PictureDocument::Open(
                  fmt::format("'{}': the file has {} bytes, more than the limit of {}", name,
                              bytes.size(), decode.max_encoded_bytes)};
   }
-  auto file = pdf::MemoryFile(bytes);
-  if (!file.ok()) return file.error().With(fmt::format("'{}'", name));
+  if (bytes.size() > pdf::kMaxPictureBytes) {
+    return Error{ErrorCode::kResourceExhausted,
+                 fmt::format("'{}': the file has {} bytes, more than the {} that are decoded", name,
+                             bytes.size(), pdf::kMaxPictureBytes)};
+  }
   pdf::WorkerJob job;
   job.name = name;
   job.reader = "the picture reader";
   job.kind = "picture";
   job.has_page_names = false;
-  job.file = *std::move(file);
   job.worker.program = options.worker;
   job.worker.max_memory_bytes = options.max_memory_bytes;
   job.limits.max_pixels = decode.max_pixels;
   job.page_timeout_s = options.page_timeout_s;
   job.max_pages = kMaxPages;
-  job.open_request = pdf::EncodeOpenPicture(decode);
+  job.open_request = pdf::EncodeOpenPicture(decode, bytes);
+  if (SharesWorker(bytes)) {
+    job.pool = options.pool;
+    job.owner = options.owner;
+  }
   job.page_request = [](uint32_t index) { return pdf::EncodePageRequest({.index = index}); };
   job.explain = [decode, memory = options.max_memory_bytes](uint32_t reason) {
     return Explain(reason, decode, memory);

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -24,12 +25,21 @@
 
 namespace glmocr {
 
+namespace pdf {
+class WorkerPool;
+}
+
 struct PictureWorkerOptions {
   // Wall-clock seconds for reading the header and for every page, 0.01 to 86400.
   double page_timeout_s = 30;
   // Of the worker's address space: a page of DecodeOptions::max_pixels takes 3 to 10 bytes a pixel.
   uint64_t max_memory_bytes = uint64_t{3} << 30;
   std::filesystem::path worker;  // empty: searched for (pdf/locate.h)
+  // Workers that JPEG, PNG, BMP and PNM files of one `owner` take in turn; null: each file has a
+  // worker of its own, as all other kinds have. Files that must not see each other's pixels, should
+  // one of them be hostile, have different owners.
+  std::shared_ptr<pdf::WorkerPool> pool;
+  std::string owner;
 };
 
 // For one thread at a time; any number may be open.

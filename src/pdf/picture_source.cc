@@ -1,9 +1,7 @@
 #include "pdf/picture_source.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <cstring>
+#include <utility>
 
 namespace glmocr::pdf {
 namespace {
@@ -23,23 +21,19 @@ FailureReason ReasonOf(const Error& error) {
 
 }  // namespace
 
-std::optional<FailureReason> PictureSource::Open(const std::string& payload) {
+std::optional<FailureReason> PictureSource::Open(std::string payload) {
   PictureRequest request;
-  struct stat info {};
-  if (payload.size() != sizeof(request) || ::fstat(fd_, &info) != 0 || info.st_size < 1)
-    return FailureReason::kIo;
-  std::memcpy(&request, payload.data(), sizeof(request));
+  if (payload.size() < sizeof(request)) return FailureReason::kPictureRefused;
+  payload_ = std::move(payload);
+  n_pages_ = 0;
+  std::memcpy(&request, payload_.data(), sizeof(request));
+  bytes_ = std::as_bytes(std::span(payload_)).subspan(sizeof(request));
   options_.max_pixels = request.max_pixels;
   options_.max_encoded_bytes = request.max_encoded_bytes;
   options_.alpha = static_cast<AlphaMode>(request.alpha);
   options_.orientation = static_cast<OrientationMode>(request.orientation);
   options_.truncated = static_cast<TruncatedMode>(request.truncated);
   options_.gray16 = static_cast<Gray16Mode>(request.gray16);
-  const auto size = static_cast<size_t>(info.st_size);
-  // The parent's memory file, sealed: it cannot become shorter.
-  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd_, 0);
-  if (mapped == MAP_FAILED) return FailureReason::kMemory;
-  bytes_ = {static_cast<const std::byte*>(mapped), size};
   const auto picture = ReadImageInfo(bytes_, "picture", options_);
   if (!picture.ok()) return ReasonOf(picture.error());
   n_pages_ = static_cast<uint32_t>(picture->pages);

@@ -1,4 +1,4 @@
-// A picture as a worker's source: media/decode.h over the file that the parent handed down.
+// Pictures as a worker's source: media/decode.h over the bytes that the parent sends.
 #pragma once
 
 #include <span>
@@ -10,15 +10,16 @@ namespace glmocr::pdf {
 
 class PictureSource : public WorkerSource {
  public:
-  explicit PictureSource(int fd) : fd_(fd) {}
   RequestType open_request() const override { return RequestType::kOpenPicture; }
-  std::optional<FailureReason> Open(const std::string& payload) override;
+  size_t max_payload_bytes() const override { return sizeof(PictureRequest) + kMaxPictureBytes; }
+  bool reopens() const override { return true; }
+  std::optional<FailureReason> Open(std::string payload) override;
   uint32_t n_pages() const override { return n_pages_; }
   std::optional<FailureReason> Page(const PageRequest& request, ReplySink& reply) override;
 
  private:
-  const int fd_;
-  std::span<const std::byte> bytes_;  // mapped until the process ends
+  std::string payload_;
+  std::span<const std::byte> bytes_;  // of payload_
   DecodeOptions options_;
   uint32_t n_pages_ = 0;
 };

@@ -20,6 +20,7 @@
 #include "pdf/protocol.h"
 #include "pdf/sandbox.h"
 #include "pdf/test_pdf.h"
+#include "pdf/worker_pool.h"
 
 namespace glmocr {
 namespace {
@@ -363,6 +364,125 @@ TEST_F(PictureTest, OpensManyAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(read, 20);
+}
+
+// --- Workers that one owner's pictures take in turn ---
+
+class PicturePoolTest : public PictureTest {
+ protected:
+  PictureWorkerOptions Of(const std::string& owner) const {
+    return {.pool = pool_, .owner = owner};
+  }
+  // The worker that read it; -1 when nothing could.
+  pid_t ReadBy(const PictureWorkerOptions& options, const std::string& bytes) const {
+    const auto picture = Open(bytes, {}, options);
+    if (!picture.ok()) return -1;
+    const auto page = (*picture)->Read(0, -1);
+    if (!page.ok()) return -1;
+    EXPECT_TRUE(page->rgb == DecodePage(BytesOf(bytes), "here", 0)->rgb);
+    return (*picture)->worker_pid();
+  }
+
+  const std::string jpeg_ = Load(kGoldens / "jpeg_q75.jpg");
+  const std::string png_ = Load(kGoldens / "png_c2_d8.png");
+  std::shared_ptr<pdf::WorkerPool> pool_ = std::make_shared<pdf::WorkerPool>(2);
+};
+
+TEST_F(PicturePoolTest, OneOwnersPicturesTakeTurns) {
+  const pid_t a = ReadBy(Of("a"), jpeg_);
+  ASSERT_GT(a, 0);
+  EXPECT_EQ(ReadBy(Of("a"), png_), a);
+  EXPECT_EQ(ReadBy(Of("a"), jpeg_), a);
+  const pid_t b = ReadBy(Of("b"), jpeg_);
+  EXPECT_NE(b, a);
+  EXPECT_EQ(ReadBy(Of("b"), png_), b);
+  EXPECT_EQ(ReadBy(Of("a"), png_), a);
+  EXPECT_EQ(pool_->n_idle(), 2u);
+  PictureWorkerOptions less_memory = Of("a");
+  less_memory.max_memory_bytes /= 2;
+  EXPECT_NE(ReadBy(less_memory, png_), a);
+  EXPECT_EQ(pool_->n_idle(), 2u);  // the one that waited longest is gone
+  EXPECT_NE(ReadBy(Of("b"), png_), b);
+  // While one reads, another takes another.
+  const auto first = Open(jpeg_, {}, Of("a")), second = Open(jpeg_, {}, Of("a"));
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE((*first)->worker_pid(), (*second)->worker_pid());
+}
+
+TEST_F(PicturePoolTest, KindsWithLargeDecodersHaveTheirOwn) {
+  for (const char* name : {"tiff_pages3.tif", "gif_plain.gif", "heic.heic", "avif.avif"}) {
+    ASSERT_GT(ReadBy(Of("a"), Load(kGoldens / name)), 0) << name;
+    EXPECT_EQ(pool_->n_idle(), 0u) << name;
+  }
+}
+
+TEST_F(PicturePoolTest, WhatFailedOrIsNotReadDoesNotGoBack) {
+  EXPECT_EQ(ReadBy(Of("a"), jpeg_.substr(0, jpeg_.size() / 2)), -1);
+  EXPECT_EQ(pool_->n_idle(), 0u);
+  EXPECT_EQ(ReadBy(Of("a"), jpeg_.substr(0, 30)), -1);
+  EXPECT_EQ(pool_->n_idle(), 0u);
+  const pid_t used = ReadBy(Of("a"), jpeg_);
+  ASSERT_GT(used, 0);
+  EXPECT_EQ(ReadBy(Of("a"), jpeg_.substr(0, 30)), -1);  // in the used one, and in a new one
+  EXPECT_EQ(pool_->n_idle(), 0u);
+  EXPECT_NE(ReadBy(Of("a"), jpeg_), used);
+}
+
+TEST_F(PicturePoolTest, AnIdleWorkersDeathIsNotTheNextPictures) {
+  const pid_t used = ReadBy(Of("a"), jpeg_);
+  ASSERT_EQ(::kill(used, SIGKILL), 0);
+  const pid_t next = ReadBy(Of("a"), png_);
+  EXPECT_GT(next, 0);
+  EXPECT_NE(next, used);
+  EXPECT_EQ(::waitpid(used, nullptr, 0), -1);  // nothing of it is left
+}
+
+TEST_F(PicturePoolTest, AWorkerIsReplacedAfterSomePictures) {
+  const std::string tiny = "P5\n1 1\n255\nx";
+  const pid_t first = ReadBy(Of("a"), tiny);
+  ASSERT_GT(first, 0);
+  int n = 1;
+  while (n < 1000 && ReadBy(Of("a"), tiny) == first) ++n;
+  EXPECT_EQ(n, 256);
+}
+
+// It reads one picture well and then says more than it was asked: an answer for the next one.
+TEST_F(PicturePoolTest, FalseWorkerThatSpeaksUnasked) {
+  const auto says = [](pdf::ReplyType type) {
+    return Packed(pdf::ReplyHeader{pdf::kReplyMagic, static_cast<uint32_t>(type)});
+  };
+  const std::string opened = says(pdf::ReplyType::kOpened) + Packed(pdf::Opened{.n_pages = 1});
+  const std::string one_pixel =
+      says(pdf::ReplyType::kPicture) + Packed(pdf::PictureHeader{.width_px = 1, .height_px = 1});
+  PictureWorkerOptions options =
+      Script("printf '" + Escaped(opened + one_pixel + "abc" + opened + one_pixel + "xyz") +
+             "' >&3\nexec sleep 10\n");
+  options.pool = pool_;
+  const std::string picture = "P6\n1 1\n255\nabc";
+  for (int i = 0; i < 2; ++i) {
+    const auto document = Open(picture, {}, options);
+    ASSERT_TRUE(document.ok()) << document.error().message;
+    const auto page = (*document)->Read(0, -1);
+    ASSERT_TRUE(page.ok()) << page.error().message;
+    EXPECT_EQ(page->rgb.size(), 3u);
+    EXPECT_EQ(page->rgb[0], 'a');
+  }
+  EXPECT_EQ(pool_->n_idle(), 0u);
+}
+
+TEST_F(PicturePoolTest, ManyThreads) {
+  std::vector<std::thread> threads;
+  std::atomic<int> read{0};
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) {
+        if (ReadBy(Of(std::to_string(t / 2)), i % 2 == 0 ? jpeg_ : png_) > 0) ++read;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(read, 80);
+  EXPECT_LE(pool_->n_idle(), 2u);
 }
 
 }  // namespace

@@ -62,17 +62,19 @@ std::string EncodeOpenPdf(std::string_view password) {
   return out;
 }
 
-std::string EncodeOpenPicture(const DecodeOptions& options) {
+std::string EncodeOpenPicture(const DecodeOptions& options, std::span<const std::byte> bytes) {
+  GLM_CHECK(bytes.size() <= kMaxPictureBytes);
   std::string out;
-  Append(&out,
-         RequestHeader{static_cast<uint32_t>(RequestType::kOpenPicture), sizeof(PictureRequest)});
+  out.reserve(sizeof(RequestHeader) + sizeof(PictureRequest) + bytes.size());
+  Append(&out, RequestHeader{static_cast<uint32_t>(RequestType::kOpenPicture),
+                             static_cast<uint32_t>(sizeof(PictureRequest) + bytes.size())});
   Append(&out, PictureRequest{.max_pixels = options.max_pixels,
                               .max_encoded_bytes = options.max_encoded_bytes,
                               .alpha = static_cast<uint32_t>(options.alpha),
                               .orientation = static_cast<uint32_t>(options.orientation),
                               .truncated = static_cast<uint32_t>(options.truncated),
                               .gray16 = static_cast<uint32_t>(options.gray16)});
-  return out;
+  return out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 std::string EncodePageRequest(const PageRequest& request) {

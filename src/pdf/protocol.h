@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,7 +22,7 @@
 namespace glmocr::pdf {
 
 // --- Requests ---
-// The first is one of the two that open; a worker has one document.
+// The first is one of the two that open. A worker has one PDF; of pictures, one after the other.
 enum class RequestType : uint32_t { kOpenPdf = 1, kPage = 2, kOpenPicture = 3 };
 struct RequestHeader {
   uint32_t type = 0;
@@ -29,7 +30,9 @@ struct RequestHeader {
 };
 // The payload of kOpenPdf is the password (at most kMaxPasswordBytes, may be empty).
 inline constexpr uint32_t kMaxPasswordBytes = 1024;
-// The payload of kOpenPicture: DecodeOptions, those that count for one page.
+// The payload of kOpenPicture: this, of DecodeOptions what counts for one page, and then the file's
+// bytes.
+inline constexpr size_t kMaxPictureBytes = size_t{1} << 31;
 struct PictureRequest {
   int64_t max_pixels = 0;
   uint64_t max_encoded_bytes = 0;
@@ -115,9 +118,10 @@ static_assert(sizeof(PictureRequest) == 32 && sizeof(PictureHeader) == 16);
 static_assert(sizeof(Opened) == 4 && sizeof(Failed) == 4);
 static_assert(sizeof(PageHeader) == 32 && sizeof(CharRecord) == 24);
 
-// `type`'s message with its payload.
+// `type`'s message with its payload. A password has at most kMaxPasswordBytes, a picture
+// kMaxPictureBytes.
 std::string EncodeOpenPdf(std::string_view password);
-std::string EncodeOpenPicture(const DecodeOptions& options);
+std::string EncodeOpenPicture(const DecodeOptions& options, std::span<const std::byte> bytes);
 std::string EncodePageRequest(const PageRequest& request);
 
 // Where a reply's bytes come from.

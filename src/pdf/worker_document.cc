@@ -25,6 +25,11 @@ WorkerDocument::WorkerDocument(WorkerJob job) : job_(std::move(job)) {
   job_.worker.cpu_seconds_per_request = static_cast<unsigned>(std::ceil(job_.page_timeout_s)) + 2;
 }
 
+WorkerDocument::~WorkerDocument() {
+  if (job_.pool && worker_ && !asked_ && !failed_)
+    job_.pool->GiveBack(job_.worker, job_.owner, std::move(worker_));
+}
+
 Status WorkerDocument::Open() {
   if (job_.worker.program.empty()) {
     auto found = FindWorker();
@@ -96,8 +101,22 @@ Error WorkerDocument::Drop(const Error& error) {
 }
 
 Status WorkerDocument::Start() {
+  if (job_.pool) {
+    if (auto used = job_.pool->Take(job_.worker, job_.owner)) {
+      served_ = used->n_documents;
+      // Whatever it says against the document may be a remain of the one before.
+      if (OpenIn(std::move(used)).ok()) return OkStatus();
+    }
+  }
   served_ = 0;
-  GLM_ASSIGN(worker_, WorkerProcess::Start(job_.worker, job_.file.get()));
+  GLM_ASSIGN(std::unique_ptr<WorkerProcess> fresh,
+             WorkerProcess::Start(job_.worker, job_.file.get()));
+  return OpenIn(std::move(fresh));
+}
+
+Status WorkerDocument::OpenIn(std::unique_ptr<WorkerProcess> worker) {
+  worker_ = std::move(worker);
+  failed_ = false;
   worker_->SetDeadline(NextDeadline());
   if (Status sent = worker_->Write(job_.open_request); !sent.ok()) return Drop(sent.error());
   auto reply = ReadReply(*worker_, job_.limits);
@@ -146,6 +165,7 @@ Result<RawPage> WorkerDocument::ReadOnce(int index) {
   if (!reply.ok()) return reply.error();
   if (const auto* failed = std::get_if<Failed>(&*reply)) {
     Error error = job_.explain(failed->reason);
+    failed_ = true;
     // A worker that ran out of memory is of no more use.
     return failed->reason == static_cast<uint32_t>(FailureReason::kMemory) ? Drop(error) : error;
   }

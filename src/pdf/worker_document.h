@@ -2,8 +2,9 @@
 // in common.
 //
 // A worker is started for the document and for no other, so that a hostile file can see nothing but
-// itself. When it dies, hangs or sends nonsense, that page is an error and the next is read by a
-// new worker. The page that comes next is made while the caller works on this one.
+// itself; or taken from a pool of those that have read the same owner's pictures. When it dies,
+// hangs or sends nonsense, that page is an error and the next is read by a new worker. The page
+// that comes next is made while the caller works on this one.
 #pragma once
 
 #include <sys/types.h>
@@ -20,6 +21,7 @@
 
 #include "base/result.h"
 #include "pdf/protocol.h"
+#include "pdf/worker_pool.h"
 #include "pdf/worker_process.h"
 
 namespace glmocr::pdf {
@@ -28,8 +30,8 @@ struct WorkerJob {
   std::string name;         // for messages
   std::string_view reader;  // "the PDF reader", for messages: the worker, to the user
   std::string_view kind;    // "PDF", "picture": the document
-  UniqueFd file;
-  WorkerOptions worker;  // `program` empty: searched for
+  UniqueFd file;            // -1: the bytes are in open_request
+  WorkerOptions worker;     // `program` empty: searched for
   ReplyLimits limits;
   double page_timeout_s = 30;  // to open, and for every page
   int max_pages = 0;           // documents that say that they have more are refused
@@ -37,12 +39,15 @@ struct WorkerJob {
   std::string open_request;    // encoded
   std::function<std::string(uint32_t index)> page_request;
   std::function<Error(uint32_t reason)> explain;  // a FailureReason, to the user
+  std::shared_ptr<WorkerPool> pool;               // where workers come from and go to; may be null
+  std::string owner;                              // of the document, for the pool
 };
 
 // Errors name the document, and the page where it has several. For one thread at a time.
 class WorkerDocument {
  public:
   explicit WorkerDocument(WorkerJob job);
+  ~WorkerDocument();
   WorkerDocument(const WorkerDocument&) = delete;
   WorkerDocument& operator=(const WorkerDocument&) = delete;
 
@@ -64,6 +69,7 @@ class WorkerDocument {
   Clock::time_point NextDeadline() const;
   Error Drop(const Error& error);
   Status Start();
+  Status OpenIn(std::unique_ptr<WorkerProcess> worker);
   Status Request(int index);
   Result<RawPage> ReadRaw(int index);
   Result<RawPage> ReadOnce(int index);
@@ -72,7 +78,8 @@ class WorkerDocument {
   WorkerJob job_;
   std::unique_ptr<WorkerProcess> worker_;
   std::optional<Asked> asked_;  // a page whose reply has not been read; worker_ is set then
-  int served_ = 0;              // pages that this worker has made
+  int served_ = 0;              // pages that this worker has made, in this document or others
+  bool failed_ = false;         // this worker has said no to something
   int losses_ = 0;              // pages in a row on which the worker was lost
   uint32_t n_pages_ = 0;
 };

@@ -1,10 +1,10 @@
-// glm-ocr-worker: reads one PDF or picture for the process that started it, and for nobody else.
+// glm-ocr-worker: reads one PDF, or pictures of one sender, for the process that started it.
 //
 //   glm-ocr-worker MAX_MEMORY_BYTES CPU_SECONDS_PER_REQUEST [LIBPDFIUM]
 //
-// With a LIBPDFIUM it reads PDFs, without pictures. Descriptor 3 is a socket to the parent
-// (pdf/protocol.h), 4 the file. Limits itself (pdf/sandbox.h) before it looks at the file, ends
-// when the socket closes. `--check-sandbox` shows what the limits refuse, for tests.
+// With a LIBPDFIUM it reads a PDF, without pictures. Descriptor 3 is a socket to the parent
+// (pdf/protocol.h), 4 the PDF file. Limits itself (pdf/sandbox.h) before it looks at foreign bytes,
+// ends when the socket closes. `--check-sandbox` shows what the limits refuse, for tests.
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -18,6 +18,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <utility>
 
 #include "media/decode.h"
 #include "pdf/pdfium.h"
@@ -95,7 +96,9 @@ class PdfSource : public WorkerSource {
     if (pdfium != nullptr) renderer_ = new Renderer(*pdfium, fd);
   }
   RequestType open_request() const override { return RequestType::kOpenPdf; }
-  std::optional<FailureReason> Open(const std::string& password) override {
+  size_t max_payload_bytes() const override { return kMaxPasswordBytes; }
+  bool reopens() const override { return false; }
+  std::optional<FailureReason> Open(std::string password) override {
     return renderer_ != nullptr ? renderer_->Open(password) : FailureReason::kNoLibrary;
   }
   uint32_t n_pages() const override { return renderer_->n_pages(); }
@@ -127,8 +130,9 @@ class Server {
       writer_.NextRequest();
       std::optional<FailureReason> failure;
       try {
-        if (header.type == static_cast<uint32_t>(source_.open_request()) && !opened_ &&
-            header.payload_bytes <= kMaxPasswordBytes) {
+        if (header.type == static_cast<uint32_t>(source_.open_request()) &&
+            (!opened_ || source_.reopens()) &&
+            header.payload_bytes <= source_.max_payload_bytes()) {
           failure = Open(header.payload_bytes);
         } else if (header.type == static_cast<uint32_t>(RequestType::kPage) && opened_ &&
                    header.payload_bytes == sizeof(PageRequest)) {
@@ -161,7 +165,8 @@ class Server {
   std::optional<FailureReason> Open(uint32_t payload_bytes) {
     std::string payload(payload_bytes, '\0');
     if (!ReadExactly(payload.data(), payload.size())) ::_exit(0);
-    if (auto failure = source_.Open(payload)) return failure;
+    opened_ = false;
+    if (auto failure = source_.Open(std::move(payload))) return failure;
     opened_ = true;
     writer_.Begin(ReplyType::kOpened);
     writer_.Put(Opened{source_.n_pages()});
@@ -193,7 +198,7 @@ int ServePicture(unsigned cpu_seconds) {
   ::mallopt(M_ARENA_MAX, 1);
   LoadImageDecoders();
   Confine(Needs::kThreads);
-  PictureSource source(kFile);
+  PictureSource source;
   return Server(source, cpu_seconds).Serve();
 }
 

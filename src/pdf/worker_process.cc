@@ -43,9 +43,13 @@ int Prepare(Spawn* spawn, int socket, int file) {
     if (error == 0) error = ::posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_RDWR, 0);
   }
   if (error == 0) error = ::posix_spawn_file_actions_adddup2(actions, socket, kWorkerSocket);
-  if (error == 0) error = ::posix_spawn_file_actions_adddup2(actions, file, kWorkerFile);
+  if (error == 0 && file >= 0)
+    error = ::posix_spawn_file_actions_adddup2(actions, file, kWorkerFile);
   // Others' descriptors that lack close-on-exec.
-  if (error == 0) error = ::posix_spawn_file_actions_addclosefrom_np(actions, kWorkerFile + 1);
+  if (error == 0) {
+    error = ::posix_spawn_file_actions_addclosefrom_np(actions,
+                                                       file >= 0 ? kWorkerFile + 1 : kWorkerFile);
+  }
   sigset_t none, all;
   ::sigemptyset(&none);
   ::sigfillset(&all);
@@ -85,8 +89,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerOptions&
   UniqueFd ours(pair[0]), theirs(pair[1]);
   // Out of the way of the numbers that the worker's get, which are copied one after the other.
   const UniqueFd high_socket(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 16));
-  const UniqueFd high_file(::fcntl(file_fd, F_DUPFD_CLOEXEC, 16));
-  if (high_socket.get() < 0 || high_file.get() < 0) return failed(errno);
+  const UniqueFd high_file(file_fd < 0 ? -1 : ::fcntl(file_fd, F_DUPFD_CLOEXEC, 16));
+  if (high_socket.get() < 0 || (file_fd >= 0 && high_file.get() < 0)) return failed(errno);
 
   Spawn spawn;
   int error = Prepare(&spawn, high_socket.get(), high_file.get());
@@ -121,6 +125,11 @@ Status WorkerProcess::WaitFor(short events) {  // NOLINT(google-runtime-int)
     if (Clock::now() >= deadline_)
       return Error{ErrorCode::kCancelled, "the worker did not answer in time"};
   }
+}
+
+bool WorkerProcess::Quiet() const {
+  pollfd now{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+  return pid_ > 0 && ::poll(&now, 1, 0) == 0;
 }
 
 Status WorkerProcess::WaitReadable() { return WaitFor(POLLIN); }

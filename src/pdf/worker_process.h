@@ -36,6 +36,7 @@ struct WorkerOptions {
   std::string pdfium;  // the library; empty: a worker for pictures
   uint64_t max_memory_bytes = 0;
   unsigned cpu_seconds_per_request = 0;
+  bool operator==(const WorkerOptions&) const = default;
 };
 
 // Not thread-safe.
@@ -43,7 +44,7 @@ class WorkerProcess : public ByteSource {
  public:
   // Starts `options.program` in a process group of its own (a Ctrl-C at the terminal is ours to
   // handle), without environment, with /dev/null as its standard streams and `file_fd` as its only
-  // file. Errors: kNotFound or kIo, naming the program.
+  // file (-1: none). Errors: kNotFound or kIo, naming the program.
   static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerOptions& options, int file_fd);
   ~WorkerProcess() override;  // kills it
   WorkerProcess(const WorkerProcess&) = delete;
@@ -55,11 +56,15 @@ class WorkerProcess : public ByteSource {
   Status Read(void* to, size_t n) override;  // kIo when the worker has ended
   // Waits for the first byte of a reply.
   Status WaitReadable();
+  // It lives, and has said nothing that was not read.
+  bool Quiet() const;
 
   // Ends it at once. How it had ended by itself, if it had: "was killed by signal 11", "ended with
   // status 3"; else empty.
   std::string Kill();
   pid_t pid() const { return pid_; }
+
+  int n_documents = 0;  // that it has read, for whoever keeps it (pdf/worker_pool.h)
 
  private:
   WorkerProcess(pid_t pid, UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}

@@ -22,8 +22,10 @@ class WorkerSource {
  public:
   virtual ~WorkerSource() = default;
   virtual RequestType open_request() const = 0;
+  virtual size_t max_payload_bytes() const = 0;  // of that request
+  virtual bool reopens() const = 0;              // whether Open may be called again
   // `payload`: that of the request. A failure reason or nothing.
-  virtual std::optional<FailureReason> Open(const std::string& payload) = 0;
+  virtual std::optional<FailureReason> Open(std::string payload) = 0;
   virtual uint32_t n_pages() const = 0;  // after Open
   // Writes the page's reply, or leaves `reply` alone and says why.
   virtual std::optional<FailureReason> Page(const PageRequest& request, ReplySink& reply) = 0;

@@ -425,8 +425,11 @@ Result<std::string> DecodeDataUri(std::string_view uri, const std::string& name,
         ErrorCode::kResourceExhausted,
         fmt::format("'{}': the data: URI is longer than the limit of {} bytes", name, limit_bytes)};
   }
-  const std::optional<std::string> text = PercentDecode(body);
-  std::optional<std::string> bytes = text ? DecodeBase64(*text) : std::nullopt;
+  // Encoders escape nothing of it, as a rule, and '%' is no base64.
+  std::optional<std::string> bytes = DecodeBase64(body);
+  if (!bytes && body.find('%') != std::string_view::npos) {
+    if (const std::optional<std::string> text = PercentDecode(body)) bytes = DecodeBase64(*text);
+  }
   if (!bytes) return bad("the data: URI's base64 is damaged");
   return *std::move(bytes);
 }

@@ -23,6 +23,8 @@ struct ServerConfig {
   int workers = 2;                 // threads that decode and prepare requests
   double request_timeout_s = 600;  // of one generation; a document has document_timeout_s
   double document_timeout_s = 3600;
+  // Tokens of a stream that come faster than this go out together.
+  double stream_interval_s = 0.05;
   double drain_timeout_s = 30;  // SIGTERM: running answers may end
 
   // Bounds of what a request may hold
@@ -38,9 +40,11 @@ struct ServerConfig {
 
   // Files that requests name
   FetchPolicy fetch;  // web addresses; off
-  // Pictures are decoded in a process of their own each, which costs some 10 ms: on, what a codec
-  // does wrong with a hostile file stays there. Off, for an operator who knows all clients.
-  bool picture_worker = true;
+  // Where pictures are decoded. "each": in a confined process of its own, some 8 ms of processor
+  // time; what a codec does wrong with a hostile file ends with that file. "shared": JPEG, PNG, BMP
+  // and PNM in one that the same API key's pictures take in turn. "off": in the server, for an
+  // operator who knows all clients.
+  std::string picture_worker = "shared";
   std::string media_path;  // the folder below which files may be named; empty: none may
 
   // Jobs

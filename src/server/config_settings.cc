@@ -46,6 +46,10 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
        1e13);
   work("request_timeout_s", &c.request_timeout_s, "Seconds that one answer may take", 0.1, 1e6);
   work("document_timeout_s", &c.document_timeout_s, "Seconds that one document may take", 0.1, 1e7);
+  work("stream_interval_s", &c.stream_interval_s,
+       "Seconds between two writes of a streamed answer; tokens that come faster go together; 0: "
+       "each alone",
+       0, 60);
   work("drain_timeout_s", &c.drain_timeout_s,
        "Seconds that running answers get after SIGTERM before they are cancelled", 0, 1e6);
 
@@ -68,10 +72,14 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   bounds("max_choices", &c.max_choices, "Answers to one request (n)", 1, 128);
 
   const auto files = group("Files that requests name");
-  files(
-      "picture_worker", &c.picture_worker,
-      "Decode each picture in a confined process; false: in the server, 10 ms faster, for clients "
-      "that are all known");
+  settings.Add({.name = "picture_worker",
+                .group = "Files that requests name",
+                .help =
+                    "Decode pictures in confined processes: each in its own (8 ms more), or one "
+                    "process for all JPEG, PNG, BMP and PNM files of an API key; off: in the "
+                    "server, for clients that are all known",
+                .target = &c.picture_worker,
+                .choices = {"shared", "each", "off"}});
   files("media_path", &c.media_path, "Folder below which requests may name files; empty: none");
   FetchPolicy& fetch = c.fetch;
   files("fetch_enabled", &fetch.enabled, "Read pictures and documents from web addresses");

@@ -85,11 +85,12 @@ void ReadDocuments(Service& service, DocumentThreads& threads, const JsonCall& c
     task.reader = ReaderOptionsOf(service, reading->call.request);
     task.reader.keep_image = reading->call.keep_image;
     task.open = [&service, reference = std::move(document.reference), name = document.field,
-                 request_id = call.request->id, responder = call.responder]() mutable {
+                 request = call.request, responder = call.responder]() mutable {
       // Its text goes when it is decoded.
       return service.media.Open({.reference = std::exchange(reference, {}),
                                  .name = name,
-                                 .request_id = request_id,
+                                 .request_id = request->id,
+                                 .owner = request->key_name,
                                  .cancelled = [responder] { return responder->gone(); }});
     };
     task.on_page = [reading, i](ReadPage page) {

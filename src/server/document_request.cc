@@ -148,8 +148,9 @@ PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest&
   return options;
 }
 
-InputOptions InputOptionsOf(const Service& service, const DocumentRequest& request) {
-  InputOptions options = service.media.Options();
+InputOptions InputOptionsOf(const Service& service, const DocumentRequest& request,
+                            const std::string& owner) {
+  InputOptions options = service.media.Options(owner);
   options.pdf.password = request.password;
   options.pdf.dpi = request.dpi;
   return options;

@@ -37,6 +37,8 @@ DocumentRequest DocumentRequestFromJson(const nlohmann::json& json);
 
 // What such a request means for the reader of its pages and of its file.
 PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest& request);
-InputOptions InputOptionsOf(const Service& service, const DocumentRequest& request);
+// `owner`: name of the sender's API key, or empty.
+InputOptions InputOptionsOf(const Service& service, const DocumentRequest& request,
+                            const std::string& owner);
 
 }  // namespace glmocr::server

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "base/thread_name.h"
+
 namespace glmocr::server {
 namespace {
 
@@ -205,6 +207,7 @@ std::shared_ptr<DocumentRun> DocumentThreads::Take() {
 }
 
 void DocumentThreads::Work() {
+  NameThread("documents");
   const auto others_wait = [this] {
     std::lock_guard lock(mutex_);
     return !waiting_.empty();

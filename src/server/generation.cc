@@ -13,11 +13,13 @@ struct Running {
   GenerationResult result;
   struct Stream {
     Utf8Repairer repairer;
-    std::vector<TokenInfo> pending;  // tokens whose characters are not complete yet
+    std::string text;                // not delivered yet
+    std::vector<TokenInfo> pending;  // tokens that are not delivered yet
     std::vector<size_t> text_ends;   // length of the text after each token
-    std::chrono::steady_clock::time_point last_token_at;
+    std::chrono::steady_clock::time_point last_token_at, delivered_at;
   };
   std::vector<Stream> streams;
+  std::chrono::steady_clock::duration interval{};  // between deltas of a stream
   bool wants_tokens = false;
   Admission::Ticket priority_place;
 
@@ -46,7 +48,12 @@ struct Running {
       choice.text += text;
       stream.text_ends.push_back(choice.text.size());
     }
-    if (!text.empty()) Deliver(c, text);
+    stream.text += text;
+    // Every write costs both ends of the connection more processor time than a small model's token.
+    if (!stream.text.empty() && now - stream.delivered_at >= interval) {
+      stream.delivered_at = now;
+      Deliver(c);
+    }
     return OkStatus();
   }
 
@@ -58,13 +65,14 @@ struct Running {
     return info;
   }
 
-  void Deliver(int c, std::string_view text) {
+  void Deliver(int c) {
     Stream& stream = streams[static_cast<size_t>(c)];
-    if (task.on_delta) task.on_delta(c, text, stream.pending);
+    if (task.on_delta) task.on_delta(c, stream.text, stream.pending);
     if (wants_tokens && task.keep_text) {
       auto& tokens = result.choices[static_cast<size_t>(c)].tokens;
       std::move(stream.pending.begin(), stream.pending.end(), std::back_inserter(tokens));
     }
+    stream.text.clear();
     stream.pending.clear();
   }
 
@@ -74,7 +82,8 @@ struct Running {
     std::string rest;
     stream.repairer.Flush(&rest);
     if (task.keep_text) choice.text += rest;
-    if (!rest.empty() || !stream.pending.empty()) Deliver(c, rest);
+    stream.text += rest;
+    if (!stream.text.empty() || !stream.pending.empty()) Deliver(c);
     choice.finish = outcome.reason;
     choice.stop_string = outcome.stop_string;
     choice.error = outcome.error;
@@ -148,6 +157,8 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
   running->streams.resize(n);
   running->left = static_cast<int>(n);
   running->wants_tokens = t.options.sampling.n_top_logprobs >= 0;
+  running->interval = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(service.config.stream_interval_s));
   running->priority_place = service.fast_lane.TryEnter(static_cast<int64_t>(n));
   const auto deadline = std::chrono::steady_clock::now() +
                         std::chrono::duration_cast<std::chrono::steady_clock::duration>(

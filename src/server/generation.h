@@ -48,7 +48,8 @@ struct GenerationTask {
   std::function<std::unique_ptr<TokenMask>()> token_mask;
   bool keep_text = true;                // in Choice::text; streams need it not
   std::vector<Admission::Ticket> held;  // given back at the end
-  // The next characters of a choice, with the tokens that made them where logprobs were asked for.
+  // The next characters of a choice, with the tokens that made them where logprobs were asked for:
+  // at once for the first, then what has come in config.stream_interval_s or more.
   // Whole answers of a loop (FinishReason::kLoop) are cut afterwards; deltas cannot be taken back.
   // On the engine's thread; may be empty.
   std::function<void(int choice, std::string_view text, std::span<const TokenInfo> tokens)>

@@ -1,5 +1,7 @@
 #include "server/http_server.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -13,6 +15,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/thread_name.h"
 #include "base/untrusted_text.h"
 #include "server/request_id.h"
 
@@ -27,6 +30,8 @@ using ErrorCodeBoost = boost::system::error_code;
 using TlsStream = asio::ssl::stream<Tcp::socket>;
 
 constexpr size_t kWriteSliceBytes = size_t{256} << 10;
+constexpr size_t kReadBytes = size_t{64} << 10;
+constexpr size_t kWatchBytes = 4096;
 constexpr double kLingerSeconds = 2;
 constexpr double kHandshakeSeconds = 10;
 
@@ -56,9 +61,8 @@ std::string HeadBytes(const HttpResponse& response, unsigned version, bool keep_
 }
 
 std::string Chunk(std::string_view bytes) {
-  std::ostringstream size;
-  size << std::hex << bytes.size();
-  return size.str().append("\r\n").append(bytes).append("\r\n");
+  std::string out = fmt::format("{:x}\r\n", bytes.size());
+  return out.append(bytes).append("\r\n");
 }
 
 // What the sessions of one server share. Counters are read from any thread.
@@ -314,7 +318,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   void Watch() {
     if (watching_ || buffer_.size() > 0) return;
     watching_ = true;
-    stream_.async_read_some(buffer_.prepare(4096),
+    stream_.async_read_some(buffer_.prepare(kWatchBytes),
                             [self = Self()](const ErrorCodeBoost& error, size_t n) {
                               self->watching_ = false;
                               if (error) return self->Close();
@@ -413,6 +417,8 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     parser_->body_limit(max_body_);
     if (!Reserve(announced)) return Refuse(NoRoom());
     const HttpLimits& limits = shared_.options.limits;
+    // Beast reads as much at once as the buffer holds, 1.5 KiB at first.
+    buffer_.reserve(std::min<size_t>(announced, kReadBytes));
     Arm(read_timer_,
         limits.body_timeout_s + static_cast<double>(parser_->chunked() ? max_body_ : announced) /
                                     limits.min_bytes_per_s);
@@ -464,6 +470,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     read_timer_.cancel(ignored);
     exchange_->request->body = std::move(parser_->get().body());
     parser_.reset();
+    if (buffer_.capacity() > kWatchBytes) buffer_.shrink_to_fit();  // idle connections are many
     state_ = State::kAnswering;
     Watch();
     shared_.callbacks.on_request(exchange_->request, NewResponder());
@@ -631,7 +638,10 @@ class HttpServer::Impl {
     port_ = acceptor_.local_endpoint().port();
     work_.emplace(io_.get_executor());
     Accept();
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] {
+      NameThread("network");
+      io_.run();
+    });
     return OkStatus();
   }
 

@@ -110,7 +110,7 @@ std::string FingerprintOf(const Service& service, const Job& job, DocumentReques
   std::string fingerprint = GLMOCR_VERSION;
   for (const std::string& part :
        {job.id, service.recognizer.fingerprint(), reader.layout_engine->fingerprint(),
-        Dump(ToJson(request)), InputOptionsOf(service, request).Fingerprint()})
+        Dump(ToJson(request)), InputOptionsOf(service, request, job.owner).Fingerprint()})
     fingerprint += '\n' + part;
   return fingerprint;
 }
@@ -391,7 +391,8 @@ void Jobs::Run(const Job& job) {
   task.max_pages = service_.config.max_pages;
   task.reader = ReaderOptionsOf(service_, active->request);
   task.reader.keep_image = true;  // for the page's picture and the crops
-  task.open = [this, active, name = job.name]() -> Result<std::unique_ptr<DocumentReader>> {
+  task.open = [this, active, name = job.name,
+               owner = job.owner]() -> Result<std::unique_ptr<DocumentReader>> {
     std::error_code error;
     for (const char* part : {"out", "pages"}) {
       fs::remove_all(Dir(active->id) / part, error);
@@ -404,7 +405,7 @@ void Jobs::Run(const Job& job) {
       job.started_at = Now();
     });
     return OpenDocument({name, (Dir(active->id) / "input").string(), {}},
-                        InputOptionsOf(service_, active->request));
+                        InputOptionsOf(service_, active->request, owner));
   };
   task.on_open = [this, active](const std::vector<int>& pages, int) {
     active->writer.emplace(DocumentOptions{.formats = active->formats,

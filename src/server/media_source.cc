@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "fetch/fetch.h"
+#include "pdf/worker_pool.h"
 
 namespace glmocr::server {
 namespace {
@@ -34,14 +35,23 @@ int OpenBelow(int folder, const std::string& path) {
 
 }  // namespace
 
-InputOptions MediaSource::Options() const {
+MediaSource::MediaSource(const ServerConfig& config, Log& log)
+    : config_(config),
+      log_(log),
+      picture_workers_(std::make_shared<pdf::WorkerPool>(static_cast<size_t>(config.workers))) {}
+
+InputOptions MediaSource::Options(const std::string& owner) const {
   InputOptions options;
   options.decode.max_pixels = config_.max_image_pixels;
   options.decode.max_total_pixels = 16 * config_.max_image_pixels;
   options.decode.max_pages = config_.max_pages;
   options.decode.max_encoded_bytes = config_.max_upload_bytes;
   options.pdf.max_pages = config_.max_pages;
-  if (config_.picture_worker) options.picture_worker.emplace();
+  if (config_.picture_worker != "off") {
+    PictureWorkerOptions& worker = options.picture_worker.emplace();
+    worker.owner = owner;
+    if (config_.picture_worker == "shared") worker.pool = picture_workers_;
+  }
   return options;
 }
 
@@ -104,7 +114,7 @@ Result<std::string> MediaSource::Read(const MediaReference& media) const {
 
 Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const MediaReference& media) const {
   GLM_ASSIGN(std::string bytes, Read(media));
-  return OpenDocumentBytes(std::move(bytes), media.name, Options());
+  return OpenDocumentBytes(std::move(bytes), media.name, Options(media.owner));
 }
 
 Result<Image> MediaSource::OpenImage(const MediaReference& media) const {

@@ -178,6 +178,23 @@ TEST_F(OpenAiChat, StopStringsEndTheAnswerAlsoAcrossTokens) {
   EXPECT_EQ(Content(Good(With(AskToRead(1), {{"stop", stop}}))), Content(cut));
 }
 
+// Of tokens that come faster than the interval the first goes out at once, the rest together.
+TEST(OpenAiChatInterval, TokensThatComeFastGoOutTogether) {
+  TestServer server([](ServerConfig& config) { config.stream_interval_s = 60; });
+  const json request = With(AskToRead(1), {{"logprobs", true}});
+  const json whole = server.Post(kPath, request).Json();
+  const std::vector<json> events = server.Post(kPath, With(request, {{"stream", true}})).Events();
+  ASSERT_EQ(events.size(), 4u);  // the role, two pieces, the end
+  EXPECT_EQ(Joined(events), Content(whole));
+  EXPECT_EQ(events[1]["choices"][0]["logprobs"]["content"].size(), 1u);
+  json tokens = json::array();
+  for (const size_t i : {1, 2}) {
+    for (const json& token : events[i]["choices"][0]["logprobs"]["content"])
+      tokens.push_back(token);
+  }
+  EXPECT_EQ(tokens, whole["choices"][0]["logprobs"]["content"]);
+}
+
 TEST_F(OpenAiChat, LogprobsAreOfTheTextsTokens) {
   const json request = With(AskToRead(1), {{"logprobs", true}, {"top_logprobs", 3}});
   const json answer = Good(request);

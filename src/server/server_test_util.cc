@@ -113,6 +113,7 @@ TestServer::TestServer(const std::function<void(ServerConfig&)>& edit) {
   ServerConfig config;
   config.http.port = 0;
   config.drain_timeout_s = 5;
+  config.stream_interval_s = 0;  // tests look at every piece
   if (edit) edit(config);
   recognizer_ = Recognizer::Load(kStarterDir, {.runner = {.n_threads = 2}}).value();
   auto server = Server::Start(config, *recognizer_, MakeGeometricLayout());

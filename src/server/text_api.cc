@@ -21,8 +21,10 @@ std::optional<ApiError> AddPictures(Service& service, const HttpRequest& http,
   const auto too_many = [&](std::string message) {
     return ApiError{.message = std::move(message), .param = media.name};
   };
-  auto document =
-      service.media.Open({.reference = media.reference, .name = media.name, .request_id = http.id});
+  auto document = service.media.Open({.reference = media.reference,
+                                      .name = media.name,
+                                      .request_id = http.id,
+                                      .owner = http.key_name});
   if (!document.ok()) return fail(document.error());
   const int n_pages = (*document)->n_pages();
   if (media.kind == RequestMedia::Kind::kPicture && n_pages != 1) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace glmocr::server {
 
 WorkQueue::WorkQueue(int n_threads) {
@@ -35,6 +37,7 @@ size_t WorkQueue::size() const {
 }
 
 void WorkQueue::Run() {
+  NameThread("prepare");
   while (true) {
     std::function<void()> task;
     {
