@@ -156,6 +156,8 @@ TEST(PpDocLayoutEngine, RegionsAreInsideThePageAndDoNotDependOnThreads) {
   ASSERT_TRUE(want.ok()) << want.error().message;
   EXPECT_EQ((*one)->name(), "pp-doclayout-v3");
   EXPECT_EQ(want->image.rgb, page.rgb);
+  EXPECT_EQ((*one)->Picture(page)->rgb, page.rgb);
+  EXPECT_EQ((*one)->fingerprint(), (*many)->fingerprint());
   EXPECT_FALSE(want->regions.empty());
   for (const LayoutRegion& region : want->regions) {
     EXPECT_GE(region.box.x, 0);
@@ -180,6 +182,21 @@ TEST(PpDocLayoutEngine, RegionsAreInsideThePageAndDoNotDependOnThreads) {
     });
   }
   for (std::thread& caller : callers) caller.join();
+}
+
+TEST(PpDocLayoutEngine, FingerprintTellsRulesAndFilesApart) {
+  const auto fingerprint = [](const fs::path& dir, const PpDocLayoutOptions& options) {
+    return MakePpDocLayout(dir, options).value()->fingerprint();
+  };
+  PpDocLayoutOptions options;
+  const std::string usual = fingerprint(Dir(), options);
+  options.rules.threshold_of[3] = 0.5f;
+  EXPECT_NE(fingerprint(Dir(), options), usual);
+  const fs::path copy = fs::path(::testing::TempDir()) / "layout_fingerprint";
+  fs::remove_all(copy);
+  fs::copy(Dir(), copy);
+  EXPECT_NE(fingerprint(copy, {}), usual) << "later files";
+  fs::remove_all(copy);
 }
 
 TEST(PpDocLayoutEngine, PicturesOfAnyShapeAreRead) {

@@ -5,10 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
+
+#include "base/hash.h"
 
 namespace glmocr {
 namespace {
@@ -147,6 +151,21 @@ Status WriteFileAtomically(const std::filesystem::path& path, std::string_view b
   GLM_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::Open(path));
   GLM_RETURN_IF_ERROR(writer.Append(bytes.data(), bytes.size()));
   return writer.Commit();
+}
+
+std::string FolderState(const std::filesystem::path& folder) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    struct stat info {};
+    if (::stat(entry.path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    files.push_back(fmt::format("{}\n{} {} {}", entry.path().filename().string(), info.st_size,
+                                info.st_mtim.tv_sec, info.st_mtim.tv_nsec));
+  }
+  std::sort(files.begin(), files.end());
+  Hash128 state;
+  for (const std::string& file : files) state = HashCombine(state, file.data(), file.size());
+  return state.Hex();
 }
 
 }  // namespace glmocr

@@ -42,4 +42,8 @@ class AtomicFileWriter {
   int fd_ = -1;
 };
 
+// What tells two states of a folder apart without reading it whole: names, sizes and times of the
+// last change of the files directly in it, as 32 hex digits. Links count as what they lead to.
+std::string FolderState(const std::filesystem::path& folder);
+
 }  // namespace glmocr

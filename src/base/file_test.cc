@@ -106,5 +106,21 @@ TEST_F(FileTest, MapsFiles) {
   EXPECT_FALSE(MappedFile::Open(dir_ / "none").ok());
 }
 
+TEST_F(FileTest, FolderStateChangesWithItsFiles) {
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "a", "hello").ok());
+  fs::create_directory(dir_ / "b");
+  const std::string state = FolderState(dir_);
+  EXPECT_EQ(state.size(), 32U);
+  EXPECT_EQ(FolderState(dir_), state);
+  fs::last_write_time(dir_ / "b", fs::file_time_type::clock::now() + std::chrono::hours(1));
+  EXPECT_EQ(FolderState(dir_), state) << "folders do not count";
+  fs::last_write_time(dir_ / "a", fs::file_time_type::clock::now() + std::chrono::hours(1));
+  const std::string touched = FolderState(dir_);
+  EXPECT_NE(touched, state);
+  fs::rename(dir_ / "a", dir_ / "c");
+  EXPECT_NE(FolderState(dir_), touched);
+  EXPECT_EQ(FolderState(dir_ / "b"), FolderState(dir_ / "missing"));
+}
+
 }  // namespace
 }  // namespace glmocr

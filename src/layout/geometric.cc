@@ -316,6 +316,13 @@ class GeometricLayout : public LayoutEngine {
       return Error{ErrorCode::kResourceExhausted, "not enough memory to lay out the page"};
     }
   }
+
+  Result<Image> Picture(const Image& image) const override {
+    GLM_ASSIGN(PageInk ink, FindInk(image));
+    return std::move(ink.image);
+  }
+
+  std::string fingerprint() const override { return std::string(name()); }
 };
 
 }  // namespace

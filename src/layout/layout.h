@@ -3,6 +3,7 @@
 // neural network).
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -56,6 +57,10 @@ class LayoutEngine {
   // May be called from several threads at once. Errors: kInvalidArgument (empty picture),
   // kResourceExhausted.
   virtual Result<LayoutPage> Analyze(const Image& page) const = 0;
+  // LayoutPage::image of the same page, without looking for its regions. As Analyze.
+  virtual Result<Image> Picture(const Image& page) const = 0;
+  // Equal for engines that say the same of every page.
+  virtual std::string fingerprint() const = 0;
 };
 
 }  // namespace glmocr

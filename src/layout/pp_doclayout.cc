@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 
+#include "base/file.h"
 #include "kernels/select.h"
 #include "models/pp_doclayout_v3/detections.h"
 #include "models/pp_doclayout_v3/model.h"
@@ -42,6 +43,7 @@ class PpDocLayout final : public LayoutEngine {
 
   Status Load(const std::filesystem::path& model_dir) {
     GLM_ASSIGN(model_, PpDocLayoutModel::Load(model_dir, pool_));
+    files_ = FolderState(model_dir);
     if (model_->config().n_labels == kRegionLabels) return OkStatus();
     return Error{ErrorCode::kUnsupported,
                  fmt::format("'{}' has {} classes; PP-DocLayoutV3 has {}", model_dir.string(),
@@ -60,6 +62,19 @@ class PpDocLayout final : public LayoutEngine {
                    "not enough memory for the layout of the page; close other programs or use the "
                    "geometric layout"};
     }
+  }
+
+  Result<Image> Picture(const Image& page) const override { return page; }
+
+  std::string fingerprint() const override {
+    std::string all =
+        fmt::format("{} {} {} {} {} {} {}", name(), files_, ctx_.kernels->name, rules_.threshold,
+                    rules_.suppress_duplicates, rules_.unclip_ratio[0], rules_.unclip_ratio[1]);
+    for (const auto& threshold : rules_.threshold_of)
+      all += threshold ? fmt::format(" {}", *threshold) : " -";
+    for (const NestedBoxes nested : rules_.nested)
+      all += fmt::format(" {}", static_cast<int>(nested));
+    return all;
   }
 
  private:
@@ -86,6 +101,7 @@ class PpDocLayout final : public LayoutEngine {
   mutable ThreadPool pool_;
   const Context ctx_;
   std::unique_ptr<PpDocLayoutModel> model_;
+  std::string files_;  // FolderState of the model's folder
 };
 
 Status CheckRules(const LayoutRules& rules) {

@@ -6,6 +6,14 @@
 #include "base/untrusted_text.h"
 
 namespace glmocr {
+namespace {
+
+bool IsOf(const ReadPage& page, const PageSource& source, const Image& image) {
+  return page.page == source.page && page.n_pages == source.n_pages &&
+         page.width_px == image.width_px && page.height_px == image.height_px;
+}
+
+}  // namespace
 
 std::string PageName(const PageSource& source) {
   return QuoteUntrusted(source.source) +
@@ -13,7 +21,8 @@ std::string PageName(const PageSource& source) {
 }
 
 double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageSource& source,
-                       int next, const std::function<bool()>& keep_going) {
+                       int next, const std::function<bool()>& keep_going,
+                       std::optional<ReadPage> known) {
   Status status;
   double waited_s = 0;
   try {
@@ -22,10 +31,12 @@ double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageS
     waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
     if (!input.ok()) {
       status = input.error();
+    } else if (known && IsOf(*known, source, input->image)) {
+      status = reader.AddKnown(input->image, *std::move(known), keep_going);
     } else {
       status = reader.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
-      if (!status.ok()) status = status.error().With(PageName(source));
     }
+    if (input.ok() && !status.ok()) status = status.error().With(PageName(source));
   } catch (const std::bad_alloc&) {
     status = Error{ErrorCode::kResourceExhausted,
                    PageName(source) + ": out of memory (choose a smaller --dpi)"};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "media/page_ink.h"
 #include "media/resize.h"
 #include "pipeline/sdk_box.h"
 #include "pipeline/task.h"
@@ -21,18 +22,21 @@ Task TaskFor(RegionLabel label) {
   }
 }
 
+Layout LayoutOf(const CropOptions& options) {
+  if (options.layout != Layout::kAuto) return options.layout;
+  return options.reads_lines ? Layout::kLines : Layout::kNone;
+}
+
 class Cropper {
  public:
   Cropper(const GlmOcrProcessor& processor, const CropOptions& options)
       : processor_(processor), options_(options) {}
 
   Result<PageCrops> Run(const Image& image) {
-    Layout layout = options_.layout;
-    if (layout == Layout::kAuto) layout = options_.reads_lines ? Layout::kLines : Layout::kNone;
     out_.page.width_px = image.width_px;
     out_.page.height_px = image.height_px;
     Status status;
-    switch (layout) {
+    switch (LayoutOf(options_)) {
       case Layout::kLines:
         status = Lines(image);
         break;
@@ -219,6 +223,20 @@ class Cropper {
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options) {
   return Cropper(processor, options).Run(image);
+}
+
+Result<Image> PagePicture(const Image& image, const CropOptions& options) {
+  switch (LayoutOf(options)) {
+    case Layout::kRegions:
+      GLM_CHECK(options.engine != nullptr);
+      return options.engine->Picture(image);
+    case Layout::kLines: {
+      GLM_ASSIGN(PageInk ink, FindInk(image));
+      return std::move(ink.image);
+    }
+    default:
+      return image;
+  }
 }
 
 }  // namespace glmocr

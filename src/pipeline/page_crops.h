@@ -54,5 +54,7 @@ struct CropOptions {
 // Errors: what layout and the processor refuse (empty picture, too many lines, no memory).
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options);
+// What CropPage keeps as page.image, without looking for regions. Errors: those of layout.
+Result<Image> PagePicture(const Image& image, const CropOptions& options);
 
 }  // namespace glmocr

@@ -157,18 +157,21 @@ int64_t PageReader::n_regions_done() const {
   return shared_->done;
 }
 
+CropOptions PageReader::OptionsOfCrops(const PdfTextLayer* text_layer) const {
+  return {.layout = options_.layout,
+          .engine = options_.layout_engine.get(),
+          .reads_lines = recognizer_.reads_lines(),
+          .instruction = options_.instruction,
+          .max_new_tokens = options_.generation.max_new_tokens,
+          .keep_image = options_.keep_image,
+          .text_layer = text_layer,
+          .text_layer_mode = options_.text_layer};
+}
+
 Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
     const Image& image, const PageSource& source, const PdfTextLayer* text_layer) const {
   auto pending = std::make_shared<PendingPage>();
-  GLM_ASSIGN(PageCrops crops, CropPage(image, recognizer_.processor(),
-                                       {.layout = options_.layout,
-                                        .engine = options_.layout_engine.get(),
-                                        .reads_lines = recognizer_.reads_lines(),
-                                        .instruction = options_.instruction,
-                                        .max_new_tokens = options_.generation.max_new_tokens,
-                                        .keep_image = options_.keep_image,
-                                        .text_layer = text_layer,
-                                        .text_layer_mode = options_.text_layer}));
+  GLM_ASSIGN(PageCrops crops, CropPage(image, recognizer_.processor(), OptionsOfCrops(text_layer)));
   pending->page = std::move(crops.page);
   pending->page.source = source.source;
   pending->page.page = source.page;
@@ -304,13 +307,19 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
   }
 }
 
-Status PageReader::Add(const Image& image, const PageSource& source,
-                       const std::function<bool()>& keep_going, const PdfTextLayer* text_layer) {
+// Until one more page may be pending. False when keep_going said no.
+bool PageReader::WaitForPlace(const std::function<bool()>& keep_going) {
   while (pending_.size() >= kMaxPendingPages) {
     const std::shared_ptr<PendingPage> front = pending_.front();
-    if (!WaitFor([&] { return front->regions_left == 0; }, keep_going)) return OkStatus();
+    if (!WaitFor([&] { return front->regions_left == 0; }, keep_going)) return false;
     EmitFinished();
   }
+  return true;
+}
+
+Status PageReader::Add(const Image& image, const PageSource& source,
+                       const std::function<bool()>& keep_going, const PdfTextLayer* text_layer) {
+  if (!WaitForPlace(keep_going)) return OkStatus();
   GLM_ASSIGN(std::shared_ptr<PendingPage> pending, Prepare(image, source, text_layer));
   pending_.push_back(pending);
   for (size_t r = 0; r < pending->regions.size(); ++r) {  // pictures are complete at once
@@ -318,6 +327,20 @@ Status PageReader::Add(const Image& image, const PageSource& source,
       options_.on_region(pending->page, r);
   }
   Submit(pending, keep_going);
+  EmitFinished();
+  return OkStatus();
+}
+
+Status PageReader::AddKnown(const Image& image, ReadPage page,
+                            const std::function<bool()>& keep_going) {
+  if (!WaitForPlace(keep_going)) return OkStatus();
+  auto pending = std::make_shared<PendingPage>();
+  pending->page = std::move(page);
+  if (options_.keep_image) {
+    GLM_ASSIGN(Image picture, PagePicture(image, OptionsOfCrops(nullptr)));
+    pending->page.image = std::make_shared<const Image>(std::move(picture));
+  }
+  pending_.push_back(std::move(pending));
   EmitFinished();
   return OkStatus();
 }

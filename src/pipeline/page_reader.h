@@ -61,6 +61,10 @@ class PageReader {
   // `text_layer`: of a PDF page, used as options.text_layer says.
   Status Add(const Image& image, const PageSource& source, const std::function<bool()>& keep_going,
              const PdfTextLayer* text_layer = nullptr);
+  // Queues a page that was read before, so that pages keep their order; blocks as Add. It is handed
+  // over as it is, with the picture that Add would have given it; nothing else is called back. Its
+  // sizes are those of `image`. Errors: as Add.
+  Status AddKnown(const Image& image, ReadPage page, const std::function<bool()>& keep_going);
   // Queues a page that could not be loaded, so that pages keep their order: it is handed over with
   // `error` set and without regions.
   void AddBroken(const PageSource& source, Error error);
@@ -85,6 +89,8 @@ class PageReader {
   struct Shared;
   Result<std::shared_ptr<PendingPage>> Prepare(const Image& image, const PageSource& source,
                                                const PdfTextLayer* text_layer) const;
+  CropOptions OptionsOfCrops(const PdfTextLayer* text_layer) const;
+  bool WaitForPlace(const std::function<bool()>& keep_going);
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
   bool EnterFlight(int64_t patches, const std::function<bool()>& keep_going);
   void Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);

@@ -42,6 +42,19 @@ Image Page(int n_paragraphs, unsigned seed, int n_letters = 30) {
   return page;
 }
 
+// Its columns moved down, those on the right further: to the skew finder, a turned page.
+Image Turned(const Image& page, double slope) {
+  Image turned(page.width_px, page.height_px, 255);
+  for (int x = 0; x < page.width_px; ++x) {
+    const int shift = static_cast<int>(slope * (x - 0.5 * page.width_px));
+    for (int y = 0; y < page.height_px; ++y) {
+      if (y + shift < 0 || y + shift >= page.height_px) continue;
+      std::copy_n(page.row(y) + 3 * x, 3, turned.row(y + shift) + 3 * x);
+    }
+  }
+  return turned;
+}
+
 // Fails the attempts that it is told to fail, after or before their text.
 class FailingReader : public PageReader {
  public:
@@ -218,6 +231,54 @@ TEST(PageReader, ReadersOnThreadsReadWhatTheyReadAlone) {
   EXPECT_THAT(alone[0][0], testing::HasSubstr("line1 line2|-"));
   EXPECT_THAT(alone[1][0], testing::HasSubstr("line1 line2\n"));
   EXPECT_GT(recognizer->stats().generated_tokens, 2 * 18 * 4);
+}
+
+// The second and fourth page of five were read before; the pictures are turned, one each.
+TEST(PageReader, KnownPagesKeepTheirPlaceAndPicture) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  for (const Layout layout : {Layout::kNone, Layout::kLines, Layout::kRegions}) {
+    std::vector<ReadPage> first, second;
+    const auto reader_to = [&](std::vector<ReadPage>& pages) {
+      return std::make_unique<PageReader>(*recognizer,
+                                          PageReaderOptions{.layout = layout,
+                                                            .layout_engine = MakeGeometricLayout(),
+                                                            .generation = {.max_new_tokens = 4},
+                                                            .keep_image = true},
+                                          [&](ReadPage page) { pages.push_back(std::move(page)); });
+    };
+    const auto picture = [](int page) {
+      return Turned(Page(2, static_cast<unsigned>(page)), 0.02 * page);
+    };
+    auto reader = reader_to(first);
+    for (int page = 1; page <= 5; ++page)
+      ASSERT_TRUE(reader->Add(picture(page), {"a", page, 5}, Always).ok());
+    ASSERT_TRUE(reader->Finish(Always));
+    ASSERT_EQ(first.size(), 5U);
+    const int64_t generated = recognizer->stats().generated_tokens;
+    reader = reader_to(second);
+    for (int page = 1; page <= 5; ++page) {
+      if (page % 2 == 1) {
+        ASSERT_TRUE(reader->Add(picture(page), {"a", page, 5}, Always).ok());
+        continue;
+      }
+      ReadPage known = first[static_cast<size_t>(page) - 1];
+      known.image.reset();
+      ASSERT_TRUE(reader->AddKnown(picture(page), std::move(known), Always).ok());
+    }
+    ASSERT_TRUE(reader->Finish(Always));
+    EXPECT_LT(recognizer->stats().generated_tokens, 2 * generated);
+    ASSERT_EQ(second.size(), first.size());
+    if (layout != Layout::kNone) {
+      EXPECT_NE(first[1].skew_degrees, 0) << "pictures that are not turned prove nothing";
+    }
+    for (size_t i = 0; i < first.size(); ++i) {
+      EXPECT_EQ(second[i].page, first[i].page);
+      EXPECT_EQ(second[i].image->rgb, first[i].image->rgb);
+      ASSERT_EQ(second[i].regions.size(), first[i].regions.size());
+      for (size_t r = 0; r < first[i].regions.size(); ++r)
+        EXPECT_EQ(second[i].regions[r].text, first[i].regions[r].text);
+    }
+  }
 }
 
 }  // namespace

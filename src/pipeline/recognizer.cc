@@ -3,6 +3,7 @@
 #include <cmath>
 #include <new>
 
+#include "base/file.h"
 #include "tokenizer/stream_decoder.h"
 
 namespace glmocr {
@@ -23,6 +24,9 @@ Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path
   GLM_ASSIGN(GlmOcrProcessor processor, GlmOcrProcessor::Load(model_dir, runner->model().config()));
   std::unique_ptr<Recognizer> recognizer(new Recognizer(std::move(runner), std::move(processor)));
   recognizer->max_batch_ = options.max_batch;
+  const Context& context = recognizer->runner_->context();
+  recognizer->fingerprint_ = FolderState(model_dir) + ' ' + context.kernels->name + ' ' +
+                             std::to_string(static_cast<int>(context.compute));
   EngineOptions engine_options;
   engine_options.scheduler.max_running = options.max_batch;
   engine_options.drafts = options.drafts;

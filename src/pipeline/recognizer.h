@@ -84,6 +84,8 @@ class Recognizer {
   const GlmOcrRunner& runner() const { return *runner_; }
   EngineStats stats() const { return engine_->stats(); }
   const std::shared_ptr<InFlight>& in_flight() const { return in_flight_; }
+  // Equal for recognisers that read the same: the model's files, kernels and precision.
+  const std::string& fingerprint() const { return fingerprint_; }
   // Whether pictures are best given line by line: the model cannot see a quarter of a 100-dpi page
   // at once.
   bool reads_lines() const;
@@ -95,6 +97,7 @@ class Recognizer {
   std::unique_ptr<GlmOcrRunner> runner_;
   GlmOcrProcessor processor_;
   int64_t max_batch_ = 0;
+  std::string fingerprint_;
   std::shared_ptr<InFlight> in_flight_ = std::make_shared<InFlight>();
   std::unique_ptr<Engine> engine_;  // last: stops before what it uses goes away
 };

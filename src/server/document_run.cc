@@ -49,9 +49,11 @@ bool DocumentRun::Step(const std::function<bool()>& others_wait) {
       Open();
     } else if (next_ < pages_.size()) {
       const size_t i = next_++;
-      page_begun_at_.push_back(Clock::now());
+      std::optional<ReadPage> known;
+      if (task_.recall) known = task_.recall(pages_[i]);
+      pages_begun_.push_back({Clock::now(), known.has_value()});
       AddDocumentPage(*reader_, *document_, {task_.name, pages_[i], document_->n_pages()},
-                      i + 1 < pages_.size() ? pages_[i + 1] : 0, keep_going);
+                      i + 1 < pages_.size() ? pages_[i + 1] : 0, keep_going, std::move(known));
       if (next_ == pages_.size()) document_.reset();
     } else {
       const Clock::time_point slice_end = Clock::now() + kSlice;
@@ -110,8 +112,8 @@ void DocumentRun::Open() {
 }
 
 void DocumentRun::TakePage(ReadPage page) {
-  const Clock::time_point begun = page_begun_at_.front();
-  page_begun_at_.pop_front();
+  const PageBegun begun = pages_begun_.front();
+  pages_begun_.pop_front();
   if (outcome_.error) return;
   std::optional<Error> failure = page.error;
   for (const ReadRegion& region : page.regions) {
@@ -122,7 +124,12 @@ void DocumentRun::TakePage(ReadPage page) {
   }
   if (cancelled_) return;
   ++outcome_.pages_read;
-  if (task_.metrics != nullptr) task_.metrics->DocumentPage(SecondsSince(begun), !failure);
+  if (begun.recalled) {
+    ++outcome_.pages_recalled;
+  } else {
+    if (task_.metrics != nullptr) task_.metrics->DocumentPage(SecondsSince(begun.at), !failure);
+    if (task_.on_read) task_.on_read(page);
+  }
   if (failure) {
     ++outcome_.pages_failed;
     if (outcome_.first_failure.empty()) outcome_.first_failure = failure->message;

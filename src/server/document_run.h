@@ -23,7 +23,8 @@
 namespace glmocr::server {
 
 struct DocumentOutcome {
-  int pages_read = 0;         // handed to on_page, failed ones included
+  int pages_read = 0;         // handed to on_page, failed and recalled ones included
+  int pages_recalled = 0;     // of those
   int pages_failed = 0;       // could not be read, wholly or in part
   std::string first_failure;  // of those
   // Why it ended early: kCancelled for Cancel and the deadline, else what on_open or on_page
@@ -41,9 +42,15 @@ struct DocumentTask {
   double time_s = 0;  // from opening to the end; 0: no bound
   // The document is open: the pages that will be read (from 1), and how many it has. May be empty.
   std::function<Status(const std::vector<int>& pages, int n_pages)> on_open;
+  // A page as it was read before (by a process that has ended), without its picture, or nothing: it
+  // is to be read. May be empty.
+  std::function<std::optional<ReadPage>(int page)> recall;
+  // A page was read, not recalled; on_page follows. May be empty.
+  std::function<void(const ReadPage&)> on_read;
   std::function<Status(ReadPage)> on_page;              // in order
   std::function<void(const DocumentOutcome&)> on_done;  // once, at the end
-  Metrics* metrics = nullptr;                           // told of pages and ends; may be null
+  // Told of pages that were not recalled, and of ends; may be null.
+  Metrics* metrics = nullptr;
 };
 
 class DocumentRun {
@@ -75,7 +82,11 @@ class DocumentRun {
   size_t next_ = 0;
   DocumentOutcome outcome_;
   std::optional<std::chrono::steady_clock::time_point> begun_at_;
-  std::deque<std::chrono::steady_clock::time_point> page_begun_at_;  // of pages not taken yet
+  struct PageBegun {
+    std::chrono::steady_clock::time_point at;
+    bool recalled = false;
+  };
+  std::deque<PageBegun> pages_begun_;  // those not taken yet
 };
 
 class DocumentThreads {

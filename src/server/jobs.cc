@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/untrusted_text.h"
+#include "format/page_checkpoint.h"
 #include "format/page_json.h"
 #include "media/encode.h"
 #include "media/resize.h"
@@ -32,6 +33,7 @@ using nlohmann::ordered_json;
 constexpr int kPageImageSide = 1600;  // px
 constexpr int kPageImageQuality = 85;
 constexpr auto kTick = std::chrono::seconds(15);
+constexpr size_t kMaxCheckpointBytes = size_t{64} << 20;
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -101,11 +103,24 @@ ordered_json RegionJson(const ReadRegion& region, size_t index) {
   return out;
 }
 
+// Equal when a page would be read alike: for the checkpoints of one job.
+std::string FingerprintOf(const Service& service, const Job& job, DocumentRequest request) {
+  const PageReaderOptions reader = ReaderOptionsOf(service, request);
+  request.password.clear();
+  std::string fingerprint = GLMOCR_VERSION;
+  for (const std::string& part :
+       {job.id, service.recognizer.fingerprint(), reader.layout_engine->fingerprint(),
+        Dump(ToJson(request)), InputOptionsOf(service, request, job.owner).Fingerprint()})
+    fingerprint += '\n' + part;
+  return fingerprint;
+}
+
 }  // namespace
 
 // A job that is being read; touched by its run's callbacks only.
 struct Jobs::Active {
   std::string id;
+  std::string fingerprint;
   DocumentRequest request;
   std::vector<DocumentFormat> formats;
   bool json_lines = false;
@@ -114,6 +129,7 @@ struct Jobs::Active {
   std::string stem;
   size_t n_pages = 0, n_images = 0;
   int64_t written_bytes = 0;
+  bool keep_failed = false;
 
   bool Wants(DocumentFormat format) const {
     return std::find(formats.begin(), formats.end(), format) != formats.end();
@@ -140,6 +156,7 @@ Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads
   GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / "jobs.sqlite3"));
   GLM_ASSIGN(std::vector<Job> known, jobs->store_->Load());
   for (Job& job : known) {
+    if (IsFinal(job.status)) jobs->RemoveCheckpoints(job.id);
     jobs->next_number_ = std::max(jobs->next_number_, job.number + 1);
     jobs->jobs_.emplace(job.id, std::move(job));
   }
@@ -311,6 +328,15 @@ fs::path Jobs::ResultPath(const std::string& id, std::string_view name) const {
   return Dir(id) / "out" / name;
 }
 
+fs::path Jobs::CheckpointPath(const std::string& id, int page) const {
+  return CheckpointDir(id) / std::to_string(page);
+}
+
+void Jobs::RemoveCheckpoints(const std::string& id) {
+  std::error_code ignored;
+  fs::remove_all(CheckpointDir(id), ignored);
+}
+
 int64_t Jobs::Watch(const std::string& id, Watcher changed) {
   std::lock_guard lock(mutex_);
   const int64_t number = next_watcher_++;
@@ -353,6 +379,7 @@ void Jobs::Run(const Job& job) {
   active->id = job.id;
   const json stored = json::parse(job.request, nullptr, false);
   if (stored.is_object()) active->request = DocumentRequestFromJson(stored);
+  active->fingerprint = FingerprintOf(service_, job, active->request);
   active->stem = SdkFileStem(job.name);
   for (const std::string& name : active->request.formats) {
     if (name == "jsonl") active->json_lines = true;
@@ -371,6 +398,7 @@ void Jobs::Run(const Job& job) {
       fs::remove_all(Dir(active->id) / part, error);
       fs::create_directory(Dir(active->id) / part, error);
     }
+    fs::create_directory(CheckpointDir(active->id), error);
     Update(active->id, [](Job& job) {
       if (IsFinal(job.status)) return;
       job.status = JobStatus::kRunning;
@@ -387,6 +415,8 @@ void Jobs::Run(const Job& job) {
     Update(active->id, [&](Job& job) { job.n_pages = static_cast<int>(pages.size()); });
     return OkStatus();
   };
+  task.recall = [this, active](int page) { return Recall(*active, page); };
+  task.on_read = [this, active](const ReadPage& page) { Keep(*active, page); };
   task.on_page = [this, active](ReadPage page) { return TakePage(*active, std::move(page)); };
   task.on_done = [this, active](const DocumentOutcome& outcome) { Finish(*active, outcome); };
   task.time_s = service_.config.document_timeout_s;
@@ -426,6 +456,38 @@ Status Jobs::Write(Active& active, const fs::path& path, const OutputFile& file)
     return OkStatus();
   }
   return Storing(active, written.error());
+}
+
+// What a process before this one has read.
+std::optional<ReadPage> Jobs::Recall(const Active& active, int page) const {
+  const auto bytes = ReadFile(CheckpointPath(active.id, page), kMaxCheckpointBytes);
+  if (!bytes.ok() && bytes.error().code == ErrorCode::kNotFound) return std::nullopt;
+  auto known =
+      bytes.ok() ? PageFromCheckpoint(*bytes, active.fingerprint) : Result<ReadPage>(bytes.error());
+  if (known.ok() && known->page != page)
+    known = Error{ErrorCode::kCorrupt, "the checkpoint is of another page"};
+  if (known.ok()) return *std::move(known);
+  service_.log.Info(
+      "page read again",
+      {{"job", active.id}, {"page", int64_t{page}}, {"error", known.error().message}});
+  return std::nullopt;
+}
+
+// A page that cannot be kept costs its reading after a crash, nothing before. One that could not be
+// loaded has cost no recognition, and what kept it from being loaded may pass: a worker that was
+// ended together with this process.
+void Jobs::Keep(Active& active, const ReadPage& page) {
+  if (page.error) return;
+  Status kept;
+  try {
+    kept = WriteFileAtomically(CheckpointPath(active.id, page.page),
+                               PageToCheckpoint(page, active.fingerprint));
+  } catch (const std::bad_alloc&) {
+    kept = Error{ErrorCode::kResourceExhausted, "out of memory"};
+  }
+  if (kept.ok() || std::exchange(active.keep_failed, true)) return;
+  service_.log.Warning("read pages not kept",
+                       {{"job", active.id}, {"error", kept.error().message}});
 }
 
 Status Jobs::TakePage(Active& active, ReadPage page) {
@@ -501,7 +563,12 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
     runs_.erase(active.id);
   }
   if (stopping && outcome.error && outcome.error->code == ErrorCode::kCancelled) {
-    return;  // the next process reads it
+    return;  // the next process goes on with it
+  }
+  if (outcome.pages_recalled > 0) {
+    service_.log.Info("job went on", {{"job", active.id},
+                                      {"pages_kept", int64_t{outcome.pages_recalled}},
+                                      {"pages", int64_t{outcome.pages_read}}});
   }
   std::string message;
   if (error) {
@@ -532,6 +599,7 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
       job.error = outcome.first_failure;
     }
   });
+  RemoveCheckpoints(active.id);
   std::error_code ignored;
   if (!exists) fs::remove_all(Dir(active.id), ignored);  // deleted while it was read
 }

@@ -1,10 +1,16 @@
 // Documents that are read in the background: uploads in, results and progress out. A job is known
-// by its id until it expires or is deleted, also by the next process after this one: what was not
-// finished is read again from its start.
+// by its id until it expires or is deleted, also by the next process after this one, which goes on
+// with what was not finished behind the pages that were read.
 //
 // Below the data folder (0700), per job: <id>/input, the upload; <id>/out, the result's files
-// ("result.md", "imgs/..."); <id>/pages, per page what `page` events say and the picture. No name
-// on disk comes from a client. Files are written whole or not at all.
+// ("result.md", "imgs/..."); <id>/pages, per page what `page` events say and the picture;
+// <id>/read, until the job is final, per page what reading it has yielded
+// (format/page_checkpoint.h). No name on disk comes from a client. Files are written whole or not
+// at all.
+//
+// A job that is taken up again writes `out` and `pages` anew: pages of which `read` tells are
+// rendered, not recognised. What `read` tells counts only for the same job, program version, model,
+// layout and options; else, or when it is damaged, the page is read again.
 #pragma once
 
 #include <filesystem>
@@ -70,8 +76,12 @@ class Jobs {
   Jobs(const Service& service, DocumentThreads& threads, std::filesystem::path dir, bool temporary);
 
   std::filesystem::path Dir(const std::string& id) const { return dir_ / id; }
+  std::filesystem::path CheckpointDir(const std::string& id) const { return Dir(id) / "read"; }
+  std::filesystem::path CheckpointPath(const std::string& id, int page) const;
   void Run(const Job& job);
   Error Storing(const Active& active, const Error& error) const;
+  std::optional<ReadPage> Recall(const Active& active, int page) const;
+  void Keep(Active& active, const ReadPage& page);
   Status TakePage(Active& active, ReadPage page);
   Status WriteResult(Active& active);
   void Finish(Active& active, const DocumentOutcome& outcome);
@@ -81,6 +91,7 @@ class Jobs {
   void Tell(const std::string& id, bool tick);
   Status Write(Active& active, const std::filesystem::path& path, const OutputFile& file);
   bool MakeRoom(size_t bytes);
+  void RemoveCheckpoints(const std::string& id);
   void Remove(const std::string& id);
   void Expire();
   void KeepHouse();

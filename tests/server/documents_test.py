@@ -125,6 +125,11 @@ class Server:
         connection.close()
         return events
 
+    def pages_read(self):
+        """By this process."""
+        found = re.search(rb'\nglmocr_pages_read_total\{result="ok"\} (\d+)', self.request("GET", "/metrics")[2])
+        return int(found.group(1))
+
     def wait(self, job, seconds=300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -142,6 +147,36 @@ def without_times(data):
 
 def book(n_pages):
     return text_pdf([[f"Page {page} of the long book", "has a line or two of its own"] for page in range(1, n_pages + 1)])
+
+
+def killed(server, data_dir, n_pages):
+    """A job whose server got kill -9 when some pages were read: the job, and the numbers of the pages that are kept."""
+    _, job = server.upload([("book.pdf", book(n_pages))], formats=",".join(ALL_FORMATS) + ",jsonl")
+    while server.json("GET", f"/v1/documents/{job['id']}")[1]["pages_done"] < 5:
+        time.sleep(0.01)
+    server.stop(signal.SIGKILL)
+    return job, sorted(int(path.name) for path in (data_dir / job["id"] / "read").iterdir() if path.name.isdigit())
+
+
+def without_kept_pages(data_dir):
+    """Waits until no job has any: they go right after a job is said to be final."""
+    end = time.monotonic() + 20
+    while any(data_dir.glob("*/read")) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not any(data_dir.glob("*/read"))
+
+
+def same_files(data_dir, *jobs):
+    """Whether two finished jobs have the same on disk but for times; the names that differ."""
+    check("kept pages go", without_kept_pages(data_dir), [str(path) for path in data_dir.glob("*/read")])
+
+    def files(job):
+        folder = data_dir / job["id"]
+        found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        return {name: without_times(data) if name.endswith((".json", ".jsonl")) else data for name, data in found.items()}
+    one, other = map(files, jobs)
+    differ = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return len(one) > 60 and not differ, differ
 
 
 tmp = pathlib.Path(tempfile.mkdtemp())
@@ -295,6 +330,7 @@ try:
                   headers["Content-Disposition"])
         below = {p.name for p in data_dir.iterdir()}
         check("names on disk", all(re.fullmatch(r"[0-9a-f]{32}|jobs\.sqlite3(-wal|-shm)?|lock", n) for n in below), below)
+        check("names on disk", without_kept_pages(data_dir), "")
         inner = {str(p.relative_to(data_dir)).partition("/")[2] for p in data_dir.rglob("*") if p.is_file()}
         check("names on disk", all(re.fullmatch(r"(input|out/result[._a-z0-9]*|out/imgs/[a-z0-9_.]+|pages/\d+\.(json|jpg))?", n)
                                    for n in inner), inner)
@@ -361,20 +397,33 @@ try:
         check("client gone", status == 200 and time.monotonic() - begun < 15, time.monotonic() - begun)
         check("second server", Server("--data-dir", data_dir).process.wait(30) != 0, "two servers use one folder")
 
-    # Killed while it reads: the next server reads it to the end, and knows the finished ones.
+    # Killed while it reads: the next server goes on behind the pages that were read, and knows the finished ones.
     with Server("--data-dir", data_dir) as server:
         status, listed = server.json("GET", "/v1/documents?limit=1000")
         check("restart", any(j["name"] == "paper.pdf" and j["status"] == "succeeded" for j in listed["data"]), listed)
-        status, job = server.upload([("book.pdf", book(30))], formats="text")
-        status, queued = server.upload([("next.pdf", book(2))], formats="text")
-        server.events(job["id"], until="page")
-        server.stop(signal.SIGKILL)
+        job, kept = killed(server, data_dir, 30)
+        check("before kill -9", 5 <= len(kept) < 30 and kept == list(range(1, len(kept) + 1)), kept)
+        said = [json.loads((data_dir / job["id"] / "pages" / f"{page}.json").read_text()) for page in range(1, 6)]
     with Server("--data-dir", data_dir) as server:
+        status, queued = server.upload([("next.pdf", book(2))], formats="text")
         for made, n_pages in ((job, 30), (queued, 2)):
             done = server.events(made["id"])[-1][2]
             check("after kill -9", done["status"] == "succeeded" and done["pages_done"] == n_pages, done)
             status, _, text = server.request("GET", f"/v1/documents/{made['id']}/result?format=text")
             check("after kill -9", status == 200 and text.count(b"\f") == n_pages - 1, text[:200])
+        check("after kill -9: read once", server.pages_read() == 30 - len(kept) + 2, (server.pages_read(), kept))
+        now = {data["page"]: data for event, _, data in server.events(job["id"]) if event == "page"}
+        check("after kill -9: kept", all(now[page["page"]] == page for page in said), said)
+        status, undisturbed = server.upload([("book.pdf", book(30))], formats=",".join(ALL_FORMATS) + ",jsonl")
+        server.wait(undisturbed["id"])
+        check("after kill -9: all files", *same_files(data_dir, job, undisturbed))
+        # By another model all is read again.
+        job, kept = killed(server, data_dir, 30)
+    shutil.copytree(ROOT / "models" / "starter", tmp / "model", copy_function=shutil.copyfile)
+    with Server("--data-dir", data_dir, "--model", tmp / "model") as server:
+        done = server.events(job["id"])[-1][2]
+        check("another model", done["status"] == "succeeded" and server.pages_read() == 30, (done, server.pages_read()))
+        check("another model: all files", *same_files(data_dir, job, undisturbed))
         check("stop", server.stop() == 0, server.text()[-1000:])
 
     # A full disk: the job says so, the server lives and reads on. (The program ignores SIGXFSZ.)
