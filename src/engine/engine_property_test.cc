@@ -27,6 +27,7 @@ Case RandomCase(std::mt19937_64& random) {
   c.runner.logit_levels = Pick(random, 0, 3) == 0 ? 4 : 1 << 20;
   c.runner.eos_token_ids = {1, 2};
   c.engine.scheduler = {.max_running = Pick(random, 1, 9),
+                        .reserved_for_lowest = Pick(random, 0, 4),
                         .max_step_tokens = Pick(random, 1, 120),
                         .max_encode_patches = Pick(random, 1, 200)};
   c.engine.prefix_caching = Pick(random, 0, 2) == 0 ? PrefixCaching::kOff : PrefixCaching::kOn;

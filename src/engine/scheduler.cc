@@ -22,6 +22,8 @@ void InsertInOrder(std::vector<Sequence*>& list, Sequence* sequence) {
 
 SchedulerOptions Adjusted(SchedulerOptions options) {
   options.max_running = std::max<int64_t>(options.max_running, 1);
+  options.reserved_for_lowest =
+      std::clamp<int64_t>(options.reserved_for_lowest, 0, options.max_running - 1);
   options.max_step_tokens = std::max(options.max_step_tokens, 4 * options.max_running);
   return options;
 }
@@ -51,7 +53,7 @@ StepPlan Scheduler::Schedule(int64_t n_lookahead) {
   }
   while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_running &&
          budget.rows > 0) {
-    Sequence* s = waiting_.front();
+    Sequence* s = NextToAdmit();
     if (!Admit(s)) break;
     SchedulePrefill(s, budget, plan);
   }
@@ -67,11 +69,27 @@ StepPlan Scheduler::Schedule(int64_t n_lookahead) {
   return plan;
 }
 
+int64_t Scheduler::RunningAbove(int32_t priority) const {
+  return std::count_if(running_.begin(), running_.end(),
+                       [&](const Sequence* s) { return s->request.priority > priority; });
+}
+
+// The first in the order, or of the lowest priority when those above it have their share.
+Sequence* Scheduler::NextToAdmit() const {
+  const int32_t lowest = waiting_.back()->request.priority;
+  if (RunningAbove(lowest) < options_.max_running - options_.reserved_for_lowest)
+    return waiting_.front();
+  return *std::find_if(waiting_.begin(), waiting_.end(),
+                       [&](const Sequence* s) { return s->request.priority == lowest; });
+}
+
 void Scheduler::MakeRoomForPriority() {
   while (!waiting_.empty() && !running_.empty()) {
     const Sequence* next = waiting_.front();
     Sequence* last = running_.back();
     if (last->request.priority >= next->request.priority) return;
+    if (RunningAbove(last->request.priority) >= options_.max_running - options_.reserved_for_lowest)
+      return;
     const bool has_place = static_cast<int64_t>(running_.size()) < options_.max_running;
     const int64_t needed = BlocksFor(next->n_tokens());
     if (has_place && pool_.n_available() >= needed + static_cast<int64_t>(running_.size())) return;

@@ -4,13 +4,12 @@
 //
 // Order: higher priority first, then first come first served (request ids grow). One step is
 //   1. priority   a waiting request of strictly higher priority takes the place of running ones
-//   when that is what it lacks
+//   when that is what it lacks, and those keep the places that are reserved for them
 //   2. decode     every running sequence with one token to go gets 1 row, plus its drafts
 //   3. prefill    running sequences still in their prompt get chunks of what is left of the token
 //   budget
 //   4. admission  waiting requests, in order, while places, budget and blocks for their whole
-//   prompt last; no overtaking, so that large requests
-//                 do not starve
+//   prompt last; no overtaking but to reserved places, so that large requests do not starve
 // Preemption: when a decoding sequence needs a block and none is left, the last sequence in the
 // order gives all its blocks back and waits again; its tokens stay, its cache is recomputed. The
 // first sequence in the order can take everybody's blocks and Submit admits only what fits in the
@@ -30,6 +29,9 @@ namespace glmocr {
 
 struct SchedulerOptions {
   int64_t max_running = 8;
+  // Places of these that sequences of higher priority leave to those of the lowest that waits, so
+  // that these go on however much of the others comes; 0: they may wait for ever.
+  int64_t reserved_for_lowest = 0;
   int64_t max_step_tokens =
       512;  // rows of one step; at least 4 * max_running is used, so that drafts and prefill fit
   int64_t max_encode_patches =
@@ -83,6 +85,8 @@ class Scheduler {
   void MakeRoomForPriority();
   void ScheduleDecode(int64_t n_lookahead, Budget& budget, StepPlan& plan);
   void SchedulePrefill(Sequence* sequence, Budget& budget, StepPlan& plan);
+  Sequence* NextToAdmit() const;
+  int64_t RunningAbove(int32_t priority) const;
   bool Admit(Sequence* sequence);
   int64_t BlocksToAdmit(Sequence* sequence) const;
   bool ReachEncodedEnd(Sequence* sequence, int64_t start, int64_t& end, Budget& budget,

@@ -107,6 +107,44 @@ TEST_F(SchedulerTest, HigherPriorityFirstThenFirstCome) {
   EXPECT_EQ(scheduler_->n_preemptions(), 1);
 }
 
+// Higher priority fills what is free, takes what is above the reserve, and gives the reserve back
+// as places fall free.
+TEST_F(SchedulerTest, ReservedPlacesKeepTheLowestGoing) {
+  Make({.max_running = 4, .reserved_for_lowest = 1, .max_step_tokens = 1000}, 100);
+  std::vector<Sequence*> low, high;
+  for (int i = 0; i < 4; ++i) low.push_back(Add(10));
+  Run();
+  EXPECT_EQ(scheduler_->running(), low);
+  for (int i = 0; i < 6; ++i) high.push_back(Add(10, 1));
+  Run();
+  EXPECT_EQ(scheduler_->running(), (std::vector<Sequence*>{high[0], high[1], high[2], low[0]}));
+  EXPECT_EQ(scheduler_->n_preemptions(), 3);
+  // In turn with equals: who comes later takes no place.
+  for (int i = 0; i < 3; ++i) {
+    high.push_back(Add(10, 1));
+    Run();
+  }
+  EXPECT_EQ(scheduler_->n_preemptions(), 3);
+  scheduler_->Remove(low[0]);
+  Run();
+  EXPECT_EQ(scheduler_->running(), (std::vector<Sequence*>{high[0], high[1], high[2], low[1]}));
+  scheduler_->Remove(high[1]);
+  Run();
+  EXPECT_EQ(scheduler_->running(), (std::vector<Sequence*>{high[0], high[2], high[3], low[1]}));
+  // Nobody of the lowest waits: all places are the others'.
+  for (const int i : {1, 2, 3}) scheduler_->Remove(low[i]);
+  Run();
+  EXPECT_EQ(scheduler_->running(), (std::vector<Sequence*>{high[0], high[2], high[3], high[4]}));
+  // One that comes now waits for a place to fall free, not for all the others.
+  Sequence* late = Add(10);
+  Run();
+  EXPECT_EQ(scheduler_->waiting().back(), late);
+  scheduler_->Remove(high[0]);
+  Run();
+  EXPECT_EQ(scheduler_->running(), (std::vector<Sequence*>{high[2], high[3], high[4], late}));
+  EXPECT_EQ(scheduler_->n_preemptions(), 3);
+}
+
 TEST_F(SchedulerTest, NoPreemptionThatCannotHelp) {
   Make({.max_running = 4, .max_step_tokens = 1000}, 10);
   Sequence* high = Add(100, 5);  // 7 blocks

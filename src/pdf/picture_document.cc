@@ -94,6 +94,7 @@ Result<std::unique_ptr<PictureDocument>> PictureDocument::Open(
   job.name = name;
   job.reader = "the picture reader";
   job.kind = "picture";
+  job.ask_first_page = true;
   job.has_page_names = false;
   job.worker.program = options.worker;
   job.worker.max_memory_bytes = options.max_memory_bytes;

@@ -119,6 +119,11 @@ Status WorkerDocument::OpenIn(std::unique_ptr<WorkerProcess> worker) {
   failed_ = false;
   worker_->SetDeadline(NextDeadline());
   if (Status sent = worker_->Write(job_.open_request); !sent.ok()) return Drop(sent.error());
+  // A request later, the worker would have gone to sleep in between.
+  const bool asks = job_.ask_first_page && n_pages_ == 0;
+  if (asks) {
+    if (Status sent = worker_->Write(job_.page_request(0)); !sent.ok()) return Drop(sent.error());
+  }
   auto reply = ReadReply(*worker_, job_.limits);
   if (!reply.ok()) return Drop(reply.error());
   if (const auto* failed = std::get_if<Failed>(&*reply)) {
@@ -131,6 +136,7 @@ Status WorkerDocument::OpenIn(std::unique_ptr<WorkerProcess> worker) {
   if (opened == nullptr || (n_pages_ != 0 && opened->n_pages != n_pages_))
     return Drop({ErrorCode::kCorrupt, "the worker sent an unexpected reply"});
   n_pages_ = opened->n_pages;
+  if (asks) asked_ = Asked{0, NextDeadline()};
   return OkStatus();
 }
 

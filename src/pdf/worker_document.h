@@ -33,10 +33,11 @@ struct WorkerJob {
   UniqueFd file;            // -1: the bytes are in open_request
   WorkerOptions worker;     // `program` empty: searched for
   ReplyLimits limits;
-  double page_timeout_s = 30;  // to open, and for every page
-  int max_pages = 0;           // documents that say that they have more are refused
-  bool has_page_names = true;  // whether errors of a document's only page say which it is
-  std::string open_request;    // encoded
+  double page_timeout_s = 30;   // to open, and for every page
+  int max_pages = 0;            // documents that say that they have more are refused
+  bool ask_first_page = false;  // together with opening: it is what everybody wants
+  bool has_page_names = true;   // whether errors of a document's only page say which it is
+  std::string open_request;     // encoded
   std::function<std::string(uint32_t index)> page_request;
   std::function<Error(uint32_t reason)> explain;  // a FailureReason, to the user
   std::shared_ptr<WorkerPool> pool;               // where workers come from and go to; may be null

@@ -23,12 +23,12 @@ Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path
   GLM_ASSIGN(auto runner, GlmOcrRunner::Load(model_dir, options.runner));
   GLM_ASSIGN(GlmOcrProcessor processor, GlmOcrProcessor::Load(model_dir, runner->model().config()));
   std::unique_ptr<Recognizer> recognizer(new Recognizer(std::move(runner), std::move(processor)));
-  recognizer->max_batch_ = options.max_batch;
   const Context& context = recognizer->runner_->context();
   recognizer->fingerprint_ = FolderState(model_dir) + ' ' + context.kernels->name + ' ' +
                              std::to_string(static_cast<int>(context.compute));
   EngineOptions engine_options;
   engine_options.scheduler.max_running = options.max_batch;
+  engine_options.scheduler.reserved_for_lowest = options.max_batch / 4;
   engine_options.drafts = options.drafts;
   engine_options.encoder_cache_bytes = options.encoder_cache_bytes;
   const Tokenizer* tokenizer = &recognizer->processor_.tokenizer();

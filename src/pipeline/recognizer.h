@@ -23,7 +23,8 @@ namespace glmocr {
 
 struct RecognizerOptions {
   RunnerOptions runner;
-  int64_t max_batch = 16;    // crops decoded together
+  // Crops decoded together. A quarter of them is kept for the lowest priority that waits.
+  int64_t max_batch = 16;
   SpeculatorOptions drafts;  // speculative decoding, when the model has a draft layer
   // Embeddings of crops that may come again: the same picture in several requests.
   size_t encoder_cache_bytes = size_t{256} << 20;
@@ -79,7 +80,6 @@ class Recognizer {
   // Takes nothing new and waits for what is queued or running to end.
   void Drain();
 
-  int64_t max_batch() const { return max_batch_; }
   const GlmOcrProcessor& processor() const { return processor_; }
   const GlmOcrRunner& runner() const { return *runner_; }
   EngineStats stats() const { return engine_->stats(); }
@@ -96,7 +96,6 @@ class Recognizer {
 
   std::unique_ptr<GlmOcrRunner> runner_;
   GlmOcrProcessor processor_;
-  int64_t max_batch_ = 0;
   std::string fingerprint_;
   std::shared_ptr<InFlight> in_flight_ = std::make_shared<InFlight>();
   std::unique_ptr<Engine> engine_;  // last: stops before what it uses goes away

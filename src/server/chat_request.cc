@@ -257,8 +257,12 @@ void ReadSampling(Fields& fields, const ServerConfig& config, GenerationOptions*
     fields.Integer("seed", &seed, INT64_MIN, INT64_MAX);
     sampling.seed = static_cast<uint64_t>(seed);
   } else {
-    std::random_device random;
-    sampling.seed = static_cast<uint64_t>(random()) << 32 | random();
+    // The device itself is a system call or two.
+    thread_local std::mt19937_64 random = [] {
+      std::random_device device;
+      return std::mt19937_64(static_cast<uint64_t>(device()) << 32 | device());
+    }();
+    sampling.seed = random();
   }
   ReadBiases(fields, &sampling);
   generation->max_new_tokens = std::min(kDefaultMaxTokens, config.max_tokens);

@@ -21,7 +21,6 @@ struct Running {
   std::vector<Stream> streams;
   std::chrono::steady_clock::duration interval{};  // between deltas of a stream
   bool wants_tokens = false;
-  Admission::Ticket priority_place;
 
   std::mutex mutex;  // of the following
   std::vector<RequestId> ids;
@@ -127,7 +126,6 @@ struct Running {
       last = --left == 0;
     }
     if (!last) return;
-    priority_place.reset();
     task.held.clear();
     task.on_done(std::move(result));
   }
@@ -159,7 +157,6 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
   running->wants_tokens = t.options.sampling.n_top_logprobs >= 0;
   running->interval = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
       std::chrono::duration<double>(service.config.stream_interval_s));
-  running->priority_place = service.fast_lane.TryEnter(static_cast<int64_t>(n));
   const auto deadline = std::chrono::steady_clock::now() +
                         std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                             std::chrono::duration<double>(service.config.request_timeout_s));
@@ -179,7 +176,7 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
     }
     request.generation = options;
     request.generation.sampling.seed += i % per_prompt;
-    request.priority = running->priority_place ? kInteractivePriority : kDocumentPriority;
+    request.priority = kInteractivePriority;
     request.deadline = deadline;
     if (token_mask) request.token_mask = token_mask();
     request.on_token = [running, c](const TokenEvent& event) { return running->OnToken(c, event); };

@@ -9,12 +9,18 @@
 #include <cerrno>
 
 #include "fetch/fetch.h"
+#include "pdf/locate.h"
 #include "pdf/worker_pool.h"
 
 namespace glmocr::server {
 namespace {
 
 bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+
+std::filesystem::path Worker() {
+  auto found = pdf::FindWorker();
+  return found.ok() ? *std::move(found) : std::filesystem::path();
+}
 
 // The descriptor's file, closed at the end.
 struct Descriptor {
@@ -38,6 +44,7 @@ int OpenBelow(int folder, const std::string& path) {
 MediaSource::MediaSource(const ServerConfig& config, Log& log)
     : config_(config),
       log_(log),
+      picture_worker_(Worker()),
       picture_workers_(std::make_shared<pdf::WorkerPool>(static_cast<size_t>(config.workers))) {}
 
 InputOptions MediaSource::Options(const std::string& owner) const {
@@ -49,6 +56,7 @@ InputOptions MediaSource::Options(const std::string& owner) const {
   options.pdf.max_pages = config_.max_pages;
   if (config_.picture_worker != "off") {
     PictureWorkerOptions& worker = options.picture_worker.emplace();
+    worker.worker = picture_worker_;
     worker.owner = owner;
     if (config_.picture_worker == "shared") worker.pool = picture_workers_;
   }

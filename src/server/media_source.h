@@ -3,6 +3,7 @@
 // Foreign files are decoded in limited worker processes.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -43,6 +44,7 @@ class MediaSource {
 
   const ServerConfig& config_;
   Log& log_;
+  const std::filesystem::path picture_worker_;  // found once; empty: when one is needed
   const std::shared_ptr<pdf::WorkerPool> picture_workers_;
 };
 

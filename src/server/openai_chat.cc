@@ -48,8 +48,10 @@ void SendWhole(const ChatAnswer& answer, const GenerationResult& result) {
   std::string body = Dump(answer.Head("chat.completion"));
   body.back() = ',';
   body += "\"choices\":[";
-  for (size_t c = 0; c < result.choices.size(); ++c)
-    body += (c == 0 ? "" : ",") + ChoiceJson(c, result.choices[c], answer.logprobs);
+  for (size_t c = 0; c < result.choices.size(); ++c) {
+    if (c > 0) body += ',';
+    body += ChoiceJson(c, result.choices[c], answer.logprobs);
+  }
   body += "],\"usage\":" + Dump(UsageJson(result.usage)) + R"(,"system_fingerprint":null})";
   answer.responder->Send({.body = std::move(body)});
 }

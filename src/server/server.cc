@@ -47,8 +47,7 @@ class Server::Impl {
                  .recognizer = recognizer,
                  .layout = std::move(layout),
                  .log = log_,
-                 .metrics = metrics_,
-                 .fast_lane = Admission(std::max<int64_t>(1, recognizer.max_batch() * 3 / 4))},
+                 .metrics = metrics_},
         router_(config_, keys_) {}
 
   Status Start() {

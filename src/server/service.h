@@ -14,9 +14,9 @@
 
 namespace glmocr::server {
 
-// Priorities of the engine's requests: a single question goes before the next crop of a document.
+// Of the engine's requests, where documents have 0: a single question goes before the next crop of
+// a document, except for the places that the recogniser keeps for the lowest priority.
 inline constexpr int32_t kInteractivePriority = 1;
-inline constexpr int32_t kDocumentPriority = 0;
 
 struct Service {
   const ServerConfig& config;
@@ -28,9 +28,6 @@ struct Service {
   Admission admission{config.max_queue};
   // Bytes of pictures that wait for their answer.
   Admission prepared_bytes{config.max_prepared_bytes};
-  // Places with kInteractivePriority. Fewer than the batch has, so that documents go on whatever
-  // else is asked.
-  Admission fast_lane;
   Grammars grammars{recognizer.processor().tokenizer(), recognizer.runner().info().eos_token_ids};
   WorkQueue work{config.workers};  // last: its threads end first
 };
