@@ -116,7 +116,7 @@ TEST_F(SchedulerTest, ReservedPlacesKeepTheLowestGoing) {
   Run();
   EXPECT_EQ(scheduler_->running(), low);
   for (int i = 0; i < 6; ++i) high.push_back(Add(10, 1));
-  Run();
+  for (int i = 0; i < 5; ++i) Run();  // a newcomer a step
   EXPECT_EQ(scheduler_->running(), (std::vector<Sequence*>{high[0], high[1], high[2], low[0]}));
   EXPECT_EQ(scheduler_->n_preemptions(), 3);
   // In turn with equals: who comes later takes no place.
