@@ -38,7 +38,7 @@ arguments.add_argument("--json", help="file for the results")
 args = arguments.parse_args()
 
 KEY = "load-key-0123456789"
-results, failed = [], False
+results, all_health, failed = [], [], False
 
 NGINX = """
 daemon off; pid {dir}/pid; error_log {dir}/error.log warn; worker_processes 1; worker_rlimit_nofile 8192;
@@ -216,8 +216,10 @@ def one_round(name, server, port, question, line, report):
     if report:
         results.append(row)
         print(json.dumps(row), flush=True)
-        if bad or health_errors or p99 >= 0.020:
-            print(f"FAILED {name}: {bad}, /health errors {health_errors}, p99 {p99 * 1e3:.1f} ms", flush=True)
+        # A round asks some 50 times, of which the 99th percentile is the slowest: it is taken of all rounds together.
+        all_health.extend(health)
+        if bad or health_errors:
+            print(f"FAILED {name}: {bad}, /health errors {health_errors}", flush=True)
             failed = True
 
 
@@ -246,6 +248,11 @@ def main():
         for _, _, proxy in targets:
             if proxy:
                 proxy.stop()
+        p99 = percentile(all_health, 0.99)
+        print(f"/health: asked {len(all_health)} times, p99 {p99 * 1e3:.1f} ms, slowest {max(all_health) * 1e3:.1f} ms")
+        if p99 >= 0.020:
+            print("FAILED: /health took 20 ms or more")
+            failed = True
         time.sleep(2)
         now = server.rss_bytes()
         # Heaps of threads reach their size within some rounds and then go up and down by 3 %: a soak compares medians of
