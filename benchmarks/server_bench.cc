@@ -3,10 +3,11 @@
 // on the loopback device, as whole answers and as streams, in turns within one run.
 //
 //   server_bench [--model DIR | --random glm-ocr-0.9b] [--concurrency 32] [--requests 128]
-//                [--rounds 5] [--batch 32] [--max-tokens 64] [--threads 0]
+//                [--rounds 5] [--batch 32] [--max-tokens 64] [--exact] [--threads 0]
 //
 // Every way has the same number of callers, each with one request at a time, and pictures of its
-// own (no cache helps). The requests are made before the clock starts; over HTTP the time holds the
+// own (no cache helps). A line of the test set has some 30 tokens; --exact --max-tokens 200 makes
+// answers as long as those to a paragraph or a table, whatever they say. The requests are made before the clock starts; over HTTP the time holds the
 // client's sending and reading too, on the same processors. Where others use the machine, compare
 // the processor time a token, with --threads 1 (more threads spin while they wait). The table of
 // threads says whose it is: "callers" are the clients (of the engine: with decoding), "network" and
@@ -51,6 +52,7 @@ struct Options {
   int concurrency = 32, requests = 128, rounds = 5, threads = 0;
   std::string picture_worker = server::ServerConfig().picture_worker;
   int64_t batch = 32, max_tokens = 64;
+  bool exact = false;
   double stream_interval_s = server::ServerConfig().stream_interval_s;
 };
 
@@ -142,6 +144,7 @@ class Bench {
   // What a caller has in hand when the clock starts.
   struct Asked {
     std::string png;
+    uint32_t seed = 0;
     std::string whole, stream;  // HTTP requests
   };
   using Caller = std::function<void(const Asked&)>;
@@ -189,6 +192,12 @@ class Bench {
       images.push_back(Value(processor.PrepareImage(image)));
       request.prompt = Value(processor.Process(std::move(images), "Text Recognition:"));
       request.generation.max_new_tokens = options_.max_tokens;
+      if (options_.exact) {
+        request.generation.sampling.temperature = 1;
+        request.generation.sampling.seed = asked.seed;
+        for (const int32_t id : recognizer_.runner().info().eos_token_ids)
+          request.generation.sampling.logit_bias.emplace_back(id, -100.0F);
+      }
       std::promise<FinishReason> done;
       std::string text;
       request.on_token = [&text](const TokenEvent& event) {
@@ -226,14 +235,23 @@ class Bench {
     Image image = lines_[serial_++ % lines_.size()];
     for (int b = 0; b < 3; ++b) image.rgb[static_cast<size_t>(b)] = serial_ >> (8 * b) & 255;
     asked.png = Value(EncodePng(image));
+    asked.seed = serial_;
     const std::string uri = "data:image/png;base64," + EncodeBase64(asked.png);
-    asked.whole = HttpText(uri, "false");
-    asked.stream = HttpText(uri, "true");
+    asked.whole = HttpText(uri, asked.seed, "false");
+    asked.stream = HttpText(uri, asked.seed, "true");
     return asked;
   }
-  std::string HttpText(const std::string& uri, const char* stream) const {
+  std::string HttpText(const std::string& uri, uint32_t seed, const char* stream) const {
+    json sampling = {{"temperature", 0}};
+    if (options_.exact) {
+      sampling = {{"temperature", 1}, {"seed", seed}};
+      for (const int32_t id : recognizer_.runner().info().eos_token_ids)
+        sampling["logit_bias"][std::to_string(id)] = -100;
+    }
+    std::string fields = sampling.dump();
+    fields.pop_back();
     const std::string body =
-        R"({"model":"glm-ocr","temperature":0,"max_tokens":)" +
+        fields + R"(,"model":"glm-ocr","max_tokens":)" +
         std::to_string(options_.max_tokens) + ",\"stream\":" + stream +
         R"(,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":")" + uri +
         R"("}},{"type":"text","text":"Text Recognition:"}]}]})";
@@ -342,6 +360,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", options.rounds)->capture_default_str();
   app.add_option("--batch", options.batch)->capture_default_str();
   app.add_option("--max-tokens", options.max_tokens)->capture_default_str();
+  app.add_flag("--exact", options.exact, "Every answer has --max-tokens tokens, drawn at random");
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_option("--stream-interval", options.stream_interval_s, "As the server's setting")
       ->capture_default_str();
