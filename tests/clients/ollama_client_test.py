@@ -26,7 +26,7 @@ class OllamaClient(unittest.TestCase):
         self.assertGreater(answer.total_duration, 0)
         pieces = list(self.client.generate(**given, stream=True))
         self.assertEqual("".join(p.response for p in pieces), self.text)
-        self.assertGreater(len(pieces), 3)
+        self.assertGreaterEqual(len(pieces), 3)  # the first token, what came within stream_interval_s of it, the end
         self.assertTrue(pieces[-1].done)
 
     def test_chat(self):
