@@ -7,11 +7,12 @@
 //
 // Every way has the same number of callers, each with one request at a time, and pictures of its
 // own (no cache helps). A line of the test set has some 30 tokens; --exact --max-tokens 200 makes
-// answers as long as those to a paragraph or a table, whatever they say. The requests are made before the clock starts; over HTTP the time holds the
-// client's sending and reading too, on the same processors. Where others use the machine, compare
-// the processor time a token, with --threads 1 (more threads spin while they wait). The table of
-// threads says whose it is: "callers" are the clients (of the engine: with decoding), "network" and
-// "prepare" the server's, the others the engine's.
+// answers as long as those to a paragraph or a table, whatever they say. The requests are made
+// before the clock starts; over HTTP the time holds the client's sending and reading too, on the
+// same processors. Where others use the machine, compare the processor time a token, with --threads
+// 1 (more threads spin while they wait). The table of threads says whose it is: "callers" are the
+// clients (of the engine: with decoding), "network" and "prepare" the server's, the others the
+// engine's.
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -251,8 +252,8 @@ class Bench {
     std::string fields = sampling.dump();
     fields.pop_back();
     const std::string body =
-        fields + R"(,"model":"glm-ocr","max_tokens":)" +
-        std::to_string(options_.max_tokens) + ",\"stream\":" + stream +
+        fields + R"(,"model":"glm-ocr","max_tokens":)" + std::to_string(options_.max_tokens) +
+        ",\"stream\":" + stream +
         R"(,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":")" + uri +
         R"("}},{"type":"text","text":"Text Recognition:"}]}]})";
     return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
