@@ -126,6 +126,7 @@ struct Running {
       last = --left == 0;
     }
     if (!last) return;
+    for (const Admission::Ticket& ticket : task.held) ticket->Leave();
     task.held.clear();
     task.on_done(std::move(result));
   }

@@ -250,6 +250,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call, Api api
   auto task = Prepare(service, *call.request, std::move(request));
   if (auto* error = std::get_if<ApiError>(&task)) return *error;
   auto& ready = std::get<GenerationTask>(task);
+  ready.held.push_back(call.ticket);
   return stream ? StreamAnswer(service, answer, std::move(ready))
                 : WholeAnswer(service, answer, std::move(ready));
 }

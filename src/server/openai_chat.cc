@@ -151,6 +151,7 @@ std::optional<ApiError> Complete(Service& service, JsonCall call) {
   auto prepared = PrepareChat(service, *call.request, std::move(request));
   if (auto* error = std::get_if<ApiError>(&prepared)) return *error;
   auto& task = std::get<GenerationTask>(prepared);
+  task.held.push_back(call.ticket);
   return stream
              ? StreamAnswer(service, answer, std::move(task))
              : StartWhole(service, call.responder, std::move(task), answer.logprobs,

@@ -105,6 +105,8 @@ class Server::Impl {
         std::chrono::steady_clock::now() + std::chrono::duration<double>(config_.drain_timeout_s);
     while (service_.admission.active() > 0 && std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    // Places are given back a moment before the answers' last bytes are handed on.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
     StopDocuments();
     service_.recognizer.CancelAll();
     log_.Info("stopped", {});

@@ -60,10 +60,13 @@ Admission::Ticket Admission::TryEnter(int64_t n) {
     ++state_->refused;
     return nullptr;
   }
-  return {static_cast<void*>(state_.get()), [state = state_, n](void*) {
-            state->active -= n;
-            state->left += n;
-          }};
+  return std::make_shared<Place>(state_, n);
+}
+
+void Admission::Place::Leave() {
+  if (left_.exchange(true)) return;
+  state_->active -= n_;
+  state_->left += n_;
 }
 
 double Admission::RetryAfterSeconds() const {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace glmocr::server {
@@ -37,8 +38,9 @@ class Admission {
  public:
   explicit Admission(int64_t limit) : state_(std::make_shared<State>()) { state_->limit = limit; }
 
-  // A place; given back when the last copy goes.
-  using Ticket = std::shared_ptr<void>;
+  class Place;
+  // A place; given back when the last copy goes, or by its Leave.
+  using Ticket = std::shared_ptr<Place>;
   // Null when `n` more would be too many.
   Ticket TryEnter(int64_t n = 1);
   int64_t active() const { return state_->active; }
@@ -54,6 +56,21 @@ class Admission {
     std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
   };
   std::shared_ptr<State> state_;
+};
+
+class Admission::Place {
+ public:
+  Place(std::shared_ptr<State> state, int64_t n) : state_(std::move(state)), n_(n) {}
+  ~Place() { Leave(); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  // Gives it back now, once: before an answer goes out, whose client may ask again at once.
+  void Leave();
+
+ private:
+  const std::shared_ptr<State> state_;
+  const int64_t n_;
+  std::atomic<bool> left_{false};
 };
 
 }  // namespace glmocr::server
