@@ -54,6 +54,7 @@ struct Options {
   std::string picture_worker = server::ServerConfig().picture_worker;
   int64_t batch = 32, max_tokens = 64;
   bool exact = false;
+  std::string only;
   double stream_interval_s = server::ServerConfig().stream_interval_s;
 };
 
@@ -283,6 +284,13 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+// Round by round: the machine is the same for both within a round, and often not between rounds.
+std::vector<double> Ratios(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < a.size(); ++i) ratios.push_back(a[i] / b[i]);
+  return ratios;
+}
+
 int Main(Options options) {
   fs::path scratch;
   if (!options.random.empty()) {
@@ -315,6 +323,8 @@ int Main(Options options) {
   std::vector<Way> ways = {{"engine", [&] { return bench.Bare(); }},
                            {"http", [&] { return bench.Http(false); }},
                            {"http stream", [&] { return bench.Http(true); }}};
+  if (!options.only.empty())
+    std::erase_if(ways, [&](const Way& way) { return way.name != options.only; });
   for (int round = -1; round < options.rounds; ++round) {  // the first one warms up
     for (size_t i = 0; i < ways.size(); ++i) {
       // Who comes first changes, so that a slow minute of the machine hits all alike.
@@ -335,8 +345,8 @@ int Main(Options options) {
               "of engine");
   for (const Way& way : ways) {
     std::printf("%-12s %10.1f %9.1f%% %14.4f %9.1f%%\n", way.name, Median(way.rate),
-                100 * Median(way.rate) / Median(ways[0].rate), Median(way.cpu),
-                100 * Median(way.cpu) / Median(ways[0].cpu));
+                100 * Median(Ratios(way.rate, ways[0].rate)), Median(way.cpu),
+                100 * Median(Ratios(way.cpu, ways[0].cpu)));
   }
   std::printf("CPU microseconds a token, by thread\n");
   for (const Way& way : ways) {
@@ -362,6 +372,8 @@ int main(int argc, char** argv) {
   app.add_option("--batch", options.batch)->capture_default_str();
   app.add_option("--max-tokens", options.max_tokens)->capture_default_str();
   app.add_flag("--exact", options.exact, "Every answer has --max-tokens tokens, drawn at random");
+  app.add_option("--only", options.only, "One way alone, for a profiler")
+      ->check(CLI::IsMember({"engine", "http", "http stream"}));
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_option("--stream-interval", options.stream_interval_s, "As the server's setting")
       ->capture_default_str();

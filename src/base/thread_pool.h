@@ -1,10 +1,14 @@
-// A fork-join pool for kernels: Run(fn) calls fn(0) .. fn(n_threads-1), one call per thread, and
-// returns when all are done.
+// A fork-join pool for kernels. The caller is thread 0. Not reentrant: one call of Run or For at a
+// time, from one thread.
 //
 // Why not a task queue: one decode step runs ~100 parallel regions of 20-500 us, so the cost of
 // starting one must be about a microsecond. Workers spin briefly for the next region, then sleep on
-// a futex (std::atomic::wait), so that an idle process uses no CPU. The caller is thread 0. Not
-// reentrant: only one Run at a time, from one thread.
+// a futex (std::atomic::wait), so that an idle process uses no CPU.
+//
+// Where other threads use the same processors (a server's), two things keep them from holding up
+// the kernels for longer than they run: a worker that has not come by the time the work of a For is
+// taken is not waited for, and whoever waits offers the processor to others all the while, so that
+// they run between the regions and not in the middle of one.
 #pragma once
 
 #include <atomic>
@@ -25,16 +29,15 @@ class ThreadPool {
 
   int n_threads() const { return n_threads_; }
 
-  // Calls fn(thread_index) on every thread. fn must not throw.
+  // Calls fn(0) .. fn(n_threads - 1), one call per thread, and returns when all are done. fn must
+  // not throw.
   template <typename Fn>
   void Run(Fn&& fn) {
-    using F = std::remove_reference_t<Fn>;
-    RunErased([](void* f, int thread) { (*static_cast<F*>(f))(thread); },
-              const_cast<void*>(static_cast<const void*>(&fn)));
+    Open(fn, n_threads_ - 1);
   }
 
   // Splits [0, n) into chunks of `grain` that threads take as they become free: fn(begin, end,
-  // thread_index).
+  // thread_index). fn must not throw.
   template <typename Fn>
   void For(int64_t n, int64_t grain, Fn&& fn) {
     if (n <= grain || n_threads_ == 1) {
@@ -42,11 +45,13 @@ class ThreadPool {
       return;
     }
     std::atomic<int64_t> next{0};
-    Run([&](int thread) {
-      for (int64_t begin; (begin = next.fetch_add(grain, std::memory_order_relaxed)) < n;) {
-        fn(begin, begin + grain < n ? begin + grain : n, thread);
-      }
-    });
+    Open(
+        [&](int thread) {
+          for (int64_t begin; (begin = next.fetch_add(grain, std::memory_order_relaxed)) < n;) {
+            fn(begin, begin + grain < n ? begin + grain : n, thread);
+          }
+        },
+        0);
   }
 
   // Default number of threads: the processors this process may run on (affinity and cgroup
@@ -54,15 +59,26 @@ class ThreadPool {
   static int DefaultThreads();
 
  private:
-  void RunErased(void (*call)(void*, int), void* fn);
+  // Calls fn on this thread and on every worker that comes before this thread's call returns; waits
+  // for at least `needed` workers to come, and for all that came to return.
+  template <typename Fn>
+  void Open(Fn&& fn, int needed) {
+    using F = std::remove_reference_t<Fn>;
+    OpenErased([](void* f, int thread) { (*static_cast<F*>(f))(thread); },
+               const_cast<void*>(static_cast<const void*>(&fn)), needed);
+  }
+  void OpenErased(void (*call)(void*, int), void* fn, int needed);
   void Work(int thread);
 
   const int n_threads_;
   std::vector<std::thread> workers_;
+  // The region: written while the gate is shut and nobody is inside, read by who came in.
   void (*call_)(void*, int) = nullptr;
   void* fn_ = nullptr;
-  alignas(64) std::atomic<uint32_t> epoch_{0};
-  alignas(64) std::atomic<int> running_{0};
+  // The region's number, whether it is open, how many workers came, how many of them are inside:
+  // thread_pool.cc. One word, so that a late worker cannot come into a region that was shut.
+  alignas(64) std::atomic<uint64_t> gate_{0};
+  alignas(64) std::atomic<uint32_t> epoch_{0};  // the region's number again, to sleep on
   std::atomic<bool> stop_{false};
 };
 

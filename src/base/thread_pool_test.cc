@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <numeric>
+#include <vector>
 
 namespace glmocr {
 namespace {
@@ -36,6 +38,29 @@ TEST(ThreadPool, WakesSleepingWorkers) {
     pool.Run([&](int) { ++calls; });
   }
   EXPECT_EQ(calls, 6);
+}
+
+// Many more threads than processors: most come late, to regions that are shut or to later ones.
+TEST(ThreadPool, NobodyWorksInARegionThatHasEnded) {
+  ThreadPool pool(12);
+  std::atomic<int> inside{0};
+  for (int round = 0; round < 3000; ++round) {
+    // Of this round alone: gone when a late worker would touch it.
+    auto seen = std::make_unique<std::vector<int>>(size_t{40});
+    pool.For(40, 1, [&](int64_t begin, int64_t, int) {
+      ++inside;
+      ++(*seen)[static_cast<size_t>(begin)];
+      for (int spin = 0; spin < 1000; ++spin) inside.load();  // long enough for others to come
+      --inside;
+    });
+    ASSERT_EQ(inside, 0);
+    ASSERT_EQ(*seen, std::vector<int>(40, 1));
+    if (round % 100 == 0) {
+      std::vector<int> calls(12);
+      pool.Run([&](int thread) { ++calls[static_cast<size_t>(thread)]; });
+      ASSERT_EQ(calls, std::vector<int>(12, 1));
+    }
+  }
 }
 
 }  // namespace
