@@ -37,6 +37,7 @@ Error Translate(const glmocr::Error& error) {
       case glmocr::ErrorCode::kUnsupported:
         return ErrorCode::kUnsupported;
       case glmocr::ErrorCode::kResourceExhausted:
+      case glmocr::ErrorCode::kOutOfMemory:
       case glmocr::ErrorCode::kUnavailable:
         return ErrorCode::kResourceExhausted;
       case glmocr::ErrorCode::kCancelled:

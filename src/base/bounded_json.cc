@@ -180,7 +180,7 @@ Result<Json> Parse(std::string_view text, std::string_view file_name, size_t max
     }
     return std::move(builder.root());
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted,
+    return Error{ErrorCode::kOutOfMemory,
                  fmt::format("'{}': not enough memory to parse it", file_name)};
   } catch (const json::exception& e) {
     return Error{ErrorCode::kCorrupt, fmt::format("'{}': {}", file_name, e.what())};

@@ -14,6 +14,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
       return "unsupported";
     case ErrorCode::kResourceExhausted:
       return "resource exhausted";
+    case ErrorCode::kOutOfMemory:
+      return "out of memory";
     case ErrorCode::kUnavailable:
       return "unavailable";
     case ErrorCode::kCancelled:

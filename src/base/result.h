@@ -27,7 +27,8 @@ enum class ErrorCode {
   kNotFound,           // a file, tensor or name does not exist
   kCorrupt,            // foreign bytes break their own format
   kUnsupported,        // well-formed, but not something this program does
-  kResourceExhausted,  // memory, disk, context length or a configured limit
+  kResourceExhausted,  // disk, context length or a configured limit
+  kOutOfMemory,        // of this process or machine
   kUnavailable,        // not now: too much is queued; try again later
   kCancelled,          // by the caller, a signal or a deadline
   kIo,                 // the operating system said no

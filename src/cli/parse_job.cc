@@ -230,7 +230,7 @@ void ParseJob::Work() {
     Worker(*this).Run();
   } catch (const std::bad_alloc&) {
     std::lock_guard lock(mutex_);
-    fatal_ = Error{ErrorCode::kResourceExhausted,
+    fatal_ = Error{ErrorCode::kOutOfMemory,
                    "out of memory (use fewer --jobs, a smaller --dpi or a smaller --cache-tokens)"};
   }
   std::lock_guard lock(mutex_);
@@ -273,7 +273,7 @@ std::unique_ptr<ParseJob::Document> ParseJob::Next() {
       }
     } catch (const std::bad_alloc&) {
       document->error =
-          Error{ErrorCode::kResourceExhausted, QuoteUntrusted(document->name) + ": out of memory"};
+          Error{ErrorCode::kOutOfMemory, QuoteUntrusted(document->name) + ": out of memory"};
     }
     return document;
   }

@@ -20,7 +20,7 @@ auto Guarded(Fn&& call) -> decltype(call()) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted,
+    return Error{ErrorCode::kOutOfMemory,
                  "out of memory (use smaller pictures, a smaller --batch or --cache-tokens, or "
                  "free memory)"};
   }

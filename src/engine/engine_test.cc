@@ -235,7 +235,7 @@ TEST(Engine, RunningOutOfMemoryFailsItsCulpritAlone) {
     for (size_t i = 0; i < 3; ++i)
       EXPECT_EQ(got[i].outcome.reason, i == 1 ? FinishReason::kError : FinishReason::kLength) << i;
     ASSERT_TRUE(got[1].outcome.error.has_value());
-    EXPECT_EQ(got[1].outcome.error->code, ErrorCode::kResourceExhausted);
+    EXPECT_EQ(got[1].outcome.error->code, ErrorCode::kOutOfMemory);
     ExpectSound(runner, *engine);
   }
 }

@@ -307,7 +307,7 @@ class Fetching {
       case Hop::End::kCancelled:
         return Cancelled();
       case Hop::End::kNoMemory:
-        return {ErrorCode::kResourceExhausted, "not enough memory to fetch the file"};
+        return {ErrorCode::kOutOfMemory, "not enough memory to fetch the file"};
       case Hop::End::kAnswered:
       case Hop::End::kFailed:
         break;

@@ -144,7 +144,7 @@ Result<Url> ParseUrl(std::string_view text, const FetchPolicy& policy, const Url
       return Bad("it must begin with https://");
   }
   UrlHandle handle(base == nullptr ? curl_url() : curl_url_dup(base->handle.get()));
-  if (!handle) return Error{ErrorCode::kResourceExhausted, "not enough memory for the URL"};
+  if (!handle) return Error{ErrorCode::kOutOfMemory, "not enough memory for the URL"};
   if (curl_url_set(handle.get(), CURLUPART_URL, std::string(text).c_str(), CURLU_DISALLOW_USER) !=
       CURLUE_OK)
     return Bad("it cannot be understood");

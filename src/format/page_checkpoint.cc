@@ -23,7 +23,7 @@ using Json = nlohmann::json;
 
 // Bytes: 32 hex digits, the hash of form, fingerprint and JSON; a newline; the JSON. To be raised
 // with every change of ReadPage's members or of their meaning.
-constexpr std::string_view kForm = "glm-ocr.checkpoint/1";
+constexpr std::string_view kForm = "glm-ocr.checkpoint/2";
 constexpr size_t kHashDigits = 32;
 constexpr int kMaxPixels = 1 << 20;  // coordinates; a thousand times their sums fit an int
 
@@ -282,7 +282,7 @@ Result<ReadPage> PageFromCheckpoint(std::string_view bytes, std::string_view fin
   } catch (const NotAPage&) {
     return corrupt;
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted, "not enough memory for a checkpoint"};
+    return Error{ErrorCode::kOutOfMemory, "not enough memory for a checkpoint"};
   }
 }
 

@@ -15,7 +15,7 @@ namespace glmocr {
 std::string PageToCheckpoint(const ReadPage& page, std::string_view fingerprint);
 
 // Whatever the bytes are: the page, or kCorrupt (damaged, cut, of another fingerprint, of another
-// form of checkpoint, with NaN, infinity or a coordinate beyond 2^20), or kResourceExhausted.
+// form of checkpoint, with NaN, infinity or a coordinate beyond 2^20), or kOutOfMemory.
 Result<ReadPage> PageFromCheckpoint(std::string_view bytes, std::string_view fingerprint);
 
 }  // namespace glmocr

@@ -39,8 +39,15 @@ ReadPage FullPage() {
   page.regions[6].finish = FinishReason::kLoop;
   page.regions[6].usage = {1, 2, 3, 4, 5, int64_t{1} << 53};
   page.regions[7].lines = {{{-1, -2, 3, 4}, "x", 0, -0.0}};
-  page.regions[12].error = Error{ErrorCode::kResourceExhausted, "out of\nmemory \xff"};
+  page.regions[12].error = Error{ErrorCode::kOutOfMemory, "out of\nmemory \xff"};
   return page;
+}
+
+void ExpectEqual(const std::optional<Error>& a, const std::optional<Error>& b) {
+  ASSERT_EQ(a.has_value(), b.has_value());
+  if (!a) return;
+  EXPECT_EQ(a->code, b->code);
+  EXPECT_EQ(a->message, b->message);
 }
 
 void ExpectEqual(const ReadRegion& a, const ReadRegion& b) {
@@ -80,11 +87,7 @@ void ExpectEqual(const ReadRegion& a, const ReadRegion& b) {
   }
   EXPECT_EQ(a.confidence, b.confidence);
   EXPECT_EQ(a.finish, b.finish);
-  ASSERT_EQ(a.error.has_value(), b.error.has_value());
-  if (a.error) {
-    EXPECT_EQ(a.error->code, b.error->code);
-    EXPECT_EQ(a.error->message, b.error->message);
-  }
+  ExpectEqual(a.error, b.error);
   EXPECT_EQ(a.usage.prompt_tokens, b.usage.prompt_tokens);
   EXPECT_EQ(a.usage.cached_prompt_tokens, b.usage.cached_prompt_tokens);
   EXPECT_EQ(a.usage.completion_tokens, b.usage.completion_tokens);
@@ -100,11 +103,7 @@ void ExpectEqual(const ReadPage& a, const ReadPage& b) {
   EXPECT_EQ(a.width_px, b.width_px);
   EXPECT_EQ(a.height_px, b.height_px);
   EXPECT_EQ(a.skew_degrees, b.skew_degrees);
-  ASSERT_EQ(a.error.has_value(), b.error.has_value());
-  if (a.error) {
-    EXPECT_EQ(a.error->code, b.error->code);
-    EXPECT_EQ(a.error->message, b.error->message);
-  }
+  ExpectEqual(a.error, b.error);
   EXPECT_EQ(a.layout, b.layout);
   EXPECT_EQ(a.prepare_s, b.prepare_s);
   EXPECT_EQ(a.first_token_s, b.first_token_s);
@@ -118,7 +117,7 @@ void ExpectEqual(const ReadPage& a, const ReadPage& b) {
 
 // A checkpoint around other JSON, its hash right.
 std::string Forged(const std::string& json) {
-  constexpr std::string_view kForm = "glm-ocr.checkpoint/1";
+  constexpr std::string_view kForm = "glm-ocr.checkpoint/2";
   Hash128 hash = HashBytes(kForm.data(), kForm.size());
   hash = HashCombine(hash, kFingerprint.data(), kFingerprint.size());
   return HashCombine(hash, json.data(), json.size()).Hex() + '\n' + json;

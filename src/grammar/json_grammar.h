@@ -40,7 +40,7 @@ enum class JsonLayout {
 
 // `schema_json` comes from a client. kInvalidArgument: not a schema, beyond a limit, or something
 // in it that this program cannot promise (the message names the JSON pointer and the keyword);
-// kResourceExhausted: out of memory.
+// kOutOfMemory.
 Result<std::shared_ptr<const JsonGrammar>> CompileJsonSchema(std::string_view schema_json,
                                                              JsonLayout layout = JsonLayout::kFree);
 // Any JSON object.

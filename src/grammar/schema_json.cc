@@ -151,7 +151,7 @@ Result<std::unique_ptr<const JsonNode>> ParseSchemaJson(std::string_view text) {
     SetParents(*builder.root);
     return std::unique_ptr<const JsonNode>(std::move(builder.root));
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted, "the JSON schema: not enough memory to read it"};
+    return Error{ErrorCode::kOutOfMemory, "the JSON schema: not enough memory to read it"};
   } catch (const json::exception& e) {
     return fail(e.what());
   }

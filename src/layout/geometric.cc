@@ -313,7 +313,7 @@ class GeometricLayout : public LayoutEngine {
     try {
       return Analysis(std::move(ink)).Run();
     } catch (const std::bad_alloc&) {
-      return Error{ErrorCode::kResourceExhausted, "not enough memory to lay out the page"};
+      return Error{ErrorCode::kOutOfMemory, "not enough memory to lay out the page"};
     }
   }
 

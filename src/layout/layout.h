@@ -55,7 +55,7 @@ class LayoutEngine {
   virtual ~LayoutEngine() = default;
   virtual std::string_view name() const = 0;  // "geometric", "pp-doclayout-v3"
   // May be called from several threads at once. Errors: kInvalidArgument (empty picture),
-  // kResourceExhausted.
+  // kResourceExhausted (too much on it), kOutOfMemory.
   virtual Result<LayoutPage> Analyze(const Image& page) const = 0;
   // LayoutPage::image of the same page, without looking for its regions. As Analyze.
   virtual Result<Image> Picture(const Image& page) const = 0;

@@ -58,7 +58,7 @@ class PpDocLayout final : public LayoutEngine {
     try {
       return AnalyzeOrThrow(page);
     } catch (const std::bad_alloc&) {
-      return Error{ErrorCode::kResourceExhausted,
+      return Error{ErrorCode::kOutOfMemory,
                    "not enough memory for the layout of the page; close other programs or use the "
                    "geometric layout"};
     }

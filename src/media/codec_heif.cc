@@ -41,7 +41,7 @@ Error HeifError(const Input& in, const heif_error& e) {
 Result<Opened> Open(const Input& in, const DecodeOptions& options) {
   Opened o;
   o.context.reset(heif_context_alloc());
-  if (o.context == nullptr) return Fail(ErrorCode::kResourceExhausted, in, "out of memory");
+  if (o.context == nullptr) return Fail(ErrorCode::kOutOfMemory, in, "out of memory");
   // libheif squares the number: no image of more pixels is decoded, tiles and auxiliary images
   // included.
   const double side = std::sqrt(static_cast<double>(std::max<int64_t>(options.max_pixels, 1)));
@@ -75,7 +75,7 @@ Result<Surface> HeifDecode(const Input& in, const DecodeOptions& options) {
   const bool alpha = heif_image_handle_has_alpha_channel(o.handle.get()) != 0;
   std::unique_ptr<heif_decoding_options, void (*)(heif_decoding_options*)> how(
       heif_decoding_options_alloc(), heif_decoding_options_free);
-  if (how == nullptr) return Fail(ErrorCode::kResourceExhausted, in, "out of memory");
+  if (how == nullptr) return Fail(ErrorCode::kOutOfMemory, in, "out of memory");
   how->convert_hdr_to_8bit = 1;
   heif_image* raw = nullptr;
   const heif_error e = heif_decode_image(

@@ -64,7 +64,7 @@ Result<Tiff> Open(Source& source, const Input& in, const DecodeOptions& options)
   source.size = in.size();
   std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> how(TIFFOpenOptionsAlloc(),
                                                                    TIFFOpenOptionsFree);
-  if (how == nullptr) return Fail(ErrorCode::kResourceExhausted, in, "out of memory");
+  if (how == nullptr) return Fail(ErrorCode::kOutOfMemory, in, "out of memory");
   TIFFOpenOptionsSetErrorHandlerExtR(how.get(), OnError, &source);
   TIFFOpenOptionsSetWarningHandlerExtR(how.get(), OnWarning, &source);
   // Four 16-bit samples per allowed pixel, and room for tags.

@@ -186,7 +186,7 @@ Result<T> CatchingNoMemory(const Input& in, Fn fn) {
   try {
     return fn();
   } catch (const std::bad_alloc&) {
-    return Fail(ErrorCode::kResourceExhausted, in, "not enough memory to decode this image");
+    return Fail(ErrorCode::kOutOfMemory, in, "not enough memory to decode this image");
   }
 }
 

@@ -61,7 +61,7 @@ Result<LinePage> FindTextLines(const Image& page, const LineFinderOptions& optio
   try {
     return Find(page, options);
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted, "not enough memory to look for text lines"};
+    return Error{ErrorCode::kOutOfMemory, "not enough memory to look for text lines"};
   }
 }
 

@@ -68,7 +68,7 @@ struct LinePage {
   void ToOriginal(double x, double y, double* original_x, double* original_y) const;
 };
 
-// Errors: kInvalidArgument (empty image), kResourceExhausted (max_lines; memory).
+// Errors: kInvalidArgument (empty image), kResourceExhausted (max_lines), kOutOfMemory.
 Result<LinePage> FindTextLines(const Image& page, const LineFinderOptions& options = {});
 
 // piece.crop of the page; what lies outside repeats the page's border pixels.

@@ -364,7 +364,7 @@ Result<PageInk> FindInk(const Image& page, const LineFinderOptions& options) {
   try {
     return Find(page, options);
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted, "not enough memory to look for text lines"};
+    return Error{ErrorCode::kOutOfMemory, "not enough memory to look for text lines"};
   }
 }
 

@@ -29,7 +29,7 @@ struct PageInk {
   std::vector<Box> vertical_rules;
 };
 
-// Errors: kInvalidArgument (empty image), kResourceExhausted (memory).
+// Errors: kInvalidArgument (empty image), kOutOfMemory.
 Result<PageInk> FindInk(const Image& page, const LineFinderOptions& options = {});
 
 }  // namespace glmocr

@@ -95,8 +95,8 @@ class PdfDocument::Impl {
     try {
       out.text = pdf::MakeTextLayer(page.chars, page.image);
     } catch (const std::bad_alloc&) {
-      return document_.OfPage(
-          index, {ErrorCode::kResourceExhausted, "not enough memory for the page's text"});
+      return document_.OfPage(index,
+                              {ErrorCode::kOutOfMemory, "not enough memory for the page's text"});
     }
     out.width_pt = page.header.width_pt;
     out.height_pt = page.header.height_pt;

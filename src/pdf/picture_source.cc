@@ -12,6 +12,8 @@ FailureReason ReasonOf(const Error& error) {
       return FailureReason::kPictureDamaged;
     case ErrorCode::kUnsupported:
       return FailureReason::kPictureUnsupported;
+    case ErrorCode::kOutOfMemory:
+      return FailureReason::kMemory;
     case ErrorCode::kResourceExhausted:
       return FailureReason::kPictureTooLarge;
     default:

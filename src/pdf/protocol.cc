@@ -106,7 +106,7 @@ Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits) {
         GLM_ASSIGN(RawPage page, picture ? ReadPicture(source, limits) : ReadPage(source, limits));
         return Reply(std::move(page));
       } catch (const std::bad_alloc&) {
-        return Error{ErrorCode::kResourceExhausted, "not enough memory for the page's picture"};
+        return Error{ErrorCode::kOutOfMemory, "not enough memory for the page's picture"};
       }
   }
   return Nonsense("a reply of unknown kind");

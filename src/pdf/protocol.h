@@ -75,7 +75,7 @@ enum class FailureReason : uint32_t {
   // Of pictures, by the ErrorCode of media/decode.h.
   kPictureDamaged,      // kCorrupt
   kPictureUnsupported,  // kUnsupported
-  kPictureTooLarge,     // kResourceExhausted: pixels, encoded bytes or memory
+  kPictureTooLarge,     // kResourceExhausted: pixels or encoded bytes
   kPictureRefused,      // the others
 };
 struct Failed {
@@ -147,7 +147,7 @@ struct ReplyLimits {
 };
 // The next reply. Of a RawPage every number is checked: sizes within the limits, the picture whole,
 // at most max_chars characters (their codepoints and boxes are any bits). Errors: kCorrupt when the
-// bytes are no reply, kResourceExhausted when memory is short, and those of `source`.
+// bytes are no reply, kOutOfMemory, and those of `source`.
 Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits);
 
 }  // namespace glmocr::pdf

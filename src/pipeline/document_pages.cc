@@ -38,7 +38,7 @@ double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageS
     }
     if (input.ok() && !status.ok()) status = status.error().With(PageName(source));
   } catch (const std::bad_alloc&) {
-    status = Error{ErrorCode::kResourceExhausted,
+    status = Error{ErrorCode::kOutOfMemory,
                    PageName(source) + ": out of memory (choose a smaller --dpi)"};
   }
   if (!status.ok()) reader.AddBroken(source, status.error());

@@ -59,7 +59,7 @@ Image Turned(const Image& page, double slope) {
 class FailingReader : public PageReader {
  public:
   struct Failure {
-    Error error = {ErrorCode::kResourceExhausted, "out of memory"};
+    Error error = {ErrorCode::kOutOfMemory, "out of memory"};
     bool after_text = false;
   };
   struct Attempt {
@@ -115,7 +115,7 @@ Outcome ReadWhole(std::map<size_t, FailingReader::Failure> failures, bool stream
 }
 
 TEST(PageReader, ReadsAFailedPieceOnceMoreWithASmallerPicture) {
-  for (const ErrorCode code : {ErrorCode::kResourceExhausted, ErrorCode::kInternal}) {
+  for (const ErrorCode code : {ErrorCode::kOutOfMemory, ErrorCode::kInternal}) {
     for (const bool stream : {false, true}) {
       const Outcome read = ReadWhole({{0, {.error = {code, "it failed"}}}}, stream);
       ASSERT_EQ(read.attempts.size(), 2u);

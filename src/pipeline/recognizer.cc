@@ -83,7 +83,7 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
       r.error = outcome.error;
     } catch (const std::bad_alloc&) {  // whoever waits for `done` must get it
       r.finish = FinishReason::kError;
-      r.error = Error{ErrorCode::kResourceExhausted, "out of memory"};
+      r.error = Error{ErrorCode::kOutOfMemory, "out of memory"};
     }
     // A runaway answer keeps what stands before the repetition (one copy of the repeated part
     // included).

@@ -40,6 +40,10 @@ ApiError ApiErrorOf(const Error& error) {
       return {.status = 429, .message = error.message, .retry_after_s = 1};
     case ErrorCode::kCancelled:
       return {.status = 503, .message = error.message, .retry_after_s = 5};
+    case ErrorCode::kOutOfMemory:
+      return {.status = 503,
+              .message = "The server is out of memory. Try again later.",
+              .retry_after_s = 5};
     case ErrorCode::kIo:
     case ErrorCode::kInternal:
       break;

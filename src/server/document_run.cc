@@ -67,7 +67,7 @@ bool DocumentRun::Step(const std::function<bool()>& others_wait) {
     }
     if (!Stopped()) return true;
   } catch (const std::bad_alloc&) {
-    outcome_.error = Error{ErrorCode::kResourceExhausted, "out of memory"};
+    outcome_.error = Error{ErrorCode::kOutOfMemory, "out of memory"};
   } catch (const std::exception& e) {
     outcome_.error = Error{ErrorCode::kInternal, e.what()};
   }

@@ -43,6 +43,25 @@ TEST(DocumentsApi, ReadsAPictureInEveryApi) {
   EXPECT_FALSE(ocr.Json()["pages"][0]["markdown"].get<std::string>().empty()) << ocr.body;
 }
 
+TEST(DocumentsApi, DocumentsAndPagesAreCounted) {
+  TestServer server;
+  const std::string uri = GoldenLines()[1].uri;
+  EXPECT_EQ(WaitFor(server, server.Post("/v1/documents", {{"file", uri}}).Json()["id"])["status"],
+            "succeeded");
+  server.Good("/glmocr/parse", {{"images", {uri, uri}}});
+  // A picture by its header, and nothing else: the job fails, and its one page with it.
+  const std::string head = uri.substr(0, uri.find(',') + 1 + 80);
+  EXPECT_EQ(WaitFor(server, server.Post("/v1/documents", {{"file", head}}).Json()["id"])["status"],
+            "failed");
+  const std::string metrics = server.Get("/metrics").body;
+  for (const char* line :
+       {"glmocr_documents_total{status=\"succeeded\"} 3", "glmocr_documents_running 0",
+        "glmocr_documents_total{status=\"failed\"} 1", "glmocr_pages_read_total{result=\"ok\"} 3",
+        "glmocr_document_duration_seconds_count 4"}) {
+    EXPECT_NE(metrics.find(std::string(line) + "\n"), std::string::npos) << line << metrics;
+  }
+}
+
 TEST(DocumentsApi, SaysWhatItCannotDo) {
   TestServer server;
   const std::string uri = GoldenLines()[0].uri;

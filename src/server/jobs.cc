@@ -483,7 +483,7 @@ void Jobs::Keep(Active& active, const ReadPage& page) {
     kept = WriteFileAtomically(CheckpointPath(active.id, page.page),
                                PageToCheckpoint(page, active.fingerprint));
   } catch (const std::bad_alloc&) {
-    kept = Error{ErrorCode::kResourceExhausted, "out of memory"};
+    kept = Error{ErrorCode::kOutOfMemory, "out of memory"};
   }
   if (kept.ok() || std::exchange(active.keep_failed, true)) return;
   service_.log.Warning("read pages not kept",
@@ -555,7 +555,7 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
       if (const Status written = WriteResult(active); !written.ok()) error = written.error();
     }
   } catch (const std::bad_alloc&) {
-    error = Error{ErrorCode::kResourceExhausted, "out of memory while the result was written"};
+    error = Error{ErrorCode::kOutOfMemory, "out of memory while the result was written"};
   }
   const bool stopping = stopped();
   {

@@ -17,8 +17,7 @@ void AnswerOnWorker(Service& service, ErrorShape errors, std::shared_ptr<const H
     try {
       error = std::exchange(work, nullptr)();  // what it held goes before the answer
     } catch (const std::bad_alloc&) {
-      error =
-          ApiError{.status = 503, .message = "The server is out of memory.", .retry_after_s = 5};
+      error = ApiErrorOf({ErrorCode::kOutOfMemory, ""});
     } catch (const std::exception& e) {
       service.log.Failure("handler failed", {{"request_id", request->id}, {"error", e.what()}});
       error = ApiErrorOf({ErrorCode::kInternal, ""});

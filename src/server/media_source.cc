@@ -15,8 +15,6 @@
 namespace glmocr::server {
 namespace {
 
-bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
-
 std::filesystem::path Worker() {
   auto found = pdf::FindWorker();
   return found.ok() ? *std::move(found) : std::filesystem::path();
@@ -67,12 +65,12 @@ Result<std::string> MediaSource::ReadBelowMediaPath(const std::string& reference
   // One answer for all that is not to be read, so that nobody learns which files exist.
   const Error refused = {ErrorCode::kInvalidArgument,
                          "it is no readable file below the server's media path"};
-  std::string path = StartsWith(reference, "file://") ? reference.substr(7) : reference;
+  std::string path = reference.starts_with("file://") ? reference.substr(7) : reference;
   std::string folder = config_.media_path;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
   if (path.find('\0') != std::string::npos) return refused;
   if (!path.empty() && path[0] == '/') {
-    if (!StartsWith(path, (folder + "/").c_str())) return refused;
+    if (!path.starts_with(folder + "/")) return refused;
     path.erase(0, folder.size() + 1);
   }
   const Descriptor root = {open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
@@ -100,10 +98,10 @@ Result<std::string> MediaSource::ReadBelowMediaPath(const std::string& reference
 
 Result<std::string> MediaSource::Read(const MediaReference& media) const {
   const std::string& reference = media.reference;
-  if (StartsWith(reference, "data:")) {
+  if (reference.starts_with("data:")) {
     return DecodeDataUri(reference, media.name, config_.max_upload_bytes / 3 * 4 + 1024);
   }
-  if (StartsWith(reference, "http://") || StartsWith(reference, "https://")) {
+  if (reference.starts_with("http://") || reference.starts_with("https://")) {
     if (!config_.fetch.enabled) {
       return Error{ErrorCode::kInvalidArgument,
                    "this server does not fetch web addresses: send the file as a data: URI"};
@@ -123,16 +121,6 @@ Result<std::string> MediaSource::Read(const MediaReference& media) const {
 Result<std::unique_ptr<DocumentReader>> MediaSource::Open(const MediaReference& media) const {
   GLM_ASSIGN(std::string bytes, Read(media));
   return OpenDocumentBytes(std::move(bytes), media.name, Options(media.owner));
-}
-
-Result<Image> MediaSource::OpenImage(const MediaReference& media) const {
-  GLM_ASSIGN(std::unique_ptr<DocumentReader> document, Open(media));
-  if (document->n_pages() != 1) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "it has several pages: send each as a picture, or the document to /v1/documents"};
-  }
-  GLM_ASSIGN(InputPage page, document->Read(0));
-  return std::move(page.image);
 }
 
 }  // namespace glmocr::server

@@ -8,7 +8,6 @@
 #include <memory>
 #include <string>
 
-#include "media/image.h"
 #include "pipeline/inputs.h"
 #include "server/config.h"
 #include "server/log.h"
@@ -33,8 +32,6 @@ class MediaSource {
   Result<std::string> Read(const MediaReference& media) const;
   // The document that they are. Errors besides: those of OpenDocumentBytes.
   Result<std::unique_ptr<DocumentReader>> Open(const MediaReference& media) const;
-  // The same where one picture is wanted. kInvalidArgument when it has several pages.
-  Result<Image> OpenImage(const MediaReference& media) const;
 
   // The bounds under which documents of `owner` (as above) are opened.
   InputOptions Options(const std::string& owner) const;

@@ -17,10 +17,6 @@ using testing::HasSubstr;
 std::string Base64Of(size_t line) {
   return EncodeBase64(EncodePng(GoldenLines()[line].image).value());
 }
-json With(json request, const json& more) {
-  request.update(more);
-  return request;
-}
 json Generate(size_t line) {
   return {{"model", "glm-ocr"},
           {"prompt", "Text Recognition:"},
@@ -38,9 +34,7 @@ json Chat(size_t line) {
 class Ollama : public testing::Test {
  protected:
   std::string Refused(const std::string& path, const json& request) {
-    const HttpReply reply = server_.Post(path, request);
-    EXPECT_EQ(reply.status, 400) << request;
-    const json error = reply.Json().value("error", json());
+    const json error = server_.Refused(path, request);
     EXPECT_TRUE(error.is_string());
     return error.is_string() ? error.get<std::string>() : "";
   }

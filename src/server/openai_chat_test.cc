@@ -29,20 +29,13 @@ json Ask(json content) {
 json AskToRead(size_t line) {
   return Ask(json::array({Picture(GoldenLines()[line].uri), Text("Text Recognition:")}));
 }
-json With(json request, const json& more) {
-  request.update(more);
-  return request;
-}
 
 int32_t Token(const std::string& bytes) { return StarterTokenizer().TokenId(bytes).value(); }
-// Draws, and no token that ends an answer may come.
 json Draw(int max_tokens) {
   return With(Ask("hello"), {{"temperature", 1.5},
                              {"seed", 3},
                              {"max_tokens", max_tokens},
-                             {"logit_bias",
-                              {{std::to_string(Token("<|user|>")), -100},
-                               {std::to_string(Token("<|endoftext|>")), -100}}}});
+                             {"logit_bias", EndlessBias()}});
 }
 // Draws the two bytes of "é" in any order: many characters are spread over two tokens, many broken.
 json HalfCharacters() {
@@ -75,10 +68,9 @@ std::string BytesOf(const json& token) {
 
 class OpenAiChat : public testing::Test {
  protected:
-  json Good(const json& request) {
-    const HttpReply reply = server_.Post(kPath, request);
-    EXPECT_EQ(reply.status, 200) << reply.body;
-    return reply.Json();
+  json Good(const json& request) { return server_.Good(kPath, request); }
+  json Refused(const json& request, int status = 400) {
+    return server_.Refused(kPath, request, status);
   }
   std::vector<json> Stream(const json& request) {
     const HttpReply reply = server_.Post(kPath, With(request, {{"stream", true}}));
@@ -86,13 +78,6 @@ class OpenAiChat : public testing::Test {
     EXPECT_EQ(reply.headers.at("content-type"), "text/event-stream");
     EXPECT_TRUE(reply.body.ends_with("data: [DONE]\n\n"));
     return reply.Events();
-  }
-  // The error object of a request that must be refused.
-  json Refused(const json& request, int status = 400) {
-    const HttpReply reply = server_.Post(kPath, request);
-    EXPECT_EQ(reply.status, status) << request.dump().substr(0, 300) << reply.body;
-    const json body = reply.Json();
-    return body.contains("error") ? body["error"] : json({{"param", ""}, {"message", ""}});
   }
 
   TestServer server_{[](ServerConfig& config) { config.max_images = 4; }};

@@ -11,29 +11,16 @@ using nlohmann::json;
 
 constexpr char kPath[] = "/v1/completions";
 
-json With(json request, const json& more) {
-  request.update(more);
-  return request;
-}
-// Letters that the model draws; no token that ends an answer may come.
+// Letters that the model draws.
 json Draw(const json& prompt) {
-  json bans;
-  for (const char* token : {"<|user|>", "<|endoftext|>"})
-    bans[std::to_string(StarterTokenizer().TokenId(token).value())] = -100;
-  return {{"prompt", prompt}, {"temperature", 1.5}, {"seed", 2}, {"logit_bias", bans}};
+  return {{"prompt", prompt}, {"temperature", 1.5}, {"seed", 2}, {"logit_bias", EndlessBias()}};
 }
 
 class OpenAiCompletions : public testing::Test {
  protected:
-  json Good(const json& request) {
-    const HttpReply reply = server_.Post(kPath, request);
-    EXPECT_EQ(reply.status, 200) << reply.body;
-    return reply.Json();
-  }
+  json Good(const json& request) { return server_.Good(kPath, request); }
   std::string Param(const json& request) {
-    const HttpReply reply = server_.Post(kPath, request);
-    EXPECT_EQ(reply.status, 400) << request;
-    return reply.Json()["error"].value("param", "");
+    return server_.Refused(kPath, request).value("param", "");
   }
   TestServer server_;
 };

@@ -11,10 +11,6 @@ using nlohmann::json;
 
 constexpr char kPath[] = "/v1/responses";
 
-json With(json request, const json& more) {
-  request.update(more);
-  return request;
-}
 json AskToRead(size_t line) {
   return {{"input", json::array({{{"role", "user"},
                                   {"content", json::array({{{"type", "input_image"},
@@ -27,15 +23,9 @@ json AskToRead(size_t line) {
 
 class OpenAiResponses : public testing::Test {
  protected:
-  json Good(const json& request) {
-    const HttpReply reply = server_.Post(kPath, request);
-    EXPECT_EQ(reply.status, 200) << reply.body;
-    return reply.Json();
-  }
+  json Good(const json& request) { return server_.Good(kPath, request); }
   std::string Param(const json& request) {
-    const HttpReply reply = server_.Post(kPath, request);
-    EXPECT_EQ(reply.status, 400) << request;
-    return reply.Json()["error"].value("param", "");
+    return server_.Refused(kPath, request).value("param", "");
   }
   TestServer server_;
 };

@@ -128,6 +128,19 @@ HttpReply TestServer::Post(const std::string& path, const json& body) {
   return Send("POST", path, body.dump(), {{"Content-Type", "application/json"}});
 }
 
+json TestServer::Good(const std::string& path, const json& body) {
+  const HttpReply reply = Post(path, body);
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  return reply.Json();
+}
+
+json TestServer::Refused(const std::string& path, const json& body, int status) {
+  const HttpReply reply = Post(path, body);
+  EXPECT_EQ(reply.status, status) << body.dump().substr(0, 300) << reply.body;
+  const json answer = reply.Json();
+  return answer.contains("error") ? answer["error"] : json({{"param", ""}, {"message", ""}});
+}
+
 HttpReply TestServer::Send(const std::string& method, const std::string& path,
                            const std::string& body,
                            const std::map<std::string, std::string>& headers) {
@@ -180,6 +193,18 @@ bool TestServer::BecomesIdle(double seconds) {
 const Tokenizer& StarterTokenizer() {
   static const Tokenizer tokenizer = Tokenizer::FromFile(kStarterDir / "tokenizer.json").value();
   return tokenizer;
+}
+
+json EndlessBias() {
+  json bias;
+  for (const char* token : {"<|user|>", "<|endoftext|>"})
+    bias[std::to_string(StarterTokenizer().TokenId(token).value())] = -100;
+  return bias;
+}
+
+json With(json request, const json& more) {
+  request.update(more);
+  return request;
 }
 
 const std::vector<GoldenLine>& GoldenLines() {

@@ -47,6 +47,9 @@ class TestServer {
 
   HttpReply Get(const std::string& path);
   HttpReply Post(const std::string& path, const nlohmann::json& body);
+  // The answer to a request that must succeed; the error object of one that must be refused.
+  nlohmann::json Good(const std::string& path, const nlohmann::json& body);
+  nlohmann::json Refused(const std::string& path, const nlohmann::json& body, int status = 400);
   HttpReply Send(const std::string& method, const std::string& path, const std::string& body,
                  const std::map<std::string, std::string>& headers);
   // A POST whose answer is not waited for.
@@ -62,8 +65,13 @@ class TestServer {
   std::unique_ptr<Server> server_;
 };
 
+// `request` with the members of `more` added or put in place of its own.
+nlohmann::json With(nlohmann::json request, const nlohmann::json& more);
+
 // The starter model's tokens.
 const Tokenizer& StarterTokenizer();
+// A logit_bias under which no token comes that ends an answer.
+nlohmann::json EndlessBias();
 
 // A line of tests/golden/lines/document_clean with what the starter model's training code read.
 struct GoldenLine {

@@ -42,7 +42,7 @@ Result<Buffer> Buffer::Allocate(size_t size_bytes, std::string_view what) {
   Buffer buffer;
   if (!buffer.TryAllocate(size_bytes)) {
     buffer.size_bytes_ = 0;
-    return Error{ErrorCode::kResourceExhausted,
+    return Error{ErrorCode::kOutOfMemory,
                  fmt::format("out of memory: {} needs {} MiB (use a smaller model, image or "
                              "context, or free memory)",
                              what, (size_bytes >> 20) + 1)};

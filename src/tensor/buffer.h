@@ -18,7 +18,7 @@ namespace glmocr {
 class Buffer {
  public:
   Buffer() = default;
-  // kResourceExhausted, naming `what`, when the system has not that much memory.
+  // kOutOfMemory, naming `what`, when the system has not that much memory.
   static Result<Buffer> Allocate(size_t size_bytes, std::string_view what);
   // The same, all bytes zero; large ones cost no time or resident memory until they are touched.
   static Result<Buffer> AllocateZeroed(size_t size_bytes, std::string_view what);

@@ -51,7 +51,7 @@ struct PackedMatrix {
 
 // Packs `weight` (rank 2 [n, k], or higher rank flattened to [shape[0], rest]; F32, F16 or BF16)
 // into `layout`. BF16 -> kF32Panel16 and BF16 -> kBF16Pairs16 are exact; others round to nearest
-// even. Threads of `pool` share the work. kResourceExhausted when memory runs out.
+// even. Threads of `pool` share the work. kOutOfMemory.
 Result<PackedMatrix> PackMatrix(const TensorView& weight, WeightLayout layout, ThreadPool& pool);
 // gate, up: [n, k] each -> one kSwiGlu matrix; each half is padded to a multiple of 16 columns.
 Result<PackedMatrix> PackSwiGlu(const TensorView& gate, const TensorView& up, WeightLayout layout,

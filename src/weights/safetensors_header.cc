@@ -313,7 +313,7 @@ Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> file
     if (error.code == ErrorCode::kCorrupt) error.message += kDamaged;
     return error;
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kResourceExhausted,
+    return Error{ErrorCode::kOutOfMemory,
                  fmt::format("'{}': not enough memory for its header", file_name)};
   } catch (const json::exception& e) {
     return Error{ErrorCode::kCorrupt, fmt::format("'{}': {}{}", file_name, e.what(), kDamaged)};
