@@ -152,10 +152,12 @@ class Bench {
   using Caller = std::function<void(const Asked&)>;
   Measured Run(const std::function<Caller()>& make_caller) {
     std::vector<Asked> asked;
+    asked.reserve(static_cast<size_t>(options_.requests));
     for (int i = 0; i < options_.requests; ++i) asked.push_back(Next());
     const int64_t tokens = recognizer_.stats().generated_tokens;
     std::atomic<int> next{0};
     std::vector<std::thread> callers;
+    callers.reserve(static_cast<size_t>(options_.concurrency));
     Measured measured;
     const double cpu = CpuSeconds();
     const std::map<std::string, double> before = CpuByThread();
@@ -366,8 +368,10 @@ int main(int argc, char** argv) {
   CLI::App app("What the HTTP server costs over the bare engine");
   app.add_option("--model", options.model)->capture_default_str();
   app.add_option("--random", options.random, "Random weights of that architecture instead");
-  app.add_option("--concurrency", options.concurrency)->capture_default_str();
-  app.add_option("--requests", options.requests)->capture_default_str();
+  app.add_option("--concurrency", options.concurrency)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--requests", options.requests)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--rounds", options.rounds)->capture_default_str();
   app.add_option("--batch", options.batch)->capture_default_str();
   app.add_option("--max-tokens", options.max_tokens)->capture_default_str();

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 json WaitFor(TestServer& server, const std::string& id) {
   while (true) {
-    const json job = server.Get("/v1/documents/" + id).Json();
+    json job = server.Get("/v1/documents/" + id).Json();
     if (job.value("status", "") != "queued" && job.value("status", "") != "running") return job;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -102,11 +102,11 @@ TEST(Security, PathNameIsDataNeverAPath) {
        {std::string("../../x.png"), std::string("/etc/passwd"), std::string("..\\..\\x.png"),
         std::string(".."), std::string("a\tb.png"), std::string(4000, 'n') + ".png",
         std::string("\xff\xfe.png"), std::string("x; filename=y.png")}) {
-    const HttpReply reply =
-        server.Send("POST", "/v1/documents",
-                    "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
-                        "\"\r\nContent-Type: image/png\r\n\r\n" + png + "\r\n--b--\r\n",
-                    {{"Content-Type", "multipart/form-data; boundary=b"}});
+    std::string body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"";
+    body.append(name).append("\"\r\nContent-Type: image/png\r\n\r\n").append(png);
+    body += "\r\n--b--\r\n";
+    const HttpReply reply = server.Send("POST", "/v1/documents", body,
+                                        {{"Content-Type", "multipart/form-data; boundary=b"}});
     ASSERT_EQ(reply.status, 202) << name << reply.body;
     const json job = reply.Json();
     const std::string shown = job["name"];

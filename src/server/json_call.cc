@@ -27,8 +27,9 @@ void AnswerOnWorker(Service& service, ErrorShape errors, std::shared_ptr<const H
 }
 
 HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work) {
-  return [&service, errors, work = std::move(work)](std::shared_ptr<const HttpRequest> request,
-                                                    std::shared_ptr<Responder> responder) {
+  return [&service, errors, work = std::move(work)](
+             const std::shared_ptr<const HttpRequest>& request,
+             const std::shared_ptr<Responder>& responder) {
     Admission::Ticket ticket = service.admission.TryEnter();
     if (!ticket) {
       responder->Send(ErrorResponse({.status = 429,
