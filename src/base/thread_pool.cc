@@ -16,22 +16,21 @@
 
 namespace glmocr {
 namespace {
-// The gate: number of the region << 32 | open << 31 | workers that came << 15 | workers inside.
-constexpr uint64_t kOpen = uint64_t{1} << 31, kCame = uint64_t{1} << 15, kInside = 1;
-constexpr int kMaxThreads = 1 << 15;
+// The gate: number of the region << 32 | open << 31 | workers inside.
+constexpr uint64_t kOpen = uint64_t{1} << 31;
 uint32_t Number(uint64_t gate) { return static_cast<uint32_t>(gate >> 32); }
-int Came(uint64_t gate) { return static_cast<int>(gate >> 15 & 0xFFFF); }
-int Inside(uint64_t gate) { return static_cast<int>(gate & 0x7FFF); }
+uint64_t Inside(uint64_t gate) { return gate & (kOpen - 1); }
 
 // Waiting, one turn: the first turns are short, for the other thread is about to be done. The later
 // ones offer the processor to whoever wants it, 0.3 us where nobody does.
 class Turns {
  public:
   void Wait() {
-    if (n_++ < kPauses)
+    if (n_ < kPauses)
       GLM_PAUSE();
     else
       sched_yield();
+    if (!Long()) ++n_;
   }
   // About 50 us: longer than the gaps between the regions of one decode step, short against a
   // user's patience.
@@ -44,32 +43,31 @@ class Turns {
 }  // namespace
 
 ThreadPool::ThreadPool(int n_threads) : n_threads_(n_threads) {
-  GLM_CHECK(n_threads >= 1 && n_threads < kMaxThreads);
+  GLM_CHECK(n_threads >= 1);
   for (int i = 1; i < n_threads_; ++i) workers_.emplace_back([this, i] { Work(i); });
 }
 
 ThreadPool::~ThreadPool() {
   stop_.store(true, std::memory_order_relaxed);
-  gate_.store(uint64_t{epoch_.load(std::memory_order_relaxed) + 1} << 32,
-              std::memory_order_release);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
+  NextRegion(0);
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::OpenErased(void (*call)(void*, int), void* fn, int needed) {
+void ThreadPool::NextRegion(uint64_t open) {
+  const uint32_t number = epoch_.load(std::memory_order_relaxed) + 1;
+  gate_.store(uint64_t{number} << 32 | open, std::memory_order_release);
+  epoch_.store(number, std::memory_order_release);
+  epoch_.notify_all();
+}
+
+void ThreadPool::OpenErased(void (*call)(void*, int), void* fn) {
   if (n_threads_ == 1) return call(fn, 0);
   call_ = call;
   fn_ = fn;
-  const uint32_t number = epoch_.load(std::memory_order_relaxed) + 1;
-  gate_.store(uint64_t{number} << 32 | kOpen, std::memory_order_release);
-  epoch_.store(number, std::memory_order_release);
-  epoch_.notify_all();
+  NextRegion(kOpen);
   call(fn, 0);
-  Turns turns;
-  while (Came(gate_.load(std::memory_order_relaxed)) < needed) turns.Wait();
   gate_.fetch_and(~kOpen, std::memory_order_relaxed);
-  while (Inside(gate_.load(std::memory_order_acquire)) != 0) turns.Wait();
+  for (Turns turns; Inside(gate_.load(std::memory_order_acquire)) != 0;) turns.Wait();
 }
 
 void ThreadPool::Work(int thread) {
@@ -85,13 +83,13 @@ void ThreadPool::Work(int thread) {
       gate = gate_.load(std::memory_order_acquire);
     }
     while ((gate & kOpen) != 0 &&
-           !gate_.compare_exchange_weak(gate, gate + kCame + kInside, std::memory_order_acquire)) {
+           !gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acquire)) {
     }
     seen = Number(gate);
     if (stop_.load(std::memory_order_relaxed)) return;
     if ((gate & kOpen) == 0) continue;
     call_(fn_, thread);
-    gate_.fetch_sub(kInside, std::memory_order_release);
+    gate_.fetch_sub(1, std::memory_order_release);
   }
 }
 

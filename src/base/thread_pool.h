@@ -33,7 +33,13 @@ class ThreadPool {
   // not throw.
   template <typename Fn>
   void Run(Fn&& fn) {
-    Open(fn, n_threads_ - 1);
+    std::atomic<int> came{0};
+    Open([&](int thread) {
+      came.fetch_add(1, std::memory_order_relaxed);
+      fn(thread);
+      while (thread == 0 && came.load(std::memory_order_relaxed) < n_threads_)
+        std::this_thread::yield();
+    });
   }
 
   // Splits [0, n) into chunks of `grain` that threads take as they become free: fn(begin, end,
@@ -45,13 +51,11 @@ class ThreadPool {
       return;
     }
     std::atomic<int64_t> next{0};
-    Open(
-        [&](int thread) {
-          for (int64_t begin; (begin = next.fetch_add(grain, std::memory_order_relaxed)) < n;) {
-            fn(begin, begin + grain < n ? begin + grain : n, thread);
-          }
-        },
-        0);
+    Open([&](int thread) {
+      for (int64_t begin; (begin = next.fetch_add(grain, std::memory_order_relaxed)) < n;) {
+        fn(begin, begin + grain < n ? begin + grain : n, thread);
+      }
+    });
   }
 
   // Default number of threads: the processors this process may run on (affinity and cgroup
@@ -59,15 +63,16 @@ class ThreadPool {
   static int DefaultThreads();
 
  private:
-  // Calls fn on this thread and on every worker that comes before this thread's call returns; waits
-  // for at least `needed` workers to come, and for all that came to return.
+  // Calls fn on this thread and on every worker that comes before this thread's call returns, and
+  // waits for those that came.
   template <typename Fn>
-  void Open(Fn&& fn, int needed) {
+  void Open(Fn&& fn) {
     using F = std::remove_reference_t<Fn>;
     OpenErased([](void* f, int thread) { (*static_cast<F*>(f))(thread); },
-               const_cast<void*>(static_cast<const void*>(&fn)), needed);
+               const_cast<void*>(static_cast<const void*>(&fn)));
   }
-  void OpenErased(void (*call)(void*, int), void* fn, int needed);
+  void OpenErased(void (*call)(void*, int), void* fn);
+  void NextRegion(uint64_t open);
   void Work(int thread);
 
   const int n_threads_;
@@ -75,8 +80,8 @@ class ThreadPool {
   // The region: written while the gate is shut and nobody is inside, read by who came in.
   void (*call_)(void*, int) = nullptr;
   void* fn_ = nullptr;
-  // The region's number, whether it is open, how many workers came, how many of them are inside:
-  // thread_pool.cc. One word, so that a late worker cannot come into a region that was shut.
+  // The region's number, whether it is open, how many workers are inside: thread_pool.cc. One word,
+  // so that a late worker cannot come into a region that was shut.
   alignas(64) std::atomic<uint64_t> gate_{0};
   alignas(64) std::atomic<uint32_t> epoch_{0};  // the region's number again, to sleep on
   std::atomic<bool> stop_{false};
