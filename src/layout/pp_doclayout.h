@@ -22,7 +22,7 @@ struct PpDocLayoutOptions {
 // `model_dir` holds config.json, preprocessor_config.json and the weights (.safetensors). The
 // engine's Analyze may be called from several threads; pages are analysed one after the other, each
 // on all threads. Errors: kNotFound, kCorrupt, kUnsupported (also a model of other classes), kIo,
-// kOutOfMemory, kInvalidArgument.
+// kResourceExhausted, kOutOfMemory, kInvalidArgument.
 Result<std::unique_ptr<LayoutEngine>> MakePpDocLayout(const std::filesystem::path& model_dir,
                                                       const PpDocLayoutOptions& options = {});
 

@@ -18,7 +18,7 @@ struct JsonCall {
   std::shared_ptr<const HttpRequest> request;
   std::shared_ptr<Responder> responder;
   nlohmann::ordered_json body;  // an object
-  Admission::Ticket ticket;     // keep it until the answer's end
+  Admission::Ticket ticket;     // its place: keep it until the answer is ready
 };
 
 // Runs `work` on a worker. What it returns or throws is answered: 503 when memory is out, 500 for

@@ -38,7 +38,6 @@ struct Parsed {
 struct Answer {
   std::shared_ptr<const HttpRequest> http;
   std::shared_ptr<Responder> responder;
-  Admission::Ticket ticket;
   Api api = Api::kGenerate;
   std::string model;
   std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
@@ -237,7 +236,6 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call, Api api
   Parsed& request = std::get<Parsed>(parsed);
   const Answer answer = {.http = call.request,
                          .responder = call.responder,
-                         .ticket = call.ticket,
                          .api = api,
                          .model = request.request.model};
   const bool stream = request.request.stream;

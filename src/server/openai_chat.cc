@@ -13,7 +13,6 @@ using nlohmann::ordered_json;
 struct ChatAnswer {
   std::shared_ptr<const HttpRequest> http;
   std::shared_ptr<Responder> responder;
-  Admission::Ticket ticket;
   int n = 1;
   bool logprobs = false, include_usage = false;
   std::string id, model;
@@ -128,20 +127,18 @@ std::optional<ApiError> StreamAnswer(Service& service, const ChatAnswer& answer,
       stream->Write(chunks->Finish(c, choice.finish));
     }
   };
-  task.on_done = [stream, chunks, ticket = answer.ticket,
-                  usage = answer.include_usage](const GenerationResult& result) {
+  task.on_done = [stream, chunks, usage = answer.include_usage](const GenerationResult& result) {
     stream->End((usage ? chunks->Usage(result.usage) : "") + "data: [DONE]\n\n");
   };
   return Start(service, answer.responder, std::move(task), stream.get());
 }
 
-std::optional<ApiError> Complete(Service& service, JsonCall call) {
+std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   auto parsed = ParseChatRequest(call.body, service.config);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
   TextRequest& request = std::get<TextRequest>(parsed);
   ChatAnswer answer = {.http = call.request,
                        .responder = call.responder,
-                       .ticket = call.ticket,
                        .n = request.n,
                        .logprobs = request.logprobs,
                        .include_usage = request.include_usage,
@@ -161,13 +158,13 @@ std::optional<ApiError> Complete(Service& service, JsonCall call) {
 }  // namespace
 
 void AddChatRoutes(Router& router, Service& service) {
-  router.Add({.method = "POST",
-              .pattern = "/v1/chat/completions",
-              .handler = JsonHandler(
-                  service, ErrorShape::kOpenAi,
-                  [&service](JsonCall call) { return Complete(service, std::move(call)); }),
-              .body = BodyKind::kJson,
-              .max_body_bytes = service.config.max_body_bytes});
+  router.Add(
+      {.method = "POST",
+       .pattern = "/v1/chat/completions",
+       .handler = JsonHandler(service, ErrorShape::kOpenAi,
+                              [&service](const JsonCall& call) { return Complete(service, call); }),
+       .body = BodyKind::kJson,
+       .max_body_bytes = service.config.max_body_bytes});
 }
 
 }  // namespace glmocr::server

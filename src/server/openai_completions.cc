@@ -24,7 +24,6 @@ struct Prompts {
 struct Answer {
   std::shared_ptr<const HttpRequest> http;
   std::shared_ptr<Responder> responder;
-  Admission::Ticket ticket;
   int n = 1;  // per prompt
   bool logprobs = false, include_usage = false;
   std::vector<std::string> echo;  // in front of each prompt's choices; empty: none
@@ -209,7 +208,7 @@ std::optional<ApiError> StreamAnswer(Service& service, const Answer& answer, Gen
       stream->Write(chunks->Of(ChoiceJson(c, "", "null", Quoted(OpenAiFinish(choice.finish)))));
     }
   };
-  task.on_done = [stream, chunks, ticket = answer.ticket,
+  task.on_done = [stream, chunks,
                   include_usage = answer.include_usage](const GenerationResult& result) {
     std::string last;
     if (include_usage)
@@ -242,7 +241,6 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
     task.prompts.push_back({.ids = std::move(ids)});  // positions: 0, 1, 2, ...
   Answer answer = {.http = call.request,
                    .responder = call.responder,
-                   .ticket = call.ticket,
                    .n = request.n,
                    .logprobs = request.logprobs,
                    .include_usage = request.include_usage,

@@ -120,7 +120,6 @@ std::variant<TextRequest, ApiError> Parse(const ordered_json& body, const Server
 struct Answer {
   std::shared_ptr<const HttpRequest> http;
   std::shared_ptr<Responder> responder;
-  Admission::Ticket ticket;
   bool logprobs = false;
   std::string id, message_id;
   ordered_json base;  // the object before there is output
@@ -312,7 +311,6 @@ std::optional<ApiError> Respond(Service& service, const JsonCall& call) {
   const std::string id = "resp_" + call.request->id;
   const Answer answer = {.http = call.request,
                          .responder = call.responder,
-                         .ticket = call.ticket,
                          .logprobs = request.logprobs,
                          .id = id,
                          .message_id = "msg_" + call.request->id,

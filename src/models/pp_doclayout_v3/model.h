@@ -18,7 +18,8 @@ namespace glmocr {
 class PpDocLayoutModel {
  public:
   // config.json, preprocessor_config.json and the weights of `folder`. kNotFound, kCorrupt (naming
-  // every tensor that is missing or mis-shaped), kUnsupported, kIo, kOutOfMemory.
+  // every tensor that is missing or mis-shaped), kUnsupported, kIo, kResourceExhausted,
+  // kOutOfMemory.
   static Result<std::unique_ptr<PpDocLayoutModel>> Load(const std::filesystem::path& folder,
                                                         ThreadPool& pool);
   static Result<std::unique_ptr<PpDocLayoutModel>> Load(const Checkpoint& checkpoint,
