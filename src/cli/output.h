@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "format/document_writer.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr::cli {
 

@@ -55,26 +55,6 @@ DecodeSample DecodeSampleOf(std::span<const ScheduledSequence> items) {
 
 }  // namespace
 
-std::string_view FinishReasonName(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kStopString:
-      return "stop_string";
-    case FinishReason::kLoop:
-      return "loop";
-    case FinishReason::kCancelled:
-      return "cancelled";
-    case FinishReason::kDeadline:
-      return "deadline";
-    case FinishReason::kError:
-      return "error";
-  }
-  return "unknown";
-}
-
 Result<std::unique_ptr<Engine>> Engine::Create(ModelRunner& runner, EngineOptions options) {
   const RunnerInfo& info = runner.info();
   if (info.n_blocks < 1 || info.max_context_tokens < 2 || info.vocab_size < 1) {

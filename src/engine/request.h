@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "document/finish.h"
 #include "engine/token_mask.h"
 #include "models/model_runner.h"
 
@@ -62,19 +63,6 @@ struct TokenEvent {
   float logprob = 0;  // natural log, of the model's own distribution (before any processor); needs
                       // n_top_logprobs >= 0
   std::span<const TokenLogprob> top_logprobs;  // likeliest first
-};
-
-enum class FinishReason { kStop, kLength, kStopString, kLoop, kCancelled, kDeadline, kError };
-// "stop", "length", "stop_string", "loop", "cancelled", "deadline", "error".
-std::string_view FinishReasonName(FinishReason reason);
-
-struct Usage {
-  int64_t prompt_tokens = 0;
-  int64_t cached_prompt_tokens = 0;  // of these, taken from the prefix cache
-  int64_t completion_tokens = 0;     // sampled tokens, the end-of-sequence token included
-  int64_t drafted_tokens = 0;        // draft tokens verified
-  int64_t accepted_tokens = 0;       // of these, accepted
-  int64_t preemptions = 0;
 };
 
 struct RequestTiming {

@@ -10,7 +10,7 @@
 #include "base/bounded_json.h"
 #include "eval/html_table.h"
 #include "eval/text.h"
-#include "layout/region.h"
+#include "document/region_label.h"
 #include "tokenizer/unicode.h"
 
 namespace glmocr {

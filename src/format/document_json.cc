@@ -73,6 +73,13 @@ Json RegionJson(const ReadPage& page, const ReadRegion& region, size_t index) {
   return out;
 }
 
+Json WarningsJson(const std::vector<Warning>& warnings) {
+  Json out = Json::array();
+  for (const Warning& warning : warnings)
+    out.push_back({{"kind", WarningKindName(warning.kind)}, {"message", warning.message}});
+  return out;
+}
+
 }  // namespace
 
 double PageConfidence(const ReadPage& page) {
@@ -95,6 +102,7 @@ std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> 
   out["height"] = page.height_px;
   out["skew_degrees"] = Rounded(page.skew_degrees);
   if (page.error) out["error"] = page.error->message;
+  if (!page.warnings.empty()) out["warnings"] = WarningsJson(page.warnings);
   out["layout"] = page.layout;
   out["seconds"] = Rounded(page.seconds);
   out["prepare_seconds"] = Rounded(page.prepare_s);

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

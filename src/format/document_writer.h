@@ -26,7 +26,7 @@
 #include "base/result.h"
 #include "base/temp_file.h"
 #include "format/sdk_pages.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

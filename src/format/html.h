@@ -8,7 +8,7 @@
 #include <string>
 
 #include "format/sdk_pages.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

@@ -23,7 +23,7 @@ using Json = nlohmann::json;
 
 // Bytes: 32 hex digits, the hash of form, fingerprint and JSON; a newline; the JSON. To be raised
 // with every change of ReadPage's members or of their meaning.
-constexpr std::string_view kForm = "glm-ocr.checkpoint/2";
+constexpr std::string_view kForm = "glm-ocr.checkpoint/3";
 constexpr size_t kHashDigits = 32;
 constexpr int kMaxPixels = 1 << 20;  // coordinates; a thousand times their sums fit an int
 
@@ -240,9 +240,15 @@ constexpr auto kRegion = [](auto& to, auto& region) {
   to.Optional(error, kError);
   kUsage(to, usage);
 };
+constexpr auto kWarning = [](auto& to, auto& warning) {
+  auto& [kind, page, message] = warning;
+  to.Value(kind, WarningKind::kOutput);
+  to.Value(page);
+  to.Value(message);
+};
 constexpr auto kPage = [](auto& to, auto& page) {
-  auto& [source, number, n_pages, width_px, height_px, skew_degrees, error, layout, regions, image,
-         prepare_s, first_token_s, seconds] = page;
+  auto& [source, number, n_pages, width_px, height_px, skew_degrees, error, layout, regions, warnings,
+         image, prepare_s, first_token_s, seconds] = page;
   to.Value(source);
   to.Value(number);
   to.Value(n_pages);
@@ -252,6 +258,7 @@ constexpr auto kPage = [](auto& to, auto& page) {
   to.Optional(error, kError);
   to.Value(layout);
   to.List(regions, kRegion);
+  to.List(warnings, kWarning);
   to.Value(prepare_s);
   to.Value(first_token_s);
   to.Value(seconds);

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

@@ -25,6 +25,7 @@ ReadPage FullPage() {
   page.prepare_s = 0.1;
   page.first_token_s = std::nextafter(0.2, 1);
   page.seconds = 1e-300;
+  page.warnings = {{WarningKind::kOutput, 7, "one \xff"}, {WarningKind::kTextCut, 0, ""}};
   page.regions[0].heading_level = 2;
   page.regions[0].column = 3;
   page.regions[1].layout_score = std::nextafter(0.5F, 1.0F);
@@ -97,6 +98,7 @@ void ExpectEqual(const ReadRegion& a, const ReadRegion& b) {
 }
 
 void ExpectEqual(const ReadPage& a, const ReadPage& b) {
+  EXPECT_EQ(a.warnings, b.warnings);
   EXPECT_EQ(a.source, b.source);
   EXPECT_EQ(a.page, b.page);
   EXPECT_EQ(a.n_pages, b.n_pages);
@@ -117,7 +119,7 @@ void ExpectEqual(const ReadPage& a, const ReadPage& b) {
 
 // A checkpoint around other JSON, its hash right.
 std::string Forged(const std::string& json) {
-  constexpr std::string_view kForm = "glm-ocr.checkpoint/2";
+  constexpr std::string_view kForm = "glm-ocr.checkpoint/3";
   Hash128 hash = HashBytes(kForm.data(), kForm.size());
   hash = HashCombine(hash, kFingerprint.data(), kFingerprint.size());
   return HashCombine(hash, json.data(), json.size()).Hex() + '\n' + json;

@@ -11,7 +11,7 @@
 
 #include "format/py_text.h"
 #include "format/sdk_rules.h"
-#include "layout/region.h"
+#include "document/region_label.h"
 
 namespace glmocr {
 namespace {

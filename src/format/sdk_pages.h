@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "format/sdk_formatter.h"
-#include "pipeline/page.h"
-#include "pipeline/sdk_box.h"
+#include "document/page.h"
+#include "document/sdk_box.h"
 
 namespace glmocr {
 

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/temp_file.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

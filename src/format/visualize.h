@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

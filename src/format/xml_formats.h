@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

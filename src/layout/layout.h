@@ -8,17 +8,12 @@
 #include <vector>
 
 #include "base/result.h"
-#include "layout/region.h"
+#include "document/page.h"
+#include "document/region_label.h"
 #include "media/image.h"
 #include "media/lines.h"
 
 namespace glmocr {
-
-struct Point {
-  int x = 0;
-  int y = 0;
-  bool operator==(const Point&) const = default;
-};
 
 // One cell of a table.
 struct TableCell {

@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "layout/region.h"
+#include "document/region_label.h"
 #include "models/pp_doclayout_v3/detections.h"
 
 namespace glmocr {

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "media/page_ink.h"
 #include "media/resize.h"
-#include "pipeline/sdk_box.h"
+#include "document/sdk_box.h"
 #include "pipeline/task.h"
 
 namespace glmocr {

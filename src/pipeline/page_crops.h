@@ -9,7 +9,7 @@
 
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 #include "pipeline/text_layer_use.h"
 
 namespace glmocr {

@@ -17,7 +17,7 @@
 #include "models/glm_ocr/processor.h"
 #include "models/glm_ocr/runner.h"
 #include "pipeline/in_flight.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

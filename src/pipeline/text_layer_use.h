@@ -3,7 +3,7 @@
 #pragma once
 
 #include "pdf/text_layer.h"
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/page.h"
+#include "document/page.h"
 
 namespace glmocr::server {
 

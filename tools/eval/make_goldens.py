@@ -16,7 +16,7 @@ import types
 import Levenshtein
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CATEGORY = {  # labels of src/layout/region.h -> OmniDocBench's categories
+CATEGORY = {  # labels of src/document/region_label.h -> OmniDocBench's categories
     "doc_title": "title", "paragraph_title": "title", "text": "text_block", "abstract": "text_block", "content": "text_block",
     "reference_content": "reference", "figure_title": "figure_caption", "header": "header", "footer": "footer", "number": "page_number",
     "table": "table", "display_formula": "equation_isolated"}

@@ -1,4 +1,4 @@
-#include "layout/region.h"
+#include "document/region_label.h"
 
 #include <array>
 

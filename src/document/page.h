@@ -9,11 +9,18 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/request.h"
-#include "layout/layout.h"
+#include "document/finish.h"
+#include "document/region_label.h"
+#include "document/warning.h"
 #include "media/image.h"
 
 namespace glmocr {
+
+struct Point {
+  int x = 0;
+  int y = 0;
+  bool operator==(const Point&) const = default;
+};
 
 // One generated token of a region.
 struct ReadToken {
@@ -73,6 +80,7 @@ struct ReadPage {
   std::optional<Error> error;       // the page could not be loaded: no sizes, no regions
   std::string layout;               // the engine: "geometric", "pp-doclayout-v3", "lines", "none"
   std::vector<ReadRegion> regions;  // reading order
+  std::vector<Warning> warnings;    // what the user should know about how it was read
   // The page as the boxes refer to it, and `PageReaderOptions::keep_image` was set; else null.
   std::shared_ptr<const Image> image;
   double prepare_s = 0;  // finding the regions and preparing their pixels

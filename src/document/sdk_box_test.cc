@@ -1,4 +1,4 @@
-#include "pipeline/sdk_box.h"
+#include "document/sdk_box.h"
 
 #include <gtest/gtest.h>
 
