@@ -45,8 +45,8 @@ struct PictureRequest {
   uint32_t truncated = 0;    // TruncatedMode
   uint32_t gray16 = 0;       // Gray16Mode
 };
-// The only request to a worker that writes a PDF anew. The payload: this, the strings whose lengths it
-// tells, and a RewritePage for every page of the result.
+// The only request to a worker that writes a PDF anew. The payload: this, the strings whose lengths
+// it tells, and a RewritePage for every page of the result.
 struct RewriteRequest {
   enum Flag : uint32_t { kReplaceHiddenText = 1, kPdfa = 2 };
   uint32_t flags = 0;
@@ -118,8 +118,8 @@ struct PageHeader {
   double width_pt = 0;  // as shown: after rotation
   double height_pt = 0;
 };
-// kRewrittenPart: a uint32_t and as many bytes of the result. kRewritten: the result is whole; this,
-// then a RewrittenPage a page.
+// kRewrittenPart: a uint32_t and as many bytes of the result. kRewritten: the result is whole;
+// this, then a RewrittenPage a page.
 inline constexpr uint32_t kMaxRewrittenPart = uint32_t{1} << 20;
 struct Rewritten {
   enum Flag : uint32_t { kChanged = 1, kEncrypted = 2, kSigned = 4 };

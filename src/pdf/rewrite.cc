@@ -111,8 +111,7 @@ class Rewriting {
   Result<RewriteReport> ReadReport() {
     pdf::Rewritten said;
     GLM_RETURN_IF_ERROR(worker_->Read(&said, sizeof(said)));
-    if (said.n_pages != rewrite_.options.pages.size() ||
-        said.pdfa_problem > pdf::kMaxPdfaProblem)
+    if (said.n_pages != rewrite_.options.pages.size() || said.pdfa_problem > pdf::kMaxPdfaProblem)
       return Nonsense();
     RewriteReport report;
     report.changed = (said.flags & pdf::Rewritten::kChanged) != 0;

@@ -39,8 +39,8 @@ struct Matrix {
 
 // First `m`, then `n`.
 Matrix Then(const Matrix& m, const Matrix& n) {
-  return {m.a * n.a + m.b * n.c,       m.a * n.b + m.b * n.d,      m.c * n.a + m.d * n.c,
-          m.c * n.b + m.d * n.d,       m.e * n.a + m.f * n.c + n.e, m.e * n.b + m.f * n.d + n.f};
+  return {m.a * n.a + m.b * n.c, m.a * n.b + m.b * n.d,       m.c * n.a + m.d * n.c,
+          m.c * n.b + m.d * n.d, m.e * n.a + m.f * n.c + n.e, m.e * n.b + m.f * n.d + n.f};
 }
 
 std::optional<std::array<double, 6>> Six(const std::vector<Handle>& numbers) {
@@ -303,7 +303,8 @@ void RemoveTextOfForms(QPDF& pdf, Handle resources, std::set<QPDFObjGen>* open, 
     for (const char* key : {"/Filter", "/DecodeParms", "/Length"}) dictionary.removeKey(key);
     copy.replaceDict(dictionary);
     if (dictionary.getKey("/Resources").isDictionary()) {
-      RemoveTextOfForms(pdf, OwnDictionary(dictionary, "/Resources", dictionary.getKey("/Resources")),
+      RemoveTextOfForms(pdf,
+                        OwnDictionary(dictionary, "/Resources", dictionary.getKey("/Resources")),
                         open, depth + 1);
     }
     open->erase(form.getObjGen());
@@ -317,7 +318,8 @@ void RemoveText(QPDF& pdf, Handle page) {
   QPDFPageObjectHelper(page).filterContents(&remover, &kept);
   page.replaceKey("/Contents", Handle::newStream(&pdf, kept.bytes));
   std::set<QPDFObjGen> open;
-  RemoveTextOfForms(pdf, OwnDictionary(page, "/Resources", Inherited(page, "/Resources")), &open, 0);
+  RemoveTextOfForms(pdf, OwnDictionary(page, "/Resources", Inherited(page, "/Resources")), &open,
+                    0);
 }
 
 FILE* Open(int fd) {
@@ -375,8 +377,7 @@ class Layers {
   // Most pages of a document have one size.
   Handle Shared(const std::string& text) {
     auto found = shared_.find(text);
-    if (found == shared_.end())
-      found = shared_.emplace(text, Handle::newStream(&pdf_, text)).first;
+    if (found == shared_.end()) found = shared_.emplace(text, Handle::newStream(&pdf_, text)).first;
     return found->second;
   }
 
@@ -435,8 +436,7 @@ void KeepPages(QPDF& pdf, const std::vector<Handle>& all, const std::vector<Rewr
   pages.replaceKey("/Kids", kids);
   pages.replaceKey("/Count", Handle::newInteger(static_cast<long long>(wanted.size())));  // NOLINT
   for (const Handle& node : all) {
-    if (kept.count(node.getObjGen()) == 0)
-      pdf.replaceObject(node.getObjGen(), Handle::newNull());
+    if (kept.count(node.getObjGen()) == 0) pdf.replaceObject(node.getObjGen(), Handle::newNull());
   }
   pdf.updateAllPagesCache();
   if (!labels.isNull()) root.replaceKey("/PageLabels", labels);
@@ -540,9 +540,8 @@ double UserUnits::Of(uint32_t index) {
       for (Handle kid : kids.aitems()) {
         if (!kid.isDictionary()) continue;
         Handle count = kid.getKey("/Count");
-        const int64_t pages = kid.getKey("/Kids").isArray() && count.isInteger()
-                                  ? count.getIntValue()
-                                  : 1;
+        const int64_t pages =
+            kid.getKey("/Kids").isArray() && count.isInteger() ? count.getIntValue() : 1;
         if (before < pages) {
           next = kid;
           break;

@@ -30,12 +30,12 @@ struct RewriteOptions {
 
 // What became of a page.
 enum class RewrittenPage : uint8_t {
-  kLayerAdded = 1,     // it had no text
-  kTextKept,           // it holds text, and nothing was added
-  kHiddenReplaced,     // its old hidden text gave way to the layer
-  kHiddenKept,         // asked to replace its hidden text, which visible text or the lack of a
-                       // page-sized picture forbade
-  kNoLayer,            // none was given
+  kLayerAdded = 1,  // it had no text
+  kTextKept,        // it holds text, and nothing was added
+  kHiddenReplaced,  // its old hidden text gave way to the layer
+  kHiddenKept,      // asked to replace its hidden text, which visible text or the lack of a
+                    // page-sized picture forbade
+  kNoLayer,         // none was given
 };
 inline constexpr uint8_t kMaxRewrittenPage = 5;
 
