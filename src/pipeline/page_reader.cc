@@ -7,6 +7,7 @@
 
 #include "media/resize.h"
 #include "pipeline/assemble.h"
+#include "pipeline/word_places.h"
 
 namespace glmocr {
 namespace {
@@ -342,10 +343,7 @@ Status PageReader::AddKnown(const Image& image, ReadPage page,
   if (!WaitForPlace(keep_going)) return OkStatus();
   auto pending = std::make_shared<PendingPage>();
   pending->page = std::move(page);
-  if (options_.keep_image) {
-    GLM_ASSIGN(Image picture, PagePicture(image, OptionsOfCrops(nullptr)));
-    pending->page.image = std::make_shared<const Image>(std::move(picture));
-  }
+  if (options_.keep_image) pending->page.image = std::make_shared<const Image>(image);
   pending_.push_back(std::move(pending));
   EmitFinished();
   return OkStatus();
@@ -525,6 +523,14 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
         crop.line >= 0 ? read.lines[static_cast<size_t>(crop.line)].text : read.text;
     if (same_line && crop.start == PieceStart::kWord) text += ' ';
     text += reading.text;
+    const int line_of_words = crop.line >= 0 || read.lines.empty() ? crop.line : 0;
+    if (line_of_words >= 0) {
+      AddWords({.text = reading.text,
+                .tokens = reading.tokens,
+                .start = same_line ? crop.start : PieceStart::kWord,
+                .ink = crop.ink},
+               page.page, &read.lines[static_cast<size_t>(line_of_words)]);
+    }
     if (crop.line >= 0) {
       const auto line = static_cast<size_t>(crop.line);
       line_log_probability[line] += reading.log_probability;
@@ -546,6 +552,11 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
   read.confidence = MeanProbability(log_probability, n_tokens);
+  if (!region.by_line && read.lines.size() == 1) {  // the region is a line
+    read.lines[0].text = read.text;
+    line_log_probability[0] = log_probability;
+    line_tokens[0] = n_tokens;
+  }
   for (size_t l = 0; l < read.lines.size(); ++l)
     read.lines[l].confidence = MeanProbability(line_log_probability[l], line_tokens[l]);
   if (!region.by_line) return;
