@@ -39,6 +39,9 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
 
   const auto work = group("Work");
   work("served_model_name", &c.served_model_name, "The model's name in /v1/models");
+  work("model_aliases", &c.model_aliases,
+       "Other names that requests may give it; *: any. A model that is none of them is answered "
+       "404");
   work("max_queue", &c.max_queue, "Requests queued or running; more are answered 429", 1, 1e6);
   work("workers", &c.workers, "Threads that decode and prepare requests", 1, 256);
   work("max_prepared_bytes", &c.max_prepared_bytes,
