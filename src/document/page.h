@@ -29,6 +29,14 @@ struct ReadToken {
   float probability = 0;  // the model's, of this token, under the unmodified distribution
 };
 
+// A word of a region as the model wrote it, without the white space around it.
+struct ReadWord {
+  std::string text;
+  // The least of its tokens' probabilities, that of the space or end behind it included: where a
+  // letter was swallowed, it is the end that the model doubted.
+  float confidence = 0;
+};
+
 // A printed line of a region.
 struct ReadLine {
   Box box_px;
@@ -65,6 +73,9 @@ struct ReadRegion {
   std::vector<ReadLine> lines;            // empty where the model read the region whole
   std::vector<ReadCell> cells;
   std::vector<ReadToken> tokens;
+  // In the order of reading, before lines were joined: a word that was hyphenated at a line's end
+  // is two. Without HTML tags; empty where nothing was generated.
+  std::vector<ReadWord> words;
   float confidence = 0;                       // geometric mean of the token probabilities, 0..1
   FinishReason finish = FinishReason::kStop;  // the worst of its pieces
   std::optional<Error> error;

@@ -209,6 +209,11 @@ constexpr auto kToken = [](auto& to, auto& token) {
   to.Value(text);
   to.Value(probability);
 };
+constexpr auto kWord = [](auto& to, auto& word) {
+  auto& [text, confidence] = word;
+  to.Value(text);
+  to.Value(confidence);
+};
 constexpr auto kUsage = [](auto& to, auto& usage) {
   auto& [prompt, cached_prompt, completion, drafted, accepted, preemptions] = usage;
   to.Value(prompt);
@@ -220,8 +225,8 @@ constexpr auto kUsage = [](auto& to, auto& usage) {
 };
 constexpr auto kRegion = [](auto& to, auto& region) {
   auto& [box_px, polygon_px, label, layout_score, heading_level, column, new_paragraph, text,
-         from_text_layer, layer_text, lines, cells, tokens, confidence, finish, error, usage] =
-      region;
+         from_text_layer, layer_text, lines, cells, tokens, words, confidence, finish, error,
+         usage] = region;
   kBox(to, box_px);
   to.List(polygon_px, kPoint);
   to.Value(label, static_cast<RegionLabel>(kRegionLabels - 1));
@@ -235,6 +240,7 @@ constexpr auto kRegion = [](auto& to, auto& region) {
   to.List(lines, kLine);
   to.List(cells, kCell);
   to.List(tokens, kToken);
+  to.List(words, kWord);
   to.Value(confidence);
   to.Value(finish, FinishReason::kError);
   to.Optional(error, kError);
@@ -247,8 +253,8 @@ constexpr auto kWarning = [](auto& to, auto& warning) {
   to.Value(message);
 };
 constexpr auto kPage = [](auto& to, auto& page) {
-  auto& [source, number, n_pages, width_px, height_px, skew_degrees, error, layout, regions, warnings,
-         image, prepare_s, first_token_s, seconds] = page;
+  auto& [source, number, n_pages, width_px, height_px, skew_degrees, error, layout, regions,
+         warnings, image, prepare_s, first_token_s, seconds] = page;
   to.Value(source);
   to.Value(number);
   to.Value(n_pages);

@@ -510,6 +510,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
   std::vector<double> line_log_probability(read.lines.size());
   std::vector<size_t> line_tokens(read.lines.size());
   std::vector<std::vector<size_t>> cell_lines(read.cells.size());
+  WordSplitter words;
   for (size_t p = 0; p < region.pieces.size(); ++p) {
     Piece& piece = region.pieces[p];
     const PageCrop& crop = piece.crop;
@@ -519,6 +520,8 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
         crop.line >= 0 ? read.lines[static_cast<size_t>(crop.line)].text : read.text;
     if (same_line && crop.start == PieceStart::kWord) text += ' ';
     text += reading.text;
+    if (!same_line || crop.start == PieceStart::kWord) words.Break();
+    for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
     if (crop.line >= 0) {
       const auto line = static_cast<size_t>(crop.line);
       line_log_probability[line] += reading.log_probability;
@@ -540,6 +543,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
   read.confidence = MeanProbability(log_probability, n_tokens);
+  read.words = words.Finish();
   for (size_t l = 0; l < read.lines.size(); ++l)
     read.lines[l].confidence = MeanProbability(line_log_probability[l], line_tokens[l]);
   if (!region.by_line) return;
