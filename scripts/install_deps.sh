@@ -63,7 +63,7 @@ done
 if [[ " $* " == *" fuzz "* ]]; then
   major=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1 || true)
   if [[ -z "$major" ]]; then need_rt=yes; else
-    dpkg-query -W -f='${db:Status-Status}' "libclang-rt-$major-dev" 2>/dev/null | grep -qx installed && need_rt=no || need_rt=yes
+    [[ "$(dpkg-query -W -f='${db:Status-Status}' "libclang-rt-$major-dev" 2>/dev/null)" == installed ]] && need_rt=no || need_rt=yes
   fi
 else
   need_rt=no
