@@ -13,6 +13,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 double Rounded(double x) { return std::round(x * 1e4) / 1e4; }
+// Coordinates: finer than lines are found.
+double Tenths(double x) { return std::round(x * 10) / 10; }
 
 Json BoxJson(const Box& box) { return {box.x, box.y, box.right(), box.bottom()}; }
 
@@ -35,10 +37,14 @@ std::string_view TaskName(RegionTask task) {
 Json LinesJson(const std::vector<ReadLine>& lines) {
   Json out = Json::array();
   for (const ReadLine& line : lines) {
-    out.push_back({{"box", BoxJson(line.box_px)},
-                   {"baseline_y", Rounded(line.baseline_y)},
-                   {"text", line.text},
-                   {"confidence", Rounded(line.confidence)}});
+    const LinePlace& place = line.place;
+    out.push_back(
+        {{"box", BoxJson(line.box_px)},
+         {"baseline_y", Tenths((place.start.y + place.end.y) / 2)},
+         {"baseline",
+          {Tenths(place.start.x), Tenths(place.start.y), Tenths(place.end.x), Tenths(place.end.y)}},
+         {"text", line.text},
+         {"confidence", Rounded(line.confidence)}});
   }
   return out;
 }

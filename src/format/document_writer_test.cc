@@ -357,8 +357,8 @@ TEST(SearchablePdf, TextIsExtractedAgainWhereItStands) {
   EXPECT_EQ(lines[0].words[3].text, "snake_case");
   EXPECT_NEAR(std::stod(match[1]), expected.x * 0.36, 0.5);
   EXPECT_NEAR(std::stod(match[3]), expected.right() * 0.36, 0.5);
-  EXPECT_LT(std::stod(match[2]), lines[0].baseline_y * 0.36);
-  EXPECT_GT(std::stod(match[4]), (lines[0].baseline_y - 10) * 0.36);
+  EXPECT_LT(std::stod(match[2]), lines[0].place.start.y * 0.36);
+  EXPECT_GT(std::stod(match[4]), (lines[0].place.start.y - 10) * 0.36);
 
   // What is seen is the picture alone.
   Output("pdftoppm -r 200 -f 1 -l 1 -png " + file + " " + (folder.path() / "p").string());

@@ -308,14 +308,15 @@ struct SearchablePdf::State {
         // PDFium (Chrome) drops strings without extent, and of a single glyph without shape it sees
         // none; a blank behind the line helps.
         codes += fmt::format("{:04X}", characters.Code(U' '));
+        const double baseline_y = (line.place.start.y + line.place.end.y) / 2;
         // As high as the letters, but not so small that gaps between words look like columns.
         const double natural_pt = line.box_px.width * scale * 1000 / width;
-        const double font_pt = std::max(
-            {kMinFontPt, (line.baseline_y - line.box_px.y) * scale, natural_pt / kMaxStretch});
+        const double font_pt =
+            std::max({kMinFontPt, (baseline_y - line.box_px.y) * scale, natural_pt / kMaxStretch});
         const double percent = natural_pt / font_pt * 100;
         out += fmt::format("/F0 {:.2f} Tf {:.3f} Tz 1 0 0 1 {:.2f} {:.2f} Tm <{}> Tj\n", font_pt,
-                           percent, line.box_px.x * scale,
-                           (page.height_px - line.baseline_y) * scale, codes);
+                           percent, line.box_px.x * scale, (page.height_px - baseline_y) * scale,
+                           codes);
       }
     }
     return out.empty() ? out : "BT 3 Tr\n" + out + "ET\n";

@@ -122,7 +122,8 @@ void HocrWriter::AddPage(const ReadPage& page) {
       xml_node line_node = s.Element(
           paragraph, "span", "ocr_line", fmt::format("line_{}_{}", p, ++line_number),
           fmt::format("{}; baseline 0 {}", BboxTitle(line.box_px),
-                      static_cast<int>(std::lround(line.baseline_y)) - line.box_px.bottom()));
+                      static_cast<int>(std::lround((line.place.start.y + line.place.end.y) / 2)) -
+                          line.box_px.bottom()));
       for (const PlacedWord& word : line.words) {
         if (&word != &line.words.front()) SetText(line_node, " ");
         xml_node word_node = s.Element(
@@ -209,7 +210,8 @@ void AltoWriter::AddPage(const ReadPage& page) {
     for (const PlacedLine& line : lines) {
       xml_node line_node = block.append_child("TextLine");
       SetAltoBox(line_node, line.box_px);
-      Set(line_node, "BASELINE", static_cast<int>(std::lround(line.baseline_y)));
+      Set(line_node, "BASELINE",
+          static_cast<int>(std::lround((line.place.start.y + line.place.end.y) / 2)));
       for (const PlacedWord& word : line.words) {
         if (&word != &line.words.front()) {
           const Box& before = (&word - 1)->box_px;

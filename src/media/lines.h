@@ -8,7 +8,7 @@
 //   GLM_ASSIGN(LinePage page, FindTextLines(image, {}));
 //   for (const TextLine& line : page.lines)
 //     for (const LinePiece& piece : line.pieces) Read(PieceForModel(page.image, piece));
-// All boxes are in pixels of LinePage::image; ToOriginal leads back to the input.
+// All boxes are in pixels of LinePage::image; LinePage::transform leads back to the input.
 #pragma once
 
 #include <vector>
@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "media/image.h"
+#include "media/page_transform.h"
 
 namespace glmocr {
 
@@ -58,14 +59,10 @@ struct LinePage {
   // The page made easy to read: upright (larger than the input when turned), dark on light, evenly
   // lit.
   Image image;
+  PageTransform transform;  // from `image` to the input
   double skew_degrees = 0;  // the input was turned by this much, clockwise positive
   bool inverted = false;
   std::vector<TextLine> lines;  // in reading order; empty for a page without text
-  int original_width_px = 0;
-  int original_height_px = 0;
-
-  // The point of the input that a point of `image` shows.
-  void ToOriginal(double x, double y, double* original_x, double* original_y) const;
 };
 
 // Errors: kInvalidArgument (empty image), kResourceExhausted (max_lines), kOutOfMemory.

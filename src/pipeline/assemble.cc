@@ -111,9 +111,9 @@ void WordSplitter::Add(std::string_view bytes, float probability) {
   }
 }
 
-std::vector<ReadWord> WordSplitter::Finish() {
+std::vector<WordConfidence> WordSplitter::Finish() {
   Break();
-  for (ReadWord& word : words_) word.text = RepairUtf8(word.text);
+  for (WordConfidence& word : words_) word.text = RepairUtf8(word.text);
   return std::exchange(words_, {});
 }
 

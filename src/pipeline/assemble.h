@@ -25,11 +25,11 @@ class WordSplitter {
   void Break();
   // `bytes` are empty for the token that ends an answer.
   void Add(std::string_view bytes, float probability);
-  std::vector<ReadWord> Finish();
+  std::vector<WordConfidence> Finish();
 
  private:
   bool open_ = false;  // the last of words_ may go on
-  std::vector<ReadWord> words_;
+  std::vector<WordConfidence> words_;
 };
 
 // Sets region.text from its lines, or from its cells where it has some.

@@ -46,7 +46,7 @@ TEST(AssembleText, KeepsTheLinesOfCode) {
 
 std::string Words(WordSplitter& splitter) {
   std::string all;
-  for (const ReadWord& word : splitter.Finish())
+  for (const WordConfidence& word : splitter.Finish())
     all += word.text + ":" + std::to_string(std::lround(word.confidence * 100)) + " ";
   return all;
 }

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "document/page.h"
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
-#include "document/page.h"
 #include "pipeline/text_layer_use.h"
 
 namespace glmocr {
@@ -45,8 +45,8 @@ struct CropOptions {
   bool reads_lines = false;              // the model wants single lines
   std::string instruction;               // empty: what each region's task asks for
   int64_t max_new_tokens = 8192;
-  bool keep_image = false;  // in page.image
-  // Of kRegions, in pixels of the picture; not used when the layout had to straighten the page.
+  bool keep_image = false;  // `image` itself, in page.image
+  // Of kRegions, in pixels of the picture.
   const PdfTextLayer* text_layer = nullptr;
   TextLayerMode text_layer_mode = TextLayerMode::kOff;
 };
@@ -54,7 +54,5 @@ struct CropOptions {
 // Errors: what layout and the processor refuse (empty picture, too many lines, no memory).
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options);
-// What CropPage keeps as page.image, without looking for regions. Errors: those of layout.
-Result<Image> PagePicture(const Image& image, const CropOptions& options);
 
 }  // namespace glmocr

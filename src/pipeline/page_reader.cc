@@ -336,10 +336,7 @@ Status PageReader::AddKnown(const Image& image, ReadPage page,
   if (!WaitForPlace(keep_going)) return OkStatus();
   auto pending = std::make_shared<PendingPage>();
   pending->page = std::move(page);
-  if (options_.keep_image) {
-    GLM_ASSIGN(Image picture, PagePicture(image, OptionsOfCrops(nullptr)));
-    pending->page.image = std::make_shared<const Image>(std::move(picture));
-  }
+  if (options_.keep_image) pending->page.image = std::make_shared<const Image>(image);
   pending_.push_back(std::move(pending));
   EmitFinished();
   return OkStatus();
@@ -543,7 +540,12 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
   read.confidence = MeanProbability(log_probability, n_tokens);
-  read.words = words.Finish();
+  read.word_confidences = words.Finish();
+  if (!region.by_line && read.lines.size() == 1) {  // the region is a line
+    read.lines[0].text = read.text;
+    line_log_probability[0] = log_probability;
+    line_tokens[0] = n_tokens;
+  }
   for (size_t l = 0; l < read.lines.size(); ++l)
     read.lines[l].confidence = MeanProbability(line_log_probability[l], line_tokens[l]);
   if (!region.by_line) return;

@@ -93,7 +93,7 @@ constexpr size_t kMaxEventWords = 20000;
 
 ordered_json WordsJson(const ReadRegion& region) {
   ordered_json words = ordered_json::array();
-  for (const ReadWord& word : region.words) {
+  for (const WordConfidence& word : region.word_confidences) {
     words.push_back(
         {{"text", word.text}, {"confidence", std::round(double{word.confidence} * 1e4) / 1e4}});
   }
@@ -528,7 +528,7 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
                         {"regions", ordered_json::array()},
                         {"markdown", formatted.markdown}};
   size_t n_words = 0;
-  for (const ReadRegion& region : page.regions) n_words += region.words.size();
+  for (const ReadRegion& region : page.regions) n_words += region.word_confidences.size();
   for (size_t i = 0; i < page.regions.size(); ++i) {
     const ReadRegion& region = page.regions[i];
     event["regions"].push_back(RegionJson(region, i));
