@@ -69,6 +69,10 @@ class Responder {
   // Called once, on the network's thread, when the client goes before the answer's end; at once if
   // it is gone. It must return soon.
   virtual void OnGone(std::function<void()> callback) = 0;
+  // Called once, on any thread, as soon as little of what was written waits for the client (at once
+  // where that is so), or the client has gone. It must return soon. For bodies that are larger than
+  // what may wait.
+  virtual void OnRoom(std::function<void()> callback) { callback(); }
 };
 
 using HttpHandler =

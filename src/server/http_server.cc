@@ -31,6 +31,7 @@ using ErrorCodeBoost = boost::system::error_code;
 using TlsStream = asio::ssl::stream<Tcp::socket>;
 
 constexpr size_t kWriteSliceBytes = size_t{256} << 10;
+constexpr size_t kRoomBytes = size_t{1} << 20;  // unsent, below which more is welcome
 constexpr size_t kReadBytes = size_t{64} << 10;
 constexpr size_t kWatchBytes = 4096;
 constexpr double kLingerSeconds = 2;
@@ -97,7 +98,7 @@ struct Exchange {
   int status = 0;
   bool begun = false, ended = false, chunked = false;
   size_t sent = 0;
-  std::function<void()> on_gone;
+  std::function<void()> on_gone, on_room;
 };
 
 class ResponderImpl : public Responder {
@@ -186,6 +187,17 @@ class ResponderImpl : public Responder {
       std::lock_guard lock(exchange_->mutex);
       if (!exchange_->gone) {
         exchange_->on_gone = std::move(callback);
+        return;
+      }
+    }
+    callback();
+  }
+
+  void OnRoom(std::function<void()> callback) override {
+    {
+      std::lock_guard lock(exchange_->mutex);
+      if (!exchange_->gone && exchange_->unsent > kRoomBytes) {
+        exchange_->on_room = std::move(callback);
         return;
       }
     }
@@ -515,8 +527,19 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
                         self->write_timer_.cancel(ignored);
                         self->written_ += n;
                         self->exchange_->unsent -= n;
+                        self->TellRoom();
                         self->WriteSome();
                       });
+  }
+
+  void TellRoom() {
+    if (exchange_->unsent > kRoomBytes) return;
+    std::function<void()> on_room;
+    {
+      std::lock_guard lock(exchange_->mutex);
+      on_room = std::exchange(exchange_->on_room, nullptr);
+    }
+    if (on_room) on_room();
   }
 
   void Answered() {
@@ -538,17 +561,19 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   void EndExchange(bool complete) {
     if (!exchange_) return;
     const std::shared_ptr<Exchange> exchange = std::exchange(exchange_, nullptr);
-    std::function<void()> on_gone;
+    std::function<void()> on_gone, on_room;
     int status = 0;
     size_t sent = 0;
     {
       std::lock_guard lock(exchange->mutex);
       if (!complete) exchange->gone = true;
       on_gone = std::exchange(exchange->on_gone, nullptr);
+      on_room = std::exchange(exchange->on_room, nullptr);
       status = exchange->status;
       sent = exchange->sent;
     }
     if (!complete && on_gone) on_gone();
+    if (on_room) on_room();
     if (shared_.callbacks.on_done) {
       shared_.callbacks.on_done(
           *exchange->request, status, sent,

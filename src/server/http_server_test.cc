@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -303,6 +304,49 @@ TEST(Security, SlowlorisReadersThatNeverReadAreDropped) {
   }
   EXPECT_TRUE(responder->gone());
   EXPECT_TRUE(s.WaitFor("gone"));
+}
+
+// An answer of many times what may wait unsent, to a client that begins to read late.
+TEST(HttpServer, ALargeBodyWaitsForRoom) {
+  constexpr size_t kBytes = size_t{24} << 20;
+  TestServer s({.max_unsent_bytes = 4 << 20});
+  Wire wire(s.server->port(), 4096);
+  wire.Send("GET /hold HTTP/1.0\r\nHost: a\r\n\r\n");
+  auto responder = s.WaitHeld();
+  ASSERT_NE(responder, nullptr);
+  std::thread writer([responder] {
+    responder->Begin({});
+    const std::string block(256 << 10, 'x');
+    for (size_t n = 0; n < kBytes; n += block.size()) {
+      responder->Write(block);
+      std::promise<void> room;
+      responder->OnRoom([&room] { room.set_value(); });
+      room.get_future().wait();
+    }
+    responder->End();
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const std::string answer = wire.Read();
+  writer.join();
+  EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, kBytes);
+}
+
+// Who waits for room learns that there will be none.
+TEST(HttpServer, RoomIsToldWhenTheClientGoes) {
+  TestServer s;
+  std::promise<void> room;
+  std::shared_ptr<Responder> responder;
+  {
+    Wire wire(s.server->port(), 4096);
+    wire.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    responder = s.WaitHeld();
+    ASSERT_NE(responder, nullptr);
+    responder->Begin({});
+    responder->Write(std::string(16 << 20, 'x'));
+    responder->OnRoom([&room] { room.set_value(); });
+  }
+  EXPECT_EQ(room.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_TRUE(responder->gone());
 }
 
 TEST(HttpServer, IdleConnectionsEnd) {

@@ -67,6 +67,7 @@ class DecoratingResponder : public Responder {
   void Write(std::string_view bytes) override { next_->Write(bytes); }
   void End() override { next_->End(); }
   bool gone() const override { return next_->gone(); }
+  void OnRoom(std::function<void()> callback) override { next_->OnRoom(std::move(callback)); }
   void OnGone(std::function<void()> callback) override { next_->OnGone(std::move(callback)); }
 
  private:
