@@ -111,7 +111,37 @@ class Cropper {
     GLM_ASSIGN(PageCrop crop, WholeCrop(image, Task::kText));
     out_.regions.emplace_back().push_back(std::move(crop));
     out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
+    Measure(image, {.text = {{0, 0, image.width_px, image.height_px}}});
     return OkStatus();
+  }
+
+  // What the page's warnings need of its picture; boxes and fonts are those of `image`.
+  struct Seen {
+    std::vector<Box> text, pictures;
+    std::vector<double> fonts_px;
+    void AddLine(const TextLine& line) { fonts_px.push_back(line.font_px); }
+    void AddRegion(const LayoutRegion& region) {
+      (TaskOf(region.label) == RegionTask::kSkip ? pictures : text).push_back(region.box);
+      for (const TextLine& line : region.lines) AddLine(line);
+      for (const TableCell& cell : region.cells) {
+        for (const TextLine& line : cell.lines) AddLine(line);
+      }
+    }
+  };
+  void Measure(const Image& image, Seen seen) {
+    const double page_px = static_cast<double>(image.width_px) * image.height_px;
+    for (const Box& box : seen.pictures) {
+      const double area = static_cast<double>(box.width) * box.height;
+      out_.facts.largest_picture = std::max(out_.facts.largest_picture, area / page_px);
+    }
+    const bool known = !seen.fonts_px.empty();
+    out_.facts.ink = MeasureInk(image, seen.text, seen.pictures,
+                                known ? LetterHeight::kLeave : LetterHeight::kMeasure);
+    if (!known) return;
+    const auto middle =
+        seen.fonts_px.begin() + static_cast<std::ptrdiff_t>(seen.fonts_px.size() / 2);
+    std::nth_element(seen.fonts_px.begin(), middle, seen.fonts_px.end());
+    out_.facts.font_px = *middle;
   }
 
   Status AddLine(const Image& image, const TextLine& line, int index, int cell,
@@ -156,6 +186,12 @@ class Cropper {
       region.lines.push_back(LineInInput(line, found.transform));
       previous = &line;
     }
+    Seen seen;
+    for (const TextLine& line : found.lines) {
+      seen.text.push_back(line.box);
+      seen.AddLine(line);
+    }
+    Measure(found.image, std::move(seen));
     return OkStatus();
   }
 
@@ -164,6 +200,9 @@ class Cropper {
     GLM_ASSIGN(LayoutPage layout, options_.engine->Analyze(image));
     out_.page.layout = options_.engine->name();
     out_.page.skew_degrees = layout.skew_degrees;
+    Seen seen;
+    for (const LayoutRegion& region : layout.regions) seen.AddRegion(region);
+    Measure(layout.image, std::move(seen));
     for (LayoutRegion& region : layout.regions) {
       GLM_RETURN_IF_ERROR(AddRegion(layout.image, layout.transform, std::move(region)));
     }

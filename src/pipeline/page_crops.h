@@ -10,6 +10,7 @@
 #include "document/page.h"
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
+#include "pipeline/page_warnings.h"
 #include "pipeline/text_layer_use.h"
 
 namespace glmocr {
@@ -37,6 +38,7 @@ struct PageCrops {
   // boxes.
   ReadPage page;
   std::vector<std::vector<PageCrop>> regions;  // of every page.regions; empty for pictures
+  PageFacts facts;                             // for the page's warnings
 };
 
 struct CropOptions {

@@ -97,11 +97,13 @@ struct PageReader::Region {
 
 struct PageReader::PendingPage : std::enable_shared_from_this<PageReader::PendingPage> {
   ReadPage page;
+  PageFacts facts;
   std::vector<Region> regions;
   std::vector<RequestId> requests;
   size_t regions_left = 0;
   size_t next_region = 0;  // with TextOrder::kReading: the region whose turn it is
   Clock::time_point begun = Clock::now();
+  bool fresh = false;  // read now: its warnings are not judged yet
 };
 
 // What the reader's thread and the engine's share, under InFlight's lock. The engine's thread
@@ -173,9 +175,13 @@ Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
   auto pending = std::make_shared<PendingPage>();
   GLM_ASSIGN(PageCrops crops, CropPage(image, recognizer_.processor(), OptionsOfCrops(text_layer)));
   pending->page = std::move(crops.page);
+  pending->facts = crops.facts;
+  pending->fresh = true;
   pending->page.source = source.source;
   pending->page.page = source.page;
   pending->page.n_pages = source.n_pages;
+  pending->page.warnings = source.warnings;
+  for (Warning& warning : pending->page.warnings) warning.page = source.page;
   for (std::vector<PageCrop>& of_region : crops.regions) {
     Region& region = pending->regions.emplace_back();
     const size_t index = pending->regions.size() - 1;
@@ -561,6 +567,10 @@ void PageReader::EmitFinished() {
   while (!pending_.empty() && pending_.front()->regions_left == 0) {
     const std::shared_ptr<PendingPage> front = pending_.front();
     pending_.pop_front();
+    if (front->fresh) {
+      for (Warning& warning : JudgePage(front->page, front->facts))
+        front->page.warnings.push_back(std::move(warning));
+    }
     on_page_(std::move(front->page));
     ReleaseText();
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/loop_guard.h"
+
 namespace glmocr::server {
 namespace {
 
@@ -86,10 +88,9 @@ struct Running {
     choice.finish = outcome.reason;
     choice.stop_string = outcome.stop_string;
     choice.error = outcome.error;
-    // A runaway answer keeps one copy of what it repeats. (What was streamed cannot be taken back.)
-    const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
-    if (outcome.reason == FinishReason::kLoop && repeated < stream.text_ends.size()) {
-      const size_t kept = stream.text_ends.size() - repeated;
+    // What was streamed cannot be taken back.
+    const size_t kept = TokensToKeep(outcome, stream.text_ends.size());
+    if (kept < stream.text_ends.size()) {
       choice.text.resize(stream.text_ends[kept - 1]);
       if (choice.tokens.size() > kept) choice.tokens.resize(kept);
     }
