@@ -42,7 +42,7 @@ std::optional<ApiError> AddPictures(Service& service, const HttpRequest& http,
     auto input = service.recognizer.processor().PrepareImage(page->image);
     if (!input.ok()) return fail(input.error());
     held->push_back(service.prepared_bytes.TryEnter(
-        input->patches->rows() * input->patches->cols() * static_cast<int64_t>(sizeof(float))));
+        http.Owner(), input->patches->rows() * input->patches->cols() * static_cast<int64_t>(sizeof(float))));
     if (!held->back()) {
       return ApiError{.status = 429,
                       .message = "Too many pictures are waiting. Try again later.",
@@ -178,7 +178,7 @@ std::string ServedModel(const Service& service, const TextRequest& request) {
 
 void Render(Service& service, bool logprobs, std::function<void()> render) {
   if (logprobs) {
-    service.work.Post(std::move(render));
+    service.work.Post("", std::move(render));
   } else {
     render();
   }
