@@ -17,7 +17,7 @@ int64_t TakeAll(Admission& admission, const std::string& owner,
   return n;
 }
 
-TEST(Admission, OneOwnerTakesThreeQuartersAndOthersFindRoom) {
+TEST(Admission, FairSharesLeaveRoomForOthers) {
   Admission admission(400);
   std::vector<Admission::Ticket> held;
   EXPECT_EQ(TakeAll(admission, "a", &held), 300);

@@ -333,7 +333,7 @@ bool Reaches(const HttpServer& server, int64_t HttpServerStats::*counter, int64_
 }
 
 // security: silent-bodies
-TEST(Security, BodiesCountWhenTheyComeAndForAsLongAsTheyAreHeld) {
+TEST(Security, SilentBodiesTakeNoRoomAndHeldOnesDo) {
   TestServer s({.max_buffered_bytes = 1500});
   const std::string post = "POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n";
   Wire silent(s.server->port()), another(s.server->port()), third(s.server->port());
@@ -354,7 +354,7 @@ TEST(Security, BodiesCountWhenTheyComeAndForAsLongAsTheyAreHeld) {
 }
 
 // security: silent-bodies
-TEST(Security, ABodyKeepsAMinimalRate) {
+TEST(Security, SilentBodiesKeepAMinimalRate) {
   TestServer s({.body_timeout_s = 0.5, .min_bytes_per_s = 100});
   Wire slow(s.server->port()), quick(s.server->port());
   const std::string post = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n";
@@ -371,7 +371,7 @@ TEST(Security, ABodyKeepsAMinimalRate) {
 }
 
 // security: all-connections
-TEST(Security, WhenConnectionsRunOutTheOneThatWaitedLongestGivesWay) {
+TEST(Security, AllConnectionsTakenTheOneThatWaitedLongestGivesWay) {
   TestServer s({.max_connections = 3});
   Wire oldest(s.server->port());
   ASSERT_TRUE(Reaches(*s.server, &HttpServerStats::connections, 1));
@@ -468,7 +468,7 @@ TEST(HttpServer, TakesTargetsAndEmptyLinesAsHttpAllows) {
 }
 
 // security: unread-results
-TEST(Security, FilesGoOutInSlicesAndUnsentBytesHaveASum) {
+TEST(Security, UnreadResultsGoOutInSlicesAndHaveASum) {
   TestServer s({.max_unsent_bytes_in_sum = 3 << 20});
   const auto path = std::filesystem::temp_directory_path() /
                     ("glmocr_http_" + std::to_string(::getpid()) + ".txt");
@@ -510,7 +510,7 @@ TEST(Security, FilesGoOutInSlicesAndUnsentBytesHaveASum) {
 }
 
 // security: no-memory
-TEST(Security, AnExceptionEndsAConnectionNotTheServer) {
+TEST(Security, NoMemoryEndsAConnectionNotTheServer) {
   TestServer s;
   for (int i = 0; i < 3; ++i) {
     Wire wire(s.server->port());

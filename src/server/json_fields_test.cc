@@ -73,7 +73,7 @@ TEST(Security, HugeJsonIsRefusedByDepthAndDuplicates) {
 }
 
 // security: json-values
-TEST(Security, JsonOfVeryManyValuesIsRefusedBeforeItIsBuilt) {
+TEST(Security, JsonValuesAreCountedBeforeTheyAreBuilt) {
   const auto array_of = [](size_t n, const std::string& value) {
     std::string body = R"({"a":[)" + value;
     for (size_t i = 1; i < n; ++i) body += "," + value;

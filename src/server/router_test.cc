@@ -186,7 +186,7 @@ TEST(Security, CorsStarIsClosedUnlessConfigured) {
 }
 
 // security: options-routes
-TEST(Security, OptionsTellsNothingWithoutAKey) {
+TEST(Security, OptionsRoutesAreNotToldWithoutAKey) {
   Fixture f(OneKey());
   f.config.allowed_origins = {"https://app.example"};
   const auto options = [&](const char* path, const char* origin) {
