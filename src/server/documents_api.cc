@@ -184,7 +184,7 @@ std::optional<ApiError> ReadForm(const Service& service, const HttpRequest& requ
 
 std::optional<ApiError> ReadJson(const Service& service, const HttpRequest& request,
                                  Submission* submission) {
-  auto body = ParseRequestObject(request.body);
+  auto body = ParseRequestObject(request.body, service.config.max_json_values);
   if (!body.ok()) return ApiErrorOf(body.error());
   Fields fields(*body, "");
   std::string file, name = "document";
@@ -323,7 +323,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
       if (pumping_) return;
       pumping_ = true;
     }
-    service_.work.Post([self = shared_from_this()] { self->Pump(); });
+    service_.work.Post(owner_, [self = shared_from_this()] { self->Pump(); });
   }
 
   void Pump() {
@@ -425,7 +425,7 @@ std::optional<ApiError> SendArchive(Service& service, Admission& archives, const
                                     const Job& job, const Reply& reply) {
   namespace fs = std::filesystem;
   if (!IsFinal(job.status)) return NotFinished();
-  const Admission::Ticket ticket = archives.TryEnter();
+  const Admission::Ticket ticket = archives.TryEnter(job.owner);
   if (!ticket) {
     return ApiError{.status = 429,
                     .message = "Too many archives are being sent. Try again later.",
@@ -459,7 +459,12 @@ std::optional<ApiError> SendArchive(Service& service, Admission& archives, const
     HttpResponse head = {.content_type = "application/zip",
                          .headers = {{"Content-Disposition",
                                       "attachment; filename=\"" + AsciiName(stem, ".zip") + "\""}}};
-    sent = SendFile(service.work, path, std::move(head), reply, [ticket] { ticket->Leave(); });
+    auto file = FileBody::Open(path, ticket);
+    if (file.ok()) {
+      reply->SendFile(std::move(head), std::move(*file));
+    } else {
+      sent = file.error();
+    }
   }
   fs::remove(path, error);
   if (sent.ok()) return std::nullopt;
@@ -516,24 +521,24 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
   std::string ending = ".jsonl";
   if (const auto known = DocumentFormatFromShortName(format))
     ending = DocumentFormatEnding(*known, made("sdk-json"));
-  auto bytes = ReadFile(jobs.ResultPath(job.id, "result" + ending), kMaxResultBytes);
-  if (!bytes.ok()) {
+  auto file = FileBody::Open(jobs.ResultPath(job.id, "result" + ending));
+  if (!file.ok()) {
     return ApiError{.status = 404,
                     .message = "There is no result: the document could not be read.",
                     .code = "no_result"};
   }
-  reply->Send(
+  reply->SendFile(
       {.content_type = std::string(kind->content_type),
-       .body = std::move(*bytes),
        .headers = {{"Content-Disposition",
-                    "attachment; filename=\"" + AsciiName(SdkFileStem(job.name), ending) + "\""}}});
+                    "attachment; filename=\"" + AsciiName(SdkFileStem(job.name), ending) + "\""}}},
+      std::move(*file));
   return std::nullopt;
 }
 
 std::optional<ApiError> SendPicture(const std::filesystem::path& path, const Reply& reply) {
-  auto bytes = ReadFile(path, kMaxResultBytes);
-  if (!bytes.ok()) return ApiError{.status = 404, .message = "There is no such picture."};
-  reply->Send({.content_type = "image/jpeg", .body = std::move(*bytes)});
+  auto file = FileBody::Open(path);
+  if (!file.ok()) return ApiError{.status = 404, .message = "There is no such picture."};
+  reply->SendFile({.content_type = "image/jpeg"}, std::move(*file));
   return std::nullopt;
 }
 
@@ -550,7 +555,7 @@ void AddDocumentRoutes(Router& router, Service& service, Jobs& jobs) {
               .pattern = "/v1/documents",
               .handler =
                   [&service, &jobs](Request request, Reply reply) {
-                    const Admission::Ticket ticket = service.admission.TryEnter();
+                    const Admission::Ticket ticket = service.admission.TryEnter(request->Owner());
                     if (!ticket) {
                       return reply->Send(ErrorResponse(
                           {.status = 429,

@@ -1,53 +1,44 @@
 #include "server/file_body.h"
 
-#include <fstream>
-#include <utility>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 namespace glmocr::server {
-namespace {
 
-constexpr size_t kPieceBytes = size_t{256} << 10;
+Result<std::shared_ptr<const FileBody>> FileBody::Open(const std::filesystem::path& path,
+                                                       std::shared_ptr<void> held) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0)
+    return Error{errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, std::strerror(errno)};
+  std::shared_ptr<const FileBody> body;
+  struct stat info {};
+  if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+    body.reset(new FileBody(fd, info.st_size, std::move(held)));
+  else
+    ::close(fd);
+  if (!body) return Error{ErrorCode::kIo, "not a regular file"};
+  return body;
+}
 
-// One pump at a time: the next is asked for by the one before.
-class FileBody : public std::enable_shared_from_this<FileBody> {
- public:
-  FileBody(WorkQueue& work, std::ifstream file, std::shared_ptr<Responder> reply,
-           std::function<void()> done)
-      : work_(work), file_(std::move(file)), reply_(std::move(reply)), done_(std::move(done)) {}
-  // Without End the answer is cut, and the client knows.
-  ~FileBody() {
-    if (done_) done_();
+FileBody::~FileBody() { ::close(fd_); }
+
+Result<std::string> FileBody::Read(int64_t offset, size_t n) const {
+  const int64_t left = std::max<int64_t>(0, size_bytes_ - offset);
+  std::string bytes(std::min(n, static_cast<size_t>(left)), '\0');
+  for (size_t got = 0; got < bytes.size();) {
+    const ssize_t more = ::pread(fd_, bytes.data() + got, bytes.size() - got,
+                                 static_cast<off_t>(offset + static_cast<int64_t>(got)));
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return Error{ErrorCode::kIo, std::strerror(errno)};
+    if (more == 0) return Error{ErrorCode::kIo, "the file has become shorter"};
+    got += static_cast<size_t>(more);
   }
-
-  void Pump() {
-    std::string piece(kPieceBytes, '\0');
-    file_.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    piece.resize(static_cast<size_t>(file_.gcount()));
-    reply_->Write(piece);
-    if (file_.eof()) {
-      reply_->End();
-    } else if (file_.good() && !reply_->gone()) {
-      reply_->OnRoom([self = shared_from_this()] { self->work_.Post([self] { self->Pump(); }); });
-    }
-  }
-
- private:
-  WorkQueue& work_;
-  std::ifstream file_;
-  const std::shared_ptr<Responder> reply_;
-  const std::function<void()> done_;
-};
-
-}  // namespace
-
-Status SendFile(WorkQueue& work, const std::filesystem::path& path, HttpResponse head,
-                const std::shared_ptr<Responder>& reply, std::function<void()> done) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kNotFound, "the file cannot be opened"};
-  auto body = std::make_shared<FileBody>(work, std::move(file), reply, std::move(done));
-  reply->Begin(std::move(head));
-  body->Pump();
-  return OkStatus();
+  return bytes;
 }
 
 }  // namespace glmocr::server
