@@ -69,6 +69,19 @@ ReadLine LineInInput(const TextLine& line, const PageTransform& transform) {
                     .descent_px = reach(line.box.bottom())}};
 }
 
+std::vector<InkPart> InkInInput(const TextLine& line, const LinePiece& piece,
+                                const PageTransform& transform) {
+  const auto along = [&](double x) {
+    return Distance(transform.ToInput(PointF{1.0 * line.box.x, line.baseline_y}),
+                    transform.ToInput(PointF{x, line.baseline_y}));
+  };
+  std::vector<InkPart> out;
+  out.reserve(piece.ink.size());
+  for (const Box& b : piece.ink)
+    out.push_back({along(b.x), along(b.right()), transform.ToInput(b)});
+  return out;
+}
+
 class Cropper {
  public:
   Cropper(const GlmOcrProcessor& processor, const CropOptions& options)
@@ -144,8 +157,9 @@ class Cropper {
     out_.facts.font_px = *middle;
   }
 
-  Status AddLine(const Image& image, const TextLine& line, int index, int cell,
-                 std::vector<PageCrop>* crops) const {
+  // `transform`: from `image` to the input.
+  Status AddLine(const Image& image, const TextLine& line, const PageTransform& transform,
+                 int index, int cell, std::vector<PageCrop>* crops) const {
     for (const LinePiece& piece : line.pieces) {
       Image pixels = PieceForModel(image, piece);
       GLM_ASSIGN(ImageInput input, processor_.PrepareImage(pixels));
@@ -158,7 +172,8 @@ class Cropper {
                         .max_new_tokens = limit,
                         .start = piece.start,
                         .line = index,
-                        .cell = cell});
+                        .cell = cell,
+                        .ink = InkInInput(line, piece, transform)});
     }
     return OkStatus();
   }
@@ -169,7 +184,8 @@ class Cropper {
     out_.page.skew_degrees = found.skew_degrees;
     const TextLine* previous = nullptr;
     for (const TextLine& line : found.lines) {
-      GLM_RETURN_IF_ERROR(AddLine(found.image, line, -1, -1, &out_.regions.emplace_back()));
+      GLM_RETURN_IF_ERROR(
+          AddLine(found.image, line, found.transform, -1, -1, &out_.regions.emplace_back()));
       const bool new_column = previous != nullptr && previous->column != line.column;
       const double pitch = previous == nullptr ? 0 : line.baseline_y - previous->baseline_y;
       // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins
@@ -270,7 +286,7 @@ class Cropper {
     for (const TextLine& line : lines) {
       read->lines.push_back(LineInInput(line, transform));
       GLM_RETURN_IF_ERROR(
-          AddLine(image, line, static_cast<int>(read->lines.size()) - 1, -1, crops));
+          AddLine(image, line, transform, static_cast<int>(read->lines.size()) - 1, -1, crops));
     }
     return OkStatus();
   }
@@ -288,7 +304,8 @@ class Cropper {
                              .polygon_px = OutlineInInput(cell.box, transform)});
       for (const TextLine& line : cell.lines) {
         read->lines.push_back(LineInInput(line, transform));
-        GLM_RETURN_IF_ERROR(AddLine(image, line, static_cast<int>(read->lines.size()) - 1,
+        GLM_RETURN_IF_ERROR(AddLine(image, line, transform,
+                                    static_cast<int>(read->lines.size()) - 1,
                                     static_cast<int>(read->cells.size()) - 1, crops));
       }
     }

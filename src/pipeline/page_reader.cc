@@ -7,6 +7,7 @@
 
 #include "media/resize.h"
 #include "pipeline/assemble.h"
+#include "pipeline/word_places.h"
 
 namespace glmocr {
 namespace {
@@ -525,6 +526,14 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     text += reading.text;
     if (!same_line || crop.start == PieceStart::kWord) words.Break();
     for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
+    const int line_of_words = crop.line >= 0 || read.lines.empty() ? crop.line : 0;
+    if (line_of_words >= 0) {
+      AddWords({.text = reading.text,
+                .tokens = reading.tokens,
+                .start = same_line ? crop.start : PieceStart::kWord,
+                .ink = crop.ink},
+               page.page, &read.lines[static_cast<size_t>(line_of_words)]);
+    }
     if (crop.line >= 0) {
       const auto line = static_cast<size_t>(crop.line);
       line_log_probability[line] += reading.log_probability;
