@@ -430,6 +430,7 @@ function renderBar() {
   $('cancel').hidden = !going;
   $('tools').hidden = views.length === 0;
   $('shade').hidden = view !== 'text';
+  $('reader').classList.toggle('confidence', view === 'text' && $('show-confidence').checked);
   $('legend').hidden = views.length === 0 || view !== 'text' || !$('show-confidence').checked;
   $('jump').hidden = views.length < 2;
   $('page-count').textContent = `of ${entry.pages ?? views.length}`;
@@ -653,11 +654,12 @@ const short = (n) => (n >= 1e8 ? `${(n / 1e9).toFixed(1)} B` : `${Math.max(1, Ma
 
 function renderModel(model = {}) {
   const size = model.parameters ? `${short(model.parameters)} parameters` : '';
-  $('model').hidden = !model.id;
-  $('model').textContent = [model.demonstration ? 'starter model' : model.id, size].filter(Boolean).join(', ');
+  $('model').hidden = !model.id || Boolean(model.demonstration);
+  $('model').textContent = [model.id, size].filter(Boolean).join(', ');
   $('demonstration').hidden = !model.demonstration;
-  $('demonstration').textContent = `Starter model${size ? `, ${size}` : ''}: a demonstration that reads printed Latin text. `
-    + 'Start the server with --model to use GLM-OCR.';
+  $('demonstration').replaceChildren(
+    `Starter model${size ? `, ${size}` : ''}: a demonstration that reads printed Latin text. Start the server with `,
+    element('code', {}, '--model'), ' to use GLM-OCR.');
 }
 
 // In the words of a reader of documents; what the server cannot do is not offered. The first is what it does unasked.
@@ -695,7 +697,6 @@ setUpTheme();
 setUpKey();
 $('show-confidence').addEventListener('change', () => {
   for (const one of views) one.shadeWords();
-  $('reader').classList.toggle('confidence', $('show-confidence').checked);
   renderBar();
 });
 $('copy').addEventListener('click', guarded(copyMarkdown));

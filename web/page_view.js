@@ -17,6 +17,10 @@ const NAMES = {
   vision_footnote: 'Note',
 };
 
+// A list of numbers, a box say, takes one line.
+const prettyJson = (value) => JSON.stringify(value, null, 1)
+  .replace(/\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]/g, (_, numbers) => `[${numbers.replace(/\s+/g, ' ')}]`);
+
 export const percent = (share) => `${Math.round(share * 100)} %`;
 
 const WORD = /\S+/g;
@@ -60,6 +64,9 @@ function alignWords(shown, read) {
 
 // How strongly to shade: nothing from 0.99 on, everything at 0.6.
 const doubt = (confidence) => Math.min(1, Math.max(0, (0.99 - confidence) / 0.39)) ** 0.7;
+
+// Of a word, whose number is the least of its tokens': below 0.95, in full from 0.4 on.
+const wordDoubt = (confidence) => Math.min(1, Math.max(0, (0.95 - confidence) / 0.55)) ** 0.7;
 
 // Pictures are fetched a few at a time, so that a long document leaves connections for everything else.
 const MAX_FETCHES = 2;
@@ -192,10 +199,10 @@ export class PageView {
       block.classList.add('by-word');
       // From the end, so that places in a node stay true when it is split.
       for (const [j, confidence] of pairs.reverse()) {
-        if (doubt(confidence) === 0) continue;
+        if (wordDoubt(confidence) === 0) continue;
         const { node, at, text } = texts[j];
         const mark = element('mark', { class: 'doubt', title: percent(confidence) });
-        mark.style.setProperty('--doubt', doubt(confidence).toFixed(3));
+        mark.style.setProperty('--doubt', wordDoubt(confidence).toFixed(3));
         const word = node.splitText(at);
         word.splitText(text.length);
         word.replaceWith(mark);
@@ -226,7 +233,7 @@ export class PageView {
       return;
     }
     made.then((json) => {
-      code.textContent = json === null ? 'The JSON does not have this page.' : JSON.stringify(json, null, 1);
+      code.textContent = json === null ? 'The JSON does not have this page.' : prettyJson(json);
     }, (error) => {
       code.textContent = error.message;
     });
