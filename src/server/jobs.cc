@@ -137,6 +137,7 @@ struct Jobs::Active {
   DocumentRequest request;
   std::vector<DocumentFormat> formats;
   bool json_lines = false;
+  std::shared_ptr<DocumentSource> source;  // the upload, where a format keeps it
   std::optional<DocumentWriter> writer;
   std::string lines;  // of jsonl
   std::string stem;
@@ -419,13 +420,18 @@ void Jobs::Run(const Job& job) {
       job.status = JobStatus::kRunning;
       job.started_at = Now();
     });
-    return OpenDocument({name, (Dir(active->id) / "input").string(), {}},
-                        InputOptionsOf(service_, active->request, owner));
+    InputOptions options = InputOptionsOf(service_, active->request, owner);
+    options.keep_source = true;
+    GLM_ASSIGN(std::unique_ptr<DocumentReader> reader,
+               OpenDocument({name, (Dir(active->id) / "input").string(), {}}, options));
+    active->source = reader->source();
+    return reader;
   };
   task.on_open = [this, active](const std::vector<int>& pages, int) {
     active->writer.emplace(DocumentOptions{.formats = active->formats,
                                            .stem = active->stem,
                                            .pixels_per_inch = active->request.dpi,
+                                           .source = active->source,
                                            .spool_folder = Dir(active->id)});
     Update(active->id, [&](Job& job) { job.n_pages = static_cast<int>(pages.size()); });
     return OkStatus();
