@@ -117,7 +117,7 @@ TEST(TokensToKeep, CutsRepetitionsOfLoopsOnly) {
 
 // What the guard says of an answer, cut, is the answer with one instance of what it repeats.
 TEST(TokensToKeep, LeavesOneInstance) {
-  LoopGuard guard({.max_period = 8, .min_repeats = 3, .min_covered = 12, .short_covered = 12});
+  LoopGuard guard({.max_period = 8, .short_covered = 12, .min_repeats = 3, .min_covered = 12});
   std::vector<int32_t> tokens = {1, 2, 3};
   for (const int32_t id : tokens) ASSERT_FALSE(guard.Add(id, ""));
   bool loop = false;

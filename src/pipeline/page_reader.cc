@@ -514,6 +514,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
   std::vector<double> line_log_probability(read.lines.size());
   std::vector<size_t> line_tokens(read.lines.size());
   std::vector<std::vector<size_t>> cell_lines(read.cells.size());
+  WordSplitter words;
   for (size_t p = 0; p < region.pieces.size(); ++p) {
     Piece& piece = region.pieces[p];
     const PageCrop& crop = piece.crop;
@@ -523,6 +524,8 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
         crop.line >= 0 ? read.lines[static_cast<size_t>(crop.line)].text : read.text;
     if (same_line && crop.start == PieceStart::kWord) text += ' ';
     text += reading.text;
+    if (!same_line || crop.start == PieceStart::kWord) words.Break();
+    for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
     const int line_of_words = crop.line >= 0 || read.lines.empty() ? crop.line : 0;
     if (line_of_words >= 0) {
       AddWords({.text = reading.text,
@@ -552,6 +555,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
   read.confidence = MeanProbability(log_probability, n_tokens);
+  read.word_confidences = words.Finish();
   if (!region.by_line && read.lines.size() == 1) {  // the region is a line
     read.lines[0].text = read.text;
     line_log_probability[0] = log_probability;

@@ -61,6 +61,7 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
   GLM_ASSIGN(request.prompt, processor_.Process(std::move(images), instruction));
   request.generation = generation;
   request.generation.sampling.n_top_logprobs = 0;
+  request.priority = generation.priority;
 
   auto reading = std::make_shared<Reading>();
   request.on_token = [reading, on_text = std::move(on_text)](const TokenEvent& event) {

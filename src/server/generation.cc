@@ -147,7 +147,7 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
   GenerationTask& t = running->task;
   const size_t n = t.prompts.size() * static_cast<size_t>(t.n);
   if (n > 1) {  // the first has its place from the request
-    t.held.push_back(service.admission.TryEnter(static_cast<int64_t>(n) - 1));
+    t.held.push_back(service.admission.TryEnter(t.owner, static_cast<int64_t>(n) - 1));
     if (!t.held.back()) {
       return Error{ErrorCode::kUnavailable,
                    "Too many requests are waiting for so many choices. Try again later."};

@@ -63,7 +63,7 @@ try:
     for name, (page, degrees, must_read) in PAGES.items():
         out = tmp / "out" / name / name
         truth = page.word_ink()
-        reads = {"hOCR": hocr_pages(f"{out}.hocr"), "ALTO": alto_pages(f"{out}.xml"), "JSON": json_pages(f"{out}_document.json")}
+        reads = {"hOCR": hocr_pages(f"{out}.hocr"), "ALTO": alto_pages(f"{out}.xml"), "JSON": json_pages(f"{out}.json")}
         for form, pages in reads.items():
             where = f"{name} {form}"
             check(where, len(pages) == 1, len(pages))
@@ -82,7 +82,7 @@ try:
         check(name, reads["hOCR"][0].words == reads["ALTO"][0].words, "hOCR and ALTO differ")
         check(name, reads["hOCR"][0].words == reads["JSON"][0].words, "hOCR and JSON differ")
         # Baselines run as the page was turned.
-        document = json.loads(pathlib.Path(f"{out}_document.json").read_text())["pages"][0]
+        document = json.loads(pathlib.Path(f"{out}.json").read_text())["pages"][0]
         lines = [line["baseline"] for region in document["regions"] for line in region.get("lines", [])]
         long_lines = [b for b in lines if math.hypot(b[2] - b[0], b[3] - b[1]) > page.width / 4]
         if must_read:
