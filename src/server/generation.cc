@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "server/page_answer.h"
+
 namespace glmocr::server {
 namespace {
 
@@ -16,6 +18,7 @@ struct Running {
     std::string text;                // not delivered yet
     std::vector<TokenInfo> pending;  // tokens that are not delivered yet
     std::vector<size_t> text_ends;   // length of the text after each token
+    bool has_text = false;
     std::chrono::steady_clock::time_point last_token_at, delivered_at;
   };
   std::vector<Stream> streams;
@@ -66,6 +69,7 @@ struct Running {
 
   void Deliver(int c) {
     Stream& stream = streams[static_cast<size_t>(c)];
+    stream.has_text |= stream.text.find_first_not_of(" \t\r\n") != std::string::npos;
     if (task.on_delta) task.on_delta(c, stream.text, stream.pending);
     if (wants_tokens && task.keep_text) {
       auto& tokens = result.choices[static_cast<size_t>(c)].tokens;
@@ -86,6 +90,8 @@ struct Running {
     choice.finish = outcome.reason;
     choice.stop_string = outcome.stop_string;
     choice.error = outcome.error;
+    if (task.has_ink && outcome.reason == FinishReason::kStop && !stream.has_text)
+      choice.error = NoTextFound();
     // A runaway answer keeps one copy of what it repeats. (What was streamed cannot be taken back.)
     const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
     if (outcome.reason == FinishReason::kLoop && repeated < stream.text_ends.size()) {
