@@ -58,6 +58,7 @@ struct ParseJob::Document {
   std::string folder;  // below the output folder
   std::string hash;
   std::unique_ptr<DocumentReader> reader;
+  std::shared_ptr<DocumentSource> source;  // where a format wants it
   std::vector<int> page_numbers;           // from 1
   std::unique_ptr<DocumentWriter> writer;  // with an output folder
   std::vector<ReadPage> pages;             // to be printed: without an output folder
@@ -136,7 +137,10 @@ ParseJob::ParseJob(const ParseOptions& options) : options_(options) {
 ParseJob::~ParseJob() = default;
 
 int ParseJob::Run() {
-  if (const Status status = Prepare(); !status.ok()) return Fail(status.error());
+  if (const Status status = Prepare(); !status.ok()) {
+    const int code = Fail(status.error());
+    return task_refused_ ? kExitUsage : code;
+  }
   std::vector<std::thread> workers;
   const int n_workers =
       output_.streams()
@@ -198,12 +202,25 @@ Status ParseJob::LoadModel() {
     const std::string& note = recognizer_->processor().notes();
     if (!note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", note.c_str());
   }
+  GLM_RETURN_IF_ERROR(CheckTask());
   layout_ = options_.layout == "none"    ? Layout::kNone
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
   if (layout_ != Layout::kRegions) return OkStatus();
   GLM_ASSIGN(layout_engine_, MakeLayout(options_.layout, options_.layout_model, options_.model));
   return OkStatus();
+}
+
+// A model that reads lines was trained on text alone: tables come from its lines and the layout's
+// grid, formulas not at all, and it follows no instruction.
+Status ParseJob::CheckTask() const {
+  if (!recognizer_->reads_lines() || options_.task == "auto" || options_.task == "text")
+    return OkStatus();
+  return Error{ErrorCode::kUnsupported,
+               fmt::format("--task {}: this model reads lines of text only; it can do auto (with "
+                           "tables from the layout's grid) and text. Point --model at GLM-OCR for "
+                           "table, formula and instructions of your own",
+                           options_.task)};
 }
 
 PageReaderOptions ParseJob::ReaderOptions() {
@@ -251,12 +268,15 @@ std::unique_ptr<ParseJob::Document> ParseJob::Next() {
       document->folder = output_.FolderFor(input->name);
     }
     try {
-      auto opened = OpenDocument(*input, options_.input);
+      InputOptions input_options = options_.input;
+      input_options.keep_source = output_.needs_source();
+      auto opened = OpenDocument(*input, input_options);
       if (!opened.ok()) {
         document->error = opened.error();
         return document;
       }
       document->reader = std::move(*opened);
+      document->source = document->reader->source();
       if (journal_) {
         document->hash = document->reader->content_hash().Hex();
         std::lock_guard lock(mutex_);
@@ -291,12 +311,13 @@ void ParseJob::TakePage(Document& document, ReadPage page) {
     if (region.error)
       failed(region.error->With(PageName({page.source, page.page, page.n_pages})).message);
   }
-  if (!journal_) {
+  if (!journal_ && !output_.needs_source()) {
     document.pages.push_back(std::move(page));
     return;
   }
   if (document.error) return;
-  if (document.writer == nullptr) document.writer = output_.NewWriter(document.folder);
+  if (document.writer == nullptr)
+    document.writer = output_.NewWriter(document.folder, document.source);
   const Status written = WriteFiles(document.writer->AddPage(page), &document.entry);
   if (!written.ok()) document.error = written.error();
 }
@@ -318,6 +339,8 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
     Status status;
     if (journal_) {
       status = WriteFiles(document->writer->Finish(), &entry);
+    } else if (document->writer != nullptr) {
+      status = ReadFiles(document->writer->Finish(), &text);
     } else {
       Result<std::string> formatted = output_.Format(document->pages);
       if (formatted.ok()) text = std::move(*formatted);
@@ -328,6 +351,9 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
   if (document->error) entry.error = document->error->message;
   entry.seconds = SecondsSince(document->begun);
   std::lock_guard lock(mutex_);
+  if (document->writer != nullptr) {
+    for (const Warning& warning : document->writer->warnings()) ReportWarning(entry.input, warning);
+  }
   if (!entry.error.empty()) {
     ++failed_;
     Report(entry.error);
@@ -354,6 +380,26 @@ Status ParseJob::WriteFiles(const Result<std::vector<OutputFile>>& files, Journa
     entry->files.push_back(file.path);
   }
   return OkStatus();
+}
+
+// Of a format that is one file.
+Status ParseJob::ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text) {
+  if (!files.ok()) return files.error();
+  for (const OutputFile& file : *files) {
+    if (file.file) {
+      GLM_ASSIGN(*text, file.file->ReadAll());
+    } else {
+      *text = file.bytes;
+    }
+  }
+  return OkStatus();
+}
+
+void ParseJob::ReportWarning(const std::string& input, const Warning& warning) {
+  if (options_.quiet) return;
+  progress_->Clear();
+  const std::string page = warning.page > 0 ? fmt::format(" page {}", warning.page) : "";
+  std::fprintf(stderr, "warning: %s%s: %s\n", input.c_str(), page.c_str(), warning.message.c_str());
 }
 
 // With --text-layer compare.

@@ -68,6 +68,8 @@ class ParseJob {
   // The document's last page has come, or it cannot be opened.
   void Finish(std::unique_ptr<Document> document);
   Status WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry);
+  static Status ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text);
+  void ReportWarning(const std::string& input, const Warning& warning);
   void TakePage(Document& document, ReadPage page);
   void ReportDifferences(const ReadPage& page);
   void Print(size_t index, std::string text);

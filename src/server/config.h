@@ -40,6 +40,7 @@ struct ServerConfig {
   int64_t max_prepared_bytes = int64_t{4} << 30;
   int max_pages = 1000;
   int64_t max_tokens = 16384;
+  size_t max_json_values = 100000;  // of one request: numbers, strings, objects, ...
   int max_choices = 8;
 
   // Files that requests name

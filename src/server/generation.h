@@ -67,6 +67,7 @@ struct GenerationTask {
   bool keep_text = true;                // in Choice::text; streams need it not
   bool has_ink = false;                 // on the picture: an empty text is an error
   std::vector<Admission::Ticket> held;  // given back at the end
+  std::string owner;                    // of the request: who further places count for
   // The next characters of a choice, with the tokens that made them where logprobs were asked for:
   // at once for the first, then what has come in config.stream_interval_s or more.
   // Whole answers of a loop (FinishReason::kLoop) are cut afterwards; deltas cannot be taken back.

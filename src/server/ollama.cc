@@ -254,6 +254,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call, Api api
   if (auto* error = std::get_if<ApiError>(&task)) return *error;
   auto& ready = std::get<GenerationTask>(task);
   ready.held.push_back(call.ticket);
+  ready.owner = call.request->Owner();
   return stream ? StreamAnswer(service, answer, std::move(ready))
                 : WholeAnswer(service, answer, std::move(ready));
 }

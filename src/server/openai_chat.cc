@@ -157,6 +157,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   if (auto* error = std::get_if<ApiError>(&prepared)) return *error;
   auto& task = std::get<GenerationTask>(prepared);
   task.held.push_back(call.ticket);
+  task.owner = call.request->Owner();
   return stream
              ? StreamAnswer(service, answer, std::move(task))
              : StartWhole(service, call.responder, std::move(task), answer.logprobs,

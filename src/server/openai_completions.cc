@@ -241,6 +241,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   LogUnknown(service, *call.request, fields.Unknown());
   GenerationTask task;
   task.held.push_back(call.ticket);
+  task.owner = call.request->Owner();
   if (auto error = PrepareOptions(service, request, &task)) return error;
   for (std::vector<int32_t>& ids : prompts.ids)
     task.prompts.push_back({.ids = std::move(ids)});  // positions: 0, 1, 2, ...

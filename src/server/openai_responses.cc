@@ -326,6 +326,7 @@ std::optional<ApiError> Respond(Service& service, const JsonCall& call) {
   if (auto* error = std::get_if<ApiError>(&task)) return *error;
   auto& ready = std::get<GenerationTask>(task);
   ready.held.push_back(call.ticket);
+  ready.owner = call.request->Owner();
   return stream
              ? StreamAnswer(service, answer, std::move(ready))
              : StartWhole(service, call.responder, std::move(ready), answer.logprobs,

@@ -5,6 +5,7 @@
 
 #include "layout/layout.h"
 #include "pipeline/recognizer.h"
+#include "server/admission.h"
 #include "server/config.h"
 #include "server/grammars.h"
 #include "server/log.h"

@@ -69,6 +69,7 @@ std::optional<ApiError> AddPictures(Service& service, const HttpRequest& http,
     auto input = service.recognizer.processor().PrepareImage(page->image);
     if (!input.ok()) return fail(input.error());
     held->push_back(service.prepared_bytes.TryEnter(
+        http.Owner(),
         input->patches->rows() * input->patches->cols() * static_cast<int64_t>(sizeof(float))));
     if (!held->back()) return QueueFull(service);
     images->push_back(std::move(*input));
@@ -179,7 +180,7 @@ class PagePreparation {
   }
 
   std::optional<ApiError> Hold(int64_t bytes) {
-    task_.held.push_back(service_.prepared_bytes.TryEnter(bytes));
+    task_.held.push_back(service_.prepared_bytes.TryEnter(http_.Owner(), bytes));
     if (!task_.held.back()) return QueueFull(service_);
     return std::nullopt;
   }
@@ -439,7 +440,7 @@ std::string ServedModel(const Service& service, const TextRequest& request) {
 
 void Render(Service& service, bool logprobs, std::function<void()> render) {
   if (logprobs) {
-    service.work.Post(std::move(render));
+    service.work.Post("", std::move(render));
   } else {
     render();
   }
