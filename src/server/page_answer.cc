@@ -193,12 +193,14 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
       warning.page = pages_before_ + page.page;
       warnings_.push_back(std::move(warning));
     }
-    const auto failed = [&](const Error& error) {
-      warnings_.push_back({WarningKind::kNoText, pages_before_ + page.page, error.message});
-    };
-    if (page.error) failed(*page.error);
+    // One failure tells enough of a page.
+    std::optional<Error> failure = page.error;
     for (const ReadRegion& region : page.regions) {
-      if (region.error) failed(*region.error);
+      if (region.error && !failure) failure = region.error;
+    }
+    if (failure) {
+      warnings_.push_back({WarningKind::kNoText, pages_before_ + page.page,
+                           "Not all of the page was read: " + failure->message});
     }
     if (!Ended()) SendParts(PartsOf(page, line_, false));
     ++pages_taken_;
