@@ -137,7 +137,10 @@ ParseJob::ParseJob(const ParseOptions& options) : options_(options) {
 ParseJob::~ParseJob() = default;
 
 int ParseJob::Run() {
-  if (const Status status = Prepare(); !status.ok()) return Fail(status.error());
+  if (const Status status = Prepare(); !status.ok()) {
+    const int code = Fail(status.error());
+    return wrong_options_ ? kExitUsage : code;
+  }
   std::vector<std::thread> workers;
   const int n_workers =
       output_.streams()
@@ -198,6 +201,10 @@ Status ParseJob::LoadModel() {
       std::fprintf(stderr, "glm-ocr: note: %s\n", warning.c_str());
     const std::string& note = recognizer_->processor().notes();
     if (!note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", note.c_str());
+  }
+  if (const Status can = CheckTask(options_.task, recognizer_->reads_lines()); !can.ok()) {
+    wrong_options_ = true;
+    return can;
   }
   layout_ = options_.layout == "none"    ? Layout::kNone
             : options_.layout == "lines" ? Layout::kLines

@@ -135,6 +135,54 @@ TEST(DocumentWriter, OnlyPrintedTextIsEscaped) {
   EXPECT_EQ(MarkdownOf(OneTextPage("* item", true)), "- item\n");
 }
 
+// Cells of a pipe table show what was printed, whatever Markdown or HTML would make of it.
+TEST(DocumentWriter, CellsOfPipeTablesAreNoMarkup) {
+  const auto row = [](const std::string& text, bool printed) {
+    ReadPage page = OneTextPage("", false);
+    ReadRegion& table = page.regions[0];
+    table.label = RegionLabel::kTable;
+    ReadCell cell;
+    cell.text = text;
+    if (printed) table.cells = {cell};
+    std::string html = text;
+    for (const auto& [from, to] : {std::pair("&", "&amp;"), {"<", "&lt;"}, {"\n", "<br>"}}) {
+      for (size_t at = 0; (at = html.find(from, at)) != std::string::npos;
+           at += std::string_view(to).size())
+        html.replace(at, std::string_view(from).size(), to);
+    }
+    table.text = "<table><tr><td>" + html + "</td></tr></table>";
+    const std::string markdown =
+        TextOf({page}, DocumentFormat::kMarkdown, {.text = {.pipe_tables = true}});
+    EXPECT_TRUE(markdown.ends_with(" |\n| --- |\n")) << markdown;
+    return markdown.substr(2, markdown.find(" |\n| --- |") - 2);
+  };
+  for (const auto& [text, cell] : std::vector<std::pair<std::string, std::string>>{
+           {"plain", "plain"},
+           {"", ""},
+           {"a|b", "a\\|b"},
+           {"a\\|b", "a\\\\\\|b"},
+           {"ends with \\", "ends with \\\\"},
+           {"a*b_c <b>", "a\\*b\\_c \\<b>"},
+           {"<script>x</script>", "\\<script>x\\</script>"},
+           {"<!-- x -->", "\\<!-- x -->"},
+           {"3 < 4 > 2", "3 \\< 4 > 2"},
+           {"&amp; AT&T &#60; R&D;", "\\&amp; AT&T \\&#60; R\\&D;"},
+           {"[x](y) ![z](w)", "\\[x](y) !\\[z](w)"},
+           {"`code`", "\\`code\\`"},
+           {"~~struck~~", "\\~\\~struck\\~\\~"},
+           {"costs $5 or so", "costs \\$5 or so"},
+           {"two\nlines", "two<br>lines"},
+           {"\xe2\x80\xa8 \xf0\x9f\x98\x80", "\xe2\x80\xa8 \xf0\x9f\x98\x80"},
+           {"# + - 1. > =", "# + - 1. > ="}}) {
+    EXPECT_EQ(row(text, true), cell);
+    EXPECT_EQ(row(text, false), cell);
+  }
+  EXPECT_EQ(row("one\rtwo\r\nthree", true), "one<br>two<br>three");
+  // A model writes formulas between dollar signs; printed ones are prices.
+  EXPECT_EQ(row("$\\alpha_1 |x|$ a_b", false), "$\\alpha_1 \\|x\\|$ a\\_b");
+  EXPECT_EQ(row("$1_000 and $2", true), "\\$1\\_000 and \\$2");
+}
+
 TEST(DocumentWriter, ATitleThatWasNotReadIsNoHeadingUnlessStrict) {
   ReadPage page = OneTextPage("", false);
   page.regions[0].label = RegionLabel::kDocTitle;
@@ -433,13 +481,19 @@ void WatchMemory() { std::ofstream("/proc/self/clear_refs") << 5; }
 
 TEST(SearchablePdf, MemoryDoesNotGrowWithThePages) {
   const std::string jpeg(350'000, 'x');  // nobody decodes it
+  const PictureStream picture = {
+      .entries = "/Width 1000 /Height 2000 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter "
+                 "/DCTDecode",
+      .bytes = jpeg,
+      .width_px = 1000,
+      .height_px = 2000};
   ReadPage page = TestPage();
   page.image = nullptr;
   constexpr int kPages = 400;
   WatchMemory();
   const double before = MemoryMib("VmRSS");
-  SearchablePdf pdf(200);
-  for (int i = 0; i < kPages; ++i) ASSERT_TRUE(pdf.AddPage(page, jpeg).ok());
+  SearchablePdf pdf;
+  for (int i = 0; i < kPages; ++i) ASSERT_TRUE(pdf.AddPage(page, picture, {200, 200}).ok());
   const auto file = pdf.Finish();
   ASSERT_TRUE(file.ok()) << file.error().message;
   EXPECT_GT(file->size_bytes(), static_cast<int64_t>(kPages * jpeg.size()));

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <optional>
 #include <utility>
 
+#include "document/line_place.h"
 #include "format/py_text.h"
 #include "format/tables.h"
 
@@ -103,15 +103,10 @@ Frame FrameOf(const std::vector<Point>& outline, const Box& box) {
 
 // Around what stands on a baseline.
 Box BoxAround(const LinePlace& place) {
-  const double dx = place.end.x - place.start.x, dy = place.end.y - place.start.y;
-  const double length = std::max(1e-9, std::hypot(dx, dy));
-  const PointF up = {dy / length, -dx / length};
   double x0 = 1e30, y0 = 1e30, x1 = -1e30, y1 = -1e30;
-  for (const PointF& p : {place.start, place.end}) {
-    for (const double reach : {place.ascent_px, -place.descent_px}) {
-      x0 = std::min(x0, p.x + reach * up.x), x1 = std::max(x1, p.x + reach * up.x);
-      y0 = std::min(y0, p.y + reach * up.y), y1 = std::max(y1, p.y + reach * up.y);
-    }
+  for (const PointF& p : CornersOf(place)) {
+    x0 = std::min(x0, p.x), x1 = std::max(x1, p.x);
+    y0 = std::min(y0, p.y), y1 = std::max(y1, p.y);
   }
   const auto x = static_cast<int>(std::lround(x0)), y = static_cast<int>(std::lround(y0));
   return AtLeastAPixel(
@@ -236,11 +231,6 @@ void Append(std::vector<PlacedLine>& to, std::vector<PlacedLine> lines) {
 }
 
 }  // namespace
-
-double DegreesOf(const LinePlace& place) {
-  return std::atan2(place.end.y - place.start.y, place.end.x - place.start.x) * 180 /
-         std::numbers::pi;
-}
 
 std::vector<PlacedLine> PlaceLines(const ReadRegion& region) {
   std::vector<PlacedLine> lines;

@@ -31,9 +31,6 @@ struct PlacedLine {
   std::vector<PlacedWord> words;
 };
 
-// How far the baseline is turned from the picture's rows, clockwise positive: above -180 to 180.
-double DegreesOf(const LinePlace& place);
-
 // Nothing for pictures and regions without text. Characters that XML 1.0 forbids are U+FFFD, and so
 // is ill-formed UTF-8.
 std::vector<PlacedLine> PlaceLines(const ReadRegion& region);

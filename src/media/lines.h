@@ -41,8 +41,9 @@ enum class PieceStart {
 // A part of a line. Its height is that of the line's band (ascender to descender of the font, more
 // where ink goes on), the same for every piece, because that is what the model was trained on.
 struct LinePiece {
-  Box box;   // ink from left to right, the band from top to bottom; inside the page
-  Box crop;  // box with padding; may reach outside the page
+  Box box;               // ink from left to right, the band from top to bottom; inside the page
+  Box crop;              // box with padding; may reach outside the page
+  std::vector<Box> ink;  // its connected components, by their left edges
   PieceStart start = PieceStart::kWord;
 };
 

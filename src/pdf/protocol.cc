@@ -1,5 +1,6 @@
 #include "pdf/protocol.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -47,6 +48,7 @@ Result<RawPage> ReadPicture(ByteSource& source, const ReplyLimits& limits) {
   page.header.index = header.index;
   page.header.width_px = header.width_px;
   page.header.height_px = header.height_px;
+  page.n_frames = header.n_frames < 0 ? kManyFrames : std::max(1, header.n_frames);
   page.image = Image(header.width_px, header.height_px);
   GLM_RETURN_IF_ERROR(source.Read(page.image.rgb.data(), page.image.rgb.size()));
   return page;

@@ -107,7 +107,7 @@ struct PictureHeader {
   uint32_t index = 0;
   int32_t width_px = 0;
   int32_t height_px = 0;
-  uint32_t reserved = 0;
+  int32_t n_frames = 0;  // of the file: ImageInfo::frames
 };
 // kPage: PageHeader, then n_chars CharRecords, then height_px * width_px * 3 bytes of RGB.
 struct PageHeader {
@@ -169,6 +169,7 @@ struct RawPage {
   PageHeader header;
   std::vector<CharRecord> chars;
   Image image;
+  int32_t n_frames = 1;  // of a picture's file; 1, any number above it, or kManyFrames
 };
 using Reply = std::variant<Opened, Failed, RawPage>;
 

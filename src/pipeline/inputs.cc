@@ -247,11 +247,27 @@ Hash128 HashOf(std::string_view bytes) {
   return hash.value();
 }
 
+// Of a file of several pictures that are no pages, the first is read.
+InputPage FirstOf(int n_frames, Image image) {
+  InputPage out{.image = std::move(image)};
+  if (n_frames == 1) return out;
+  const std::string of = n_frames == kManyFrames ? "several" : std::to_string(n_frames);
+  out.warnings.push_back({.kind = WarningKind::kFramesSkipped,
+                          .message = fmt::format("only the first of {} pictures in the file was "
+                                                 "read (save the others as files of their own)",
+                                                 of)});
+  return out;
+}
+
 class PictureReader : public DocumentReader {
  public:
   PictureReader(std::shared_ptr<const std::string> bytes, std::string name,
-                const DecodeOptions& options, int n_pages)
-      : bytes_(std::move(bytes)), name_(std::move(name)), options_(options), n_pages_(n_pages) {}
+                const DecodeOptions& options, const ImageInfo& info)
+      : bytes_(std::move(bytes)),
+        name_(std::move(name)),
+        options_(options),
+        n_pages_(info.pages),
+        n_frames_(info.frames) {}
   int n_pages() const override { return n_pages_; }
   Hash128 content_hash() const override { return HashOf(*bytes_); }
   Result<InputPage> Read(int index, int) override {
@@ -260,14 +276,14 @@ class PictureReader : public DocumentReader {
       if (n_pages_ == 1) return image.error();
       return image.error().With(fmt::format("page {} of {}", index + 1, n_pages_));
     }
-    return InputPage{.image = *std::move(image)};
+    return FirstOf(n_frames_, *std::move(image));
   }
 
  private:
   const std::shared_ptr<const std::string> bytes_;
   const std::string name_;
   const DecodeOptions options_;
-  const int n_pages_;
+  const int n_pages_, n_frames_;
 };
 
 // The same in a worker.
@@ -279,7 +295,7 @@ class WorkerPictureReader : public DocumentReader {
   Hash128 content_hash() const override { return hash_; }
   Result<InputPage> Read(int index, int next) override {
     GLM_ASSIGN(Image image, picture_->Read(index, next));
-    return InputPage{.image = std::move(image)};
+    return FirstOf(picture_->n_frames(), std::move(image));
   }
 
  private:
@@ -362,7 +378,7 @@ Result<std::unique_ptr<DocumentReader>> OpenBytes(std::string bytes, const std::
     GLM_ASSIGN(const ImageInfo info, ReadImageInfo(data, name, options.decode));
     auto kept = std::make_shared<const std::string>(std::move(bytes));
     if (options.keep_source) source = DocumentSource::OfBytes(Kind::kPicture, kept);
-    reader = std::make_unique<PictureReader>(std::move(kept), name, options.decode, info.pages);
+    reader = std::make_unique<PictureReader>(std::move(kept), name, options.decode, info);
   }
   if (source) reader->set_source(WithOptions(std::move(source), options));
   return reader;

@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/result.h"
 #include "document/source.h"
+#include "document/warning.h"
 #include "media/decode.h"
 #include "pdf/pdf_document.h"
 #include "pdf/picture_document.h"
@@ -48,6 +49,7 @@ struct InputPage {
   Image image;
   std::optional<PdfTextLayer> text;    // of PDF pages, unless PdfOptions::read_text is off
   double width_pt = 0, height_pt = 0;  // of PDF pages, 72 points an inch; else 0
+  std::vector<Warning> warnings;       // what of the file is not in the picture
 };
 
 // An open document. For one thread at a time.

@@ -69,6 +69,19 @@ ReadLine LineInInput(const TextLine& line, const PageTransform& transform) {
                     .descent_px = reach(line.box.bottom())}};
 }
 
+std::vector<InkPart> InkInInput(const TextLine& line, const LinePiece& piece,
+                                const PageTransform& transform) {
+  const auto along = [&](double x) {
+    return Distance(transform.ToInput(PointF{1.0 * line.box.x, line.baseline_y}),
+                    transform.ToInput(PointF{x, line.baseline_y}));
+  };
+  std::vector<InkPart> out;
+  out.reserve(piece.ink.size());
+  for (const Box& b : piece.ink)
+    out.push_back({along(b.x), along(b.right()), transform.ToInput(b)});
+  return out;
+}
+
 class Cropper {
  public:
   Cropper(const GlmOcrProcessor& processor, const CropOptions& options)
@@ -111,11 +124,42 @@ class Cropper {
     GLM_ASSIGN(PageCrop crop, WholeCrop(image, Task::kText));
     out_.regions.emplace_back().push_back(std::move(crop));
     out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
+    Measure(image, {.text = {{0, 0, image.width_px, image.height_px}}});
     return OkStatus();
   }
 
-  Status AddLine(const Image& image, const TextLine& line, int index, int cell,
-                 std::vector<PageCrop>* crops) const {
+  // What the page's warnings need of its picture; boxes and fonts are those of `image`.
+  struct Seen {
+    std::vector<Box> text, pictures;
+    std::vector<double> fonts_px;
+    void AddLine(const TextLine& line) { fonts_px.push_back(line.font_px); }
+    void AddRegion(const LayoutRegion& region) {
+      (TaskOf(region.label) == RegionTask::kSkip ? pictures : text).push_back(region.box);
+      for (const TextLine& line : region.lines) AddLine(line);
+      for (const TableCell& cell : region.cells) {
+        for (const TextLine& line : cell.lines) AddLine(line);
+      }
+    }
+  };
+  void Measure(const Image& image, Seen seen) {
+    const double page_px = static_cast<double>(image.width_px) * image.height_px;
+    for (const Box& box : seen.pictures) {
+      const double area = static_cast<double>(box.width) * box.height;
+      out_.facts.largest_picture = std::max(out_.facts.largest_picture, area / page_px);
+    }
+    const bool known = !seen.fonts_px.empty();
+    out_.facts.ink = MeasureInk(image, seen.text, seen.pictures,
+                                known ? LetterHeight::kLeave : LetterHeight::kMeasure);
+    if (!known) return;
+    const auto middle =
+        seen.fonts_px.begin() + static_cast<std::ptrdiff_t>(seen.fonts_px.size() / 2);
+    std::nth_element(seen.fonts_px.begin(), middle, seen.fonts_px.end());
+    out_.facts.font_px = *middle;
+  }
+
+  // `transform`: from `image` to the input.
+  Status AddLine(const Image& image, const TextLine& line, const PageTransform& transform,
+                 int index, int cell, std::vector<PageCrop>* crops) const {
     for (const LinePiece& piece : line.pieces) {
       Image pixels = PieceForModel(image, piece);
       GLM_ASSIGN(ImageInput input, processor_.PrepareImage(pixels));
@@ -128,7 +172,8 @@ class Cropper {
                         .max_new_tokens = limit,
                         .start = piece.start,
                         .line = index,
-                        .cell = cell});
+                        .cell = cell,
+                        .ink = InkInInput(line, piece, transform)});
     }
     return OkStatus();
   }
@@ -139,7 +184,8 @@ class Cropper {
     out_.page.skew_degrees = found.skew_degrees;
     const TextLine* previous = nullptr;
     for (const TextLine& line : found.lines) {
-      GLM_RETURN_IF_ERROR(AddLine(found.image, line, -1, -1, &out_.regions.emplace_back()));
+      GLM_RETURN_IF_ERROR(
+          AddLine(found.image, line, found.transform, -1, -1, &out_.regions.emplace_back()));
       const bool new_column = previous != nullptr && previous->column != line.column;
       const double pitch = previous == nullptr ? 0 : line.baseline_y - previous->baseline_y;
       // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins
@@ -156,6 +202,12 @@ class Cropper {
       region.lines.push_back(LineInInput(line, found.transform));
       previous = &line;
     }
+    Seen seen;
+    for (const TextLine& line : found.lines) {
+      seen.text.push_back(line.box);
+      seen.AddLine(line);
+    }
+    Measure(found.image, std::move(seen));
     return OkStatus();
   }
 
@@ -164,6 +216,9 @@ class Cropper {
     GLM_ASSIGN(LayoutPage layout, options_.engine->Analyze(image));
     out_.page.layout = options_.engine->name();
     out_.page.skew_degrees = layout.skew_degrees;
+    Seen seen;
+    for (const LayoutRegion& region : layout.regions) seen.AddRegion(region);
+    Measure(layout.image, std::move(seen));
     for (LayoutRegion& region : layout.regions) {
       GLM_RETURN_IF_ERROR(AddRegion(layout.image, layout.transform, std::move(region)));
     }
@@ -231,7 +286,7 @@ class Cropper {
     for (const TextLine& line : lines) {
       read->lines.push_back(LineInInput(line, transform));
       GLM_RETURN_IF_ERROR(
-          AddLine(image, line, static_cast<int>(read->lines.size()) - 1, -1, crops));
+          AddLine(image, line, transform, static_cast<int>(read->lines.size()) - 1, -1, crops));
     }
     return OkStatus();
   }
@@ -249,7 +304,8 @@ class Cropper {
                              .polygon_px = OutlineInInput(cell.box, transform)});
       for (const TextLine& line : cell.lines) {
         read->lines.push_back(LineInInput(line, transform));
-        GLM_RETURN_IF_ERROR(AddLine(image, line, static_cast<int>(read->lines.size()) - 1,
+        GLM_RETURN_IF_ERROR(AddLine(image, line, transform,
+                                    static_cast<int>(read->lines.size()) - 1,
                                     static_cast<int>(read->cells.size()) - 1, crops));
       }
     }

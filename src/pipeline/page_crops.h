@@ -10,7 +10,9 @@
 #include "document/page.h"
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
+#include "pipeline/page_warnings.h"
 #include "pipeline/text_layer_use.h"
+#include "pipeline/word_places.h"
 
 namespace glmocr {
 
@@ -30,6 +32,7 @@ struct PageCrop {
   PieceStart start = PieceStart::kWord;  // how it continues the crop before it, in the same line
   int line = -1;                         // in ReadRegion::lines; -1: the crop is the region
   int cell = -1;                         // in ReadRegion::cells; -1: no table
+  std::vector<InkPart> ink;              // of a piece of a line
 };
 
 struct PageCrops {
@@ -37,6 +40,7 @@ struct PageCrops {
   // boxes.
   ReadPage page;
   std::vector<std::vector<PageCrop>> regions;  // of every page.regions; empty for pictures
+  PageFacts facts;                             // for the page's warnings
 };
 
 struct CropOptions {

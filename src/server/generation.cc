@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/loop_guard.h"
+#include "server/page_answer.h"
+
 namespace glmocr::server {
 namespace {
 
@@ -16,6 +19,7 @@ struct Running {
     std::string text;                // not delivered yet
     std::vector<TokenInfo> pending;  // tokens that are not delivered yet
     std::vector<size_t> text_ends;   // length of the text after each token
+    bool has_text = false;
     std::chrono::steady_clock::time_point last_token_at, delivered_at;
   };
   std::vector<Stream> streams;
@@ -66,6 +70,7 @@ struct Running {
 
   void Deliver(int c) {
     Stream& stream = streams[static_cast<size_t>(c)];
+    stream.has_text |= stream.text.find_first_not_of(" \t\r\n") != std::string::npos;
     if (task.on_delta) task.on_delta(c, stream.text, stream.pending);
     if (wants_tokens && task.keep_text) {
       auto& tokens = result.choices[static_cast<size_t>(c)].tokens;
@@ -86,10 +91,11 @@ struct Running {
     choice.finish = outcome.reason;
     choice.stop_string = outcome.stop_string;
     choice.error = outcome.error;
-    // A runaway answer keeps one copy of what it repeats. (What was streamed cannot be taken back.)
-    const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
-    if (outcome.reason == FinishReason::kLoop && repeated < stream.text_ends.size()) {
-      const size_t kept = stream.text_ends.size() - repeated;
+    if (task.has_ink && outcome.reason == FinishReason::kStop && !stream.has_text)
+      choice.error = NoTextFound();
+    // What was streamed cannot be taken back.
+    const size_t kept = TokensToKeep(outcome, stream.text_ends.size());
+    if (kept < stream.text_ends.size()) {
       choice.text.resize(stream.text_ends[kept - 1]);
       if (choice.tokens.size() > kept) choice.tokens.resize(kept);
     }
@@ -146,7 +152,7 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
   GenerationTask& t = running->task;
   const size_t n = t.prompts.size() * static_cast<size_t>(t.n);
   if (n > 1) {  // the first has its place from the request
-    t.held.push_back(service.admission.TryEnter(static_cast<int64_t>(n) - 1));
+    t.held.push_back(service.admission.TryEnter(t.owner, static_cast<int64_t>(n) - 1));
     if (!t.held.back()) {
       return Error{ErrorCode::kUnavailable,
                    "Too many requests are waiting for so many choices. Try again later."};

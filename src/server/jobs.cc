@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -85,6 +86,18 @@ Result<std::string> PageJpeg(const Image& image) {
   };
   return EncodeJpeg(ResizeBicubic(image, scaled(image.width_px), scaled(image.height_px)),
                     kPageImageQuality);
+}
+
+// Words of a page in its event; with more, none are told.
+constexpr size_t kMaxEventWords = 20000;
+
+ordered_json WordsJson(const ReadRegion& region) {
+  ordered_json words = ordered_json::array();
+  for (const WordConfidence& word : region.word_confidences) {
+    words.push_back(
+        {{"text", word.text}, {"confidence", std::round(double{word.confidence} * 1e4) / 1e4}});
+  }
+  return words;
 }
 
 ordered_json RegionJson(const ReadRegion& region, size_t index) {
@@ -325,6 +338,8 @@ fs::path Jobs::PageImagePath(const std::string& id, int page) const {
   return Dir(id) / "pages" / (std::to_string(page) + ".jpg");
 }
 
+fs::path Jobs::UploadPath(const std::string& id) const { return Dir(id) / "input"; }
+
 fs::path Jobs::ResultPath(const std::string& id, std::string_view name) const {
   return Dir(id) / "out" / name;
 }
@@ -518,8 +533,22 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
                         {"seconds", page.seconds},
                         {"regions", ordered_json::array()},
                         {"markdown", formatted.markdown}};
-  for (size_t i = 0; i < page.regions.size(); ++i)
-    event["regions"].push_back(RegionJson(page.regions[i], i));
+  size_t n_words = 0;
+  for (const ReadRegion& region : page.regions) n_words += region.word_confidences.size();
+  for (size_t i = 0; i < page.regions.size(); ++i) {
+    const ReadRegion& region = page.regions[i];
+    event["regions"].push_back(RegionJson(region, i));
+    if (n_words <= kMaxEventWords && !region.from_text_layer)
+      event["regions"].back()["words"] = WordsJson(region);
+  }
+  if (!page.warnings.empty()) {
+    event["warnings"] = ordered_json::array();
+    for (const Warning& warning : page.warnings) {
+      event["warnings"].push_back({{"kind", WarningKindName(warning.kind)},
+                                   {"page", page.page},
+                                   {"message", warning.message}});
+    }
+  }
   if (page.error) event["error"] = page.error->message;
   if (page.image && !page.image->empty()) {
     GLM_ASSIGN(std::string jpeg, PageJpeg(*page.image));

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import zlib
 
-from word_boxes import Gray, quantile, word_ious
+from pdf_words import Gray, quantile, word_ious
 
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 failed = False
@@ -238,7 +238,6 @@ try:
     check("damaged", rc != 0 or out.startswith(b"%PDF"), err)
 
     # Large pages keep their size.
-    strips = pathlib.Path("/work/shared/cases/h_long_receipt.pdf")
     lines = [f"(Item number {n:03} costs {n}.50) Tj T*" for n in range(1, 201)]
     text = "BT /F 10 Tf 20 TL 20 3980 Td " + " ".join(lines) + " ET"
     pdf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>",

@@ -140,6 +140,13 @@ class Server:
         raise RuntimeError("the job did not end")
 
 
+def jpeg_size(data):
+    at = 2
+    while data[at + 1] not in (0xC0, 0xC1, 0xC2):  # the frame's header
+        at += 2 + int.from_bytes(data[at + 2:at + 4], "big")
+    return int.from_bytes(data[at + 7:at + 9], "big"), int.from_bytes(data[at + 5:at + 7], "big")
+
+
 def without_times(data):
     """JSON of pages tells how long reading took."""
     return re.sub(rb'"(seconds|prepare_seconds|first_token_seconds)":[0-9.e+-]+', rb'"\1":0', data)
@@ -192,7 +199,8 @@ try:
     with Server("--data-dir", data_dir) as server:
         check("private", (data_dir.stat().st_mode & 0o777) == 0o700, oct(data_dir.stat().st_mode))
         status, capabilities = server.json("GET", "/capabilities")
-        check("capabilities", status == 200 and "md" in capabilities["formats"] and capabilities["tasks"] == ["auto", "text"],
+        check("capabilities", status == 200 and "md" in capabilities["formats"] and capabilities["tasks"] == ["auto", "text"] and
+              capabilities["model"]["demonstration"] and 5e6 < capabilities["model"]["parameters"] < 9e6,
               capabilities)
 
         # A job from upload to result, the same as the program's.
@@ -211,6 +219,16 @@ try:
             out = tmp / "out" / name
             markdown = (out / f"{name}.md").read_bytes()
             check("page Markdown", "\n\n".join(p["markdown"] for p in pages) + "\n" == markdown.decode(), name)
+            status, headers, archive = server.request("GET", f"/v1/documents/{job['id']}/result?format=zip")
+            check(f"{name}: zip", status == 200 and headers["Content-Type"] == "application/zip" and f'"{name}.zip"' in
+                  headers["Content-Disposition"], (status, dict(headers)))
+            if status == 200:
+                with zipfile.ZipFile(io.BytesIO(archive)) as files:
+                    check(f"{name}: the zip is whole", files.testzip() is None)
+                    zipped = {entry: files.read(entry) for entry in files.namelist()}
+                parsed = {str(p.relative_to(tmp / "out")): p for p in (tmp / "out" / name).rglob("*") if p.is_file()}
+                check(f"{name}: files of the zip", set(zipped) == set(parsed) | {f"{name}/{name}.jsonl"},
+                      set(zipped) ^ set(parsed))
             for form, ending in ALL_FORMATS.items():
                 status, headers, body = server.request("GET", f"/v1/documents/{job['id']}/result?format={form}")
                 check(f"result {form}", status == 200 and f'filename="{name}{ending}"' in headers["Content-Disposition"],
@@ -243,6 +261,17 @@ try:
         check("pages", done["status"] == "succeeded" and done["pages"] == 1, done)
         status, _, body = server.request("GET", f"/v1/documents/{job['id']}/result?format=html")
         check("format not asked for", status == 400 and b"formats" in body, body)
+
+        # Boxes are of the picture that is shown, though this page was straightened to be read: one shape, nothing outside of
+        # it, and each region has its turned corners.
+        status, job = server.upload([("skewed.pdf", (SAMPLES / "skewed.pdf").read_bytes())], formats="md")
+        shown = [data for event, _, data in server.events(job["id"]) if event == "page"][0]
+        _, _, body = server.request("GET", f"/v1/documents/{job['id']}/pages/1/image")
+        (width, height), (w, h) = jpeg_size(body), (shown["width_px"], shown["height_px"])
+        check("page image", abs(width * h - height * w) <= max(w, h), (width, height, w, h))  # a pixel of rounding
+        boxes = [region["bbox_px"] for region in shown["regions"]]
+        check("boxes", boxes and all(0 <= x0 < x1 <= w and 0 <= y0 < y1 <= h for x0, y0, x1, y1 in boxes), boxes)
+        check("boxes", all(len(region["polygon_px"]) == 4 for region in shown["regions"]), shown["regions"])
 
         # Several files in one form.
         status, jobs = server.upload([("a.pdf", book(1)), ("b.png", (SAMPLES / "page.png").read_bytes())])
@@ -277,6 +306,9 @@ try:
         check("layout_parsing pictures", pictures and all(
             f"![](page={n},bbox={b['bbox_2d']})" in cloud["md_results"] and b["image_url"].startswith("data:image/jpeg")
             for n, b in pictures), pictures)
+        # The cloud has no null there.
+        check("layout_parsing contents", all(isinstance(b["content"], str) for _, b in boxes) and
+              all(b["content"] == "" for _, b in pictures), boxes)
         for wrong, field in (({"file": uri, "user_id": "short"}, "user_id"), ({"file": uri, "start_page_id": 0}, "start_page_id"),
                              ({"file": uri, "start_page_id": 3, "end_page_id": 2}, "end_page_id"), ({}, "file"),
                              ({"file": 7}, "file"), ({"file": uri, "start_page_id": 99}, "99")):
