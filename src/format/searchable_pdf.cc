@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "format/pdfa.h"
+#include "pdf/pdfa.h"
 #include "format/py_text.h"
 #include "format/text_geometry.h"
 

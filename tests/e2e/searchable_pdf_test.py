@@ -117,7 +117,8 @@ def differ(a, b):
 
 
 def places(name, source, target, truth, truth_share=0.85):
-    ious = word_ious(rendered(target), words_of(target))
+    dpi = 300 if name == "user unit" else 150  # poppler knows no UserUnit: half the size
+    ious = word_ious(rendered(target, dpi), words_of(target, dpi))
     check(name + " words", len(ious) > 50, len(ious))
     median, low = quantile(ious, 0.5), quantile(ious, 0.05)
     text = run("pdftotext", target, "-").stdout.decode()
@@ -161,6 +162,12 @@ try:
         scan_pdf(source, page, contents, entries, media)
         searchable(source, target)
         places(name, source, target, truth)
+
+    # PDF/A of a PDF: what keeps it from being one is named.
+    searchable(tmp / "in.pdf", tmp / "out.pdf", "--pdfa")
+    check("PDF/A of a PDF", b"<pdfaid:part>2" in run("qpdf", "--qdf", "--object-streams=disable", tmp / "out.pdf", "-").stdout)
+    rc, _, err = parse(ROOT / "samples/letter.pdf", "--to", "pdf", "--pdfa")
+    check("PDF/A refused", rc == 0 or "PDF/A-2b" in err, err)
 
     # A JPEG of a turned page: the very bytes, at its size.
     scan_pdf(tmp / "in.pdf", page, *cases["turned 0.7"])
