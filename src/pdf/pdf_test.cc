@@ -181,7 +181,12 @@ TEST(PageSize, FollowsTheSdk) {
   EXPECT_EQ(size(10000, 20000, 200, 3500), std::pair(1750, 3500));
   EXPECT_EQ(size(1260, 100, 200, 3500), std::pair(3500, 278));  // just not scaled down
   EXPECT_EQ(size(0.001, 0.001, 72, 3500), std::pair(1, 1));
-  EXPECT_EQ(size(1e9, 1e-3, 200, 3500), std::pair(3500, 1));
+  EXPECT_EQ(size(1e9, 1e-3, 200, 3500), std::pair(65000, 1));
+  // A till roll keeps its resolution, a poster what the pixels allow, a page that only the wish for
+  // more dots makes large nothing of it.
+  EXPECT_EQ(size(226, 8000, 200, 3500), std::pair(628, 22223));
+  EXPECT_EQ(size(2384, 3370, 200, 3500), std::pair(5099, 7208));
+  EXPECT_EQ(size(595, 842, 600, 3500), std::pair(2474, 3500));
 }
 
 TEST_F(PdfTest, HugeAndTinyPages) {
@@ -191,8 +196,9 @@ TEST_F(PdfTest, HugeAndTinyPages) {
       {.dpi = 200});
   const auto big = pdf->Read(0);
   ASSERT_TRUE(big.ok()) << big.error().message;
-  EXPECT_EQ(big->image.width_px, 3500);
-  EXPECT_EQ(big->image.height_px, 1750);
+  // 3 x 3500 x 3500 pixels: twice as wide as high.
+  EXPECT_EQ(big->image.width_px, 8574);
+  EXPECT_EQ(big->image.height_px, 4287);
   EXPECT_THAT(Texts(big->text), ElementsAre("Big"));
   const auto tiny = pdf->Read(1);
   ASSERT_TRUE(tiny.ok()) << tiny.error().message;
@@ -200,7 +206,7 @@ TEST_F(PdfTest, HugeAndTinyPages) {
   EXPECT_EQ(tiny->image.height_px, 12);
   const auto square = pdf->Read(2);
   ASSERT_TRUE(square.ok()) << square.error().message;
-  EXPECT_EQ(square->image.width_px, 3500);
+  EXPECT_EQ(square->image.width_px, 6063);
 }
 
 TEST_F(PdfTest, Passwords) {
@@ -508,7 +514,7 @@ TEST_F(PdfTest, FalseWorkerThatLies) {
   for (const auto& [sent, why] : std::vector<std::pair<std::string, std::string>>{
            {opened + "no reply at all", "no reply"},
            {opened + Packed(Says(static_cast<pdf::ReplyType>(9))), "unknown kind"},
-           {page({.width_px = 4000, .height_px = 10, .width_pt = 1, .height_pt = 1}),
+           {page({.width_px = 70000, .height_px = 10, .width_pt = 1, .height_pt = 1}),
             "impossible size"},
            {page({.width_px = -1, .height_px = 10, .width_pt = 1, .height_pt = 1}),
             "impossible size"},
