@@ -122,14 +122,15 @@ Command RegisterParse(CLI::App& app) {
   sub->add_option_function<std::string>(
          "--text-layer",
          [o](const std::string& mode) {
-           o->text_layer = mode == "prefer"    ? TextLayerMode::kPrefer
-                           : mode == "compare" ? TextLayerMode::kCompare
-                                               : TextLayerMode::kOff;
+           o->text_layer = TextLayerModeFromName(mode);
+           o->input.pdf.read_text = o->text_layer != TextLayerMode::kOff;
          },
-         "A PDF's own text: off (read the page), prefer (take it where it is good, read the rest), "
-         "compare (read, and tell where the two differ)")
-      ->check(CLI::IsMember({"off", "prefer", "compare"}))
-      ->default_str("off")
+         "A PDF's own text: auto (take it where the page shows it and a few readings agree, read "
+         "the rest; GLM-OCR itself reads all), off (read everything), prefer (take it where it "
+         "looks good, without comparing), compare (read, and print where the two differ)")
+      ->check(CLI::IsMember(
+          std::vector<std::string>(kTextLayerModeNames.begin(), kTextLayerModeNames.end())))
+      ->default_str("auto")
       ->group("Documents");
   o->model.Register(*sub);
   sub->add_option("--drafts", o->drafts,

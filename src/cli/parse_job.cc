@@ -12,8 +12,7 @@
 #include "base/hash.h"
 #include "base/untrusted_text.h"
 #include "cli/commands.h"
-#include "eval/edit_distance.h"
-#include "eval/text.h"
+#include "cli/layer_difference.h"
 #include "layout/uncovered.h"
 #include "pipeline/document_pages.h"
 #include "pipeline/task.h"
@@ -359,25 +358,9 @@ Status ParseJob::WriteFiles(const Result<std::vector<OutputFile>>& files, Journa
 // With --text-layer compare.
 void ParseJob::ReportDifferences(const ReadPage& page) {
   if (options_.text_layer != TextLayerMode::kCompare || page.error) return;
-  std::string read, layer;
-  size_t n_differ = 0, n_compared = 0;
-  for (const ReadRegion& region : page.regions) {
-    if (!region.layer_text) continue;
-    ++n_compared;
-    if (region.text != *region.layer_text) ++n_differ;
-    read += region.text + '\n';
-    layer += *region.layer_text + '\n';
-  }
   const std::string place = PageName({page.source, page.page, page.n_pages});
-  const std::string message =
-      n_compared == 0
-          ? place + ": no text layer to compare with"
-          : fmt::format(
-                "{}: text layer and reading differ in {:.2f} % of the characters, {} of {} regions",
-                place, 100 * NormalizedEditDistance(CodePoints(read), CodePoints(layer)), n_differ,
-                n_compared);
   std::lock_guard lock(mutex_);
-  Report(message);
+  for (const std::string& line : DescribeDifferences(page, place)) Report(line);
 }
 
 // Texts come out in the order of the inputs.

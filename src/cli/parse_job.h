@@ -35,7 +35,7 @@ struct ParseOptions {
   InputOptions input;
   OutputOptions output;
   std::string pages;
-  TextLayerMode text_layer = TextLayerMode::kOff;
+  TextLayerMode text_layer = TextLayerMode::kAuto;
   int jobs = 2;
   bool resume = false;
   bool quiet = false;

@@ -70,6 +70,7 @@ Json RegionJson(const ReadPage& page, const ReadRegion& region, size_t index) {
   if (region.heading_level > 0) out["heading_level"] = region.heading_level;
   out["column"] = region.column;
   out["text"] = region.text;
+  if (TaskOf(region.label) != RegionTask::kSkip) out["source"] = RegionSource(region);
   return out;
 }
 

@@ -34,6 +34,7 @@ std::string PageToJson(const ReadPage& page) {
     region["box"] = {r.box_px.x, r.box_px.y, r.box_px.right(), r.box_px.bottom()};
     region["column"] = r.column;
     region["text"] = r.text;
+    if (TaskOf(r.label) != RegionTask::kSkip) region["source"] = RegionSource(r);
     region["confidence"] = Rounded(r.confidence);
     region["finish_reason"] = FinishReasonName(r.finish);
     if (r.error) region["error"] = r.error->message;

@@ -15,6 +15,16 @@ TEST(JoinParagraph, PutsHyphenatedWordsTogether) {
   EXPECT_EQ(Join({"-", "b"}), "- b");
 }
 
+TEST(JoinParagraph, KnowsUnicodesHyphens) {
+  EXPECT_EQ(Join({"to some ex\u2010", "tent"}), "to some extent");
+  EXPECT_EQ(Join({"to some ex\u00ad", "tent"}), "to some extent");
+  EXPECT_EQ(Join({"Dampf\u00ad", "Schiff"}), "DampfSchiff") << "a soft hyphen is never written";
+  EXPECT_EQ(Join({"cof-", "fr\u00e9"}), "coffr\u00e9");
+  EXPECT_EQ(Join({"m-", "\u00eame"}), "m\u00eame");
+  EXPECT_EQ(Join({"pages 3\u2010", "5"}), "pages 3\u2010 5");
+  EXPECT_EQ(Join({"\u2010", "b"}), "\u2010 b");
+}
+
 TEST(JoinParagraph, SkipsEmptyLines) {
   EXPECT_EQ(Join({}), "");
   EXPECT_EQ(Join({"", "a", "", "b", ""}), "a b");

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "document/page.h"
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
-#include "document/page.h"
+#include "pipeline/layer_check.h"
 #include "pipeline/text_layer_use.h"
 
 namespace glmocr {
@@ -27,9 +30,26 @@ struct PageCrop {
   Image pixels;  // what `input` was made of
   std::string instruction;
   int64_t max_new_tokens = 0;
+  Box ink;                               // of a piece of a line: where it lies in the page
   PieceStart start = PieceStart::kWord;  // how it continues the crop before it, in the same line
   int line = -1;                         // in ReadRegion::lines; -1: the crop is the region
   int cell = -1;                         // in ReadRegion::cells; -1: no table
+};
+
+// A page's text layer that a few readings have yet to confirm (TextLayerMode::kAuto).
+struct LayerTrial {
+  // A crop to read first, and what the layer says there.
+  struct Sample {
+    size_t region = 0, crop = 0;
+    std::vector<LayerSymbol> symbols;
+    std::string text;
+    std::string read_text;  // for whoever reads it
+  };
+  std::vector<Sample> samples;
+  std::vector<LayerSymbol> page;  // all symbols of the layer's words in `regions`
+  // Of every page.regions: as the layer has it; none: it is read in any case.
+  std::vector<std::optional<ReadRegion>> regions;
+  std::vector<ReadRegion> uncovered;  // words of the layer outside all regions
 };
 
 struct PageCrops {
@@ -37,6 +57,7 @@ struct PageCrops {
   // boxes.
   ReadPage page;
   std::vector<std::vector<PageCrop>> regions;  // of every page.regions; empty for pictures
+  std::unique_ptr<LayerTrial> trial;           // null: all crops are to be read
 };
 
 struct CropOptions {
@@ -46,7 +67,7 @@ struct CropOptions {
   std::string instruction;               // empty: what each region's task asks for
   int64_t max_new_tokens = 8192;
   bool keep_image = false;  // in page.image
-  // Of kRegions, in pixels of the picture; not used when the layout had to straighten the page.
+  // Of kRegions, in pixels of the picture.
   const PdfTextLayer* text_layer = nullptr;
   TextLayerMode text_layer_mode = TextLayerMode::kOff;
 };

@@ -23,7 +23,7 @@ TEST(TextLayerUse, GivesWordsToTheRegionsTheyLieIn) {
                                     {"right", {110, 5, 40, 10}, 2},
                                     {"in", {15, 45, 10, 8}, 3},
                                     {"below", {5, 150, 40, 10}, 4}});
-  const TextLayerUse use(layer, page);
+  const TextLayerUse use(layer, page, LayerWords::kAll);
   ASSERT_TRUE(use.Covers(0));
   use.Fill(0, page.regions[0]);
   EXPECT_EQ(page.regions[0].text, "first second line") << "lines from top to bottom";
@@ -46,8 +46,106 @@ TEST(TextLayerUse, FillsCells) {
   page.regions.push_back(table);
   const PdfTextLayer layer =
       Layer({{"a", {10, 10, 10, 10}, 0}, {"c", {110, 10, 10, 10}, 0}, {"b", {10, 30, 10, 10}, 1}});
-  TextLayerUse(layer, page).Fill(0, page.regions[0]);
+  TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
   EXPECT_EQ(page.regions[0].text, "<table><tr><td>a b</td><td>c</td></tr></table>");
+}
+
+ReadRegion TwoLines() {
+  ReadRegion region = {.box_px = {10, 10, 200, 50}};
+  region.lines.push_back({.box_px = {10, 10, 200, 20}, .baseline_y = 26});
+  region.lines.push_back({.box_px = {10, 40, 200, 20}, .baseline_y = 56});
+  return region;
+}
+
+TEST(TextLayerUse, MarksStayInTheirLine) {
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  page.regions.push_back(TwoLines());
+  // The mark comes last in the layer, as a line of its own that begins above the region.
+  const PdfTextLayer layer = Layer({{"Ada", {10, 12, 40, 16}, 0},
+                                    {"and", {70, 12, 40, 16}, 0},
+                                    {"Tom", {120, 12, 40, 16}, 0},
+                                    {"below", {10, 42, 60, 16}, 1},
+                                    {"1", {51, 4, 6, 9}, 2},
+                                    {"2", {161, 9, 6, 9}, 3}});
+  TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
+  EXPECT_EQ(page.regions[0].text, "Ada1 and Tom2 below");
+  ASSERT_EQ(page.regions[0].lines.size(), 2u);
+  EXPECT_EQ(page.regions[0].lines[0].baseline_y, 26);
+}
+
+TEST(TextLayerUse, LargeInitialsBeginTheirFirstLine) {
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  page.regions.push_back(TwoLines());
+  page.regions[0].box_px.x = 50;
+  const PdfTextLayer layer = Layer({{"T", {10, 10, 35, 48}, 0},
+                                    {"he", {50, 12, 20, 16}, 1},
+                                    {"first", {80, 12, 40, 16}, 1},
+                                    {"second", {50, 42, 60, 16}, 2}});
+  TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
+  EXPECT_EQ(page.regions[0].text, "The first second");
+}
+
+TEST(TextLayerUse, DropsWhatIsWrittenTwiceAndCountsWhatLiesOnTop) {
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  page.regions.push_back(TwoLines());
+  const PdfTextLayer layer = Layer({{"bold", {10, 12, 40, 16}, 0},
+                                    {"word", {60, 12, 40, 16}, 0},
+                                    {"bold", {11, 12, 40, 16}, 1},
+                                    {"word", {61, 12, 40, 16}, 1},
+                                    {"over", {60, 42, 40, 16}, 2},
+                                    {"lain", {58, 42, 40, 16}, 3}});
+  const TextLayerUse use(layer, page, LayerWords::kAll);
+  EXPECT_EQ(use.n_on_top(), 1);
+  use.Fill(0, page.regions[0]);
+  EXPECT_EQ(page.regions[0].lines[0].text, "bold word");
+}
+
+TEST(TextLayerUse, OnlyShownWordsCountWhereItIsAskedFor) {
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  page.regions.push_back(TwoLines());
+  const PdfTextLayer layer =
+      Layer({{"shown", {10, 12, 40, 16}, 0, true}, {"hidden", {60, 12, 40, 16}, 0}});
+  TextLayerUse(layer, page, LayerWords::kDrawn).Fill(0, page.regions[0]);
+  EXPECT_EQ(page.regions[0].text, "shown");
+}
+
+TEST(TextLayerUse, InkBesideTheWordsIsNotCovered) {
+  Image picture(300, 100, 255);
+  const auto ink = [&](int x0, int x1, int y) {
+    for (int x = x0; x < x1; ++x)
+      for (int dy = 0; dy < 12; ++dy) std::fill_n(picture.row(y + dy) + 3 * x, 3, uint8_t{0});
+  };
+  ink(10, 110, 14);
+  ink(10, 70, 44);
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  page.regions.push_back(TwoLines());
+  PdfTextLayer layer = Layer({{"first", {10, 12, 100, 16}, 0}, {"second", {10, 42, 60, 16}, 1}});
+  EXPECT_TRUE(TextLayerUse(layer, page, LayerWords::kAll).CoversAll(0, picture));
+  ink(200, 208, 44);  // a tick
+  EXPECT_TRUE(TextLayerUse(layer, page, LayerWords::kAll).CoversAll(0, picture));
+  ink(120, 160, 44);
+  EXPECT_FALSE(TextLayerUse(layer, page, LayerWords::kAll).CoversAll(0, picture));
+  layer.words.push_back({"third", {118, 42, 44, 16}, 1});
+  EXPECT_TRUE(TextLayerUse(layer, page, LayerWords::kAll).CoversAll(0, picture));
+  layer.words.back().text = "th\xef\xbf\xbdrd";
+  EXPECT_FALSE(TextLayerUse(layer, page, LayerWords::kAll).CoversAll(0, picture));
+}
+
+// A word of a page that was turned by two degrees, where it lies in the straightened picture.
+TEST(TextLayerUse, FollowsAStraightenedPage) {
+  const Image original(1000, 800, 255), upright(1030, 836, 255);
+  PdfTextLayer layer = Layer({{"word", {0, 0, 0, 0}, 0}});
+  // 400 px right of the middle, 200 above it, 100 x 20 large, in the straightened picture.
+  const double c = 0.99939083, s = 0.0348995;
+  const double x = 500 + 400 * c + 200 * s, y = 400 + 400 * s - 200 * c;
+  layer.words[0].box_px = {static_cast<int>(x - (100 * c + 20 * s) / 2),
+                           static_cast<int>(y - (20 * c + 100 * s) / 2),
+                           static_cast<int>(100 * c + 20 * s), static_cast<int>(20 * c + 100 * s)};
+  const Box box = StraightenedLayer(layer, original, upright, 2).words[0].box_px;
+  EXPECT_NEAR(box.x, 515 + 400 - 50, 2);
+  EXPECT_NEAR(box.y, 418 - 200 - 10, 2);
+  EXPECT_NEAR(box.width, 100, 2);
+  EXPECT_NEAR(box.height, 20, 2);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ void AddCapabilityRoutes(Router& router, Service& service) {
         {"max_image_pixels", service.recognizer.processor().max_image_pixels()}}},
       {"tasks", SupportedTasks(service)},
       {"layouts", SupportedLayouts(service)},
-      {"text_layers", {"off", "prefer", "compare"}},
+      {"text_layers", kTextLayerModeNames},
       {"formats", ResultFormats()},
       {"limits",
        {{"max_body_bytes", config.max_body_bytes},

@@ -17,7 +17,6 @@ constexpr std::string_view kNetworkLayout = "pp-doclayout-v3";
 constexpr std::array<std::string_view, 5> kLayouts = {"auto", "geometric", kNetworkLayout, "lines",
                                                       "none"};
 constexpr std::array<std::string_view, 4> kTasks = {"auto", "text", "table", "formula"};
-constexpr std::array<std::string_view, 3> kTextLayers = {"off", "prefer", "compare"};
 constexpr size_t kMaxPasswordBytes = 1024;  // PdfOptions::password
 constexpr size_t kMaxPageRanges = 4096;     // bytes
 
@@ -94,7 +93,7 @@ void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest*
   } else if (const auto ranges = PageRanges::Parse(request->pages); !ranges.ok()) {
     fields.Fail("pages", "is no list of pages: " + ranges.error().message);
   }
-  ReadChoice(fields, "text_layer", kTextLayers, &request->text_layer);
+  ReadChoice(fields, "text_layer", kTextLayerModeNames, &request->text_layer);
   ReadChoice(fields, "layout", kLayouts, &request->layout);
   if (!fields.error() && !Holds(SupportedLayouts(service), request->layout)) {
     fields.Fail("layout",
@@ -141,9 +140,7 @@ PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest&
   if (request.layout == "geometric" && service.layout->name() != "geometric")
     options.layout_engine = MakeGeometricLayout();
   options.instruction = std::string(InstructionOfTask(request.task));
-  options.text_layer = request.text_layer == "prefer"    ? TextLayerMode::kPrefer
-                       : request.text_layer == "compare" ? TextLayerMode::kCompare
-                                                         : TextLayerMode::kOff;
+  options.text_layer = TextLayerModeFromName(request.text_layer);
   options.keep_tokens = Holds(request.formats, "jsonl");
   return options;
 }
@@ -153,6 +150,7 @@ InputOptions InputOptionsOf(const Service& service, const DocumentRequest& reque
   InputOptions options = service.media.Options(owner);
   options.pdf.password = request.password;
   options.pdf.dpi = request.dpi;
+  options.pdf.read_text = request.text_layer != "off";
   return options;
 }
 

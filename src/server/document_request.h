@@ -14,7 +14,7 @@ namespace glmocr::server {
 
 struct DocumentRequest {
   std::string pages;                 // as `--pages`; empty: all
-  std::string text_layer = "off";    // off, prefer, compare
+  std::string text_layer = "auto";   // auto, off, prefer, compare
   std::string layout = "auto";       // auto, geometric, pp-doclayout-v3, lines, none
   std::string task = "auto";         // auto, text, table, formula
   std::vector<std::string> formats;  // "md", "json", ..., "jsonl"; none twice

@@ -5,6 +5,7 @@
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -41,7 +42,7 @@ tmp = pathlib.Path(tempfile.mkdtemp())
 try:
     # The aims on the samples: at most 3 % of the characters wrong, reading order exact, ruled tables as they are.
     out = tmp / "samples"
-    run = parse(*SAMPLES, "-o", out, "--to", "md,sdk-json,json,html,hocr,alto,pdf", "--visualize")
+    run = parse(*SAMPLES, "-o", out, "--text-layer", "off", "--to", "md,sdk-json,json,html,hocr,alto,pdf", "--visualize")
     check("samples", run.returncode == 0, run.stderr)
     flat = tmp / "flat"
     flat.mkdir()
@@ -71,9 +72,26 @@ try:
     again = parse(out / "form/form.pdf", "--text-layer", "compare", "--to", "md")
     check("searchable", again.returncode == 0 and "text layer and reading differ" in again.stderr, again.stderr)
 
+    # The two are compared, and where they differ is printed.
+    run = parse(ROOT / "samples/invoice.pdf", "--text-layer", "compare", "--to", "md")
+    check("compare", run.returncode == 0 and re.search(r"region \d+: read '[^']+', the text layer has '[^']+'", run.stderr), run.stderr)
+
     # The embedded text in place of reading: exact.
     run = parse(ROOT / "samples/letter.pdf", "--text-layer", "prefer", "--to", "md")
     check("text layer", "some sixty people cross every day" in run.stdout and "measurements" in run.stdout, run.stdout[:500])
+
+    # Without being asked for where it is true: as exact, and the JSON says where the text comes from.
+    run = parse(*SAMPLES, "-o", tmp / "auto", "--to", "md,json")
+    check("auto", run.returncode == 0, run.stderr)
+    for sample in SAMPLES:
+        document = json.loads((tmp / "auto" / sample.stem / f"{sample.stem}.json").read_text())
+        sources = {r["source"] for page in document["pages"] for r in page["regions"] if r["kind"] != "picture"}
+        check("auto", sources == {"model" if sample.stem == "skewed" else "text_layer"}, (sample.stem, sources))
+        check("auto", not any(page.get("warnings") for page in document["pages"]), sample.stem)
+        scores = subprocess.run([GLM, "eval", tmp / "auto" / sample.stem / f"{sample.stem}.md", truths / f"{sample.stem}.truth.md", "--json"],
+                                capture_output=True, text=True, timeout=300)
+        d = json.loads(scores.stdout)["documents"][0]
+        check("auto", d["character_edits"] <= (0.03 if sample.stem == "skewed" else 0.003) * d["characters"], d)
 
     # Bad inputs beside good ones: named, and the others are read.
     bad = tmp / "bad"
