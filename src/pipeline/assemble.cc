@@ -39,6 +39,17 @@ size_t DividingHyphen(std::string_view line, std::string_view next) {
   return 0;
 }
 
+// Whether the text ends as an entry of a table of contents does: dots, and the number of a page.
+bool EndsWithLeader(std::string_view text) {
+  size_t end = text.size();
+  while (end > 0 && text[end - 1] >= '0' && text[end - 1] <= '9') --end;
+  if (end == text.size()) return false;
+  int dots = 0;
+  for (; end > 0 && (text[end - 1] == '.' || text[end - 1] == ' '); --end)
+    dots += text[end - 1] == '.' ? 1 : 0;
+  return dots >= 4;
+}
+
 void AppendEscaped(std::string& out, std::string_view text) {
   for (const char c : text) {
     switch (c) {
@@ -73,7 +84,7 @@ std::string JoinParagraph(std::span<const std::string_view> lines) {
     if (const size_t hyphen = DividingHyphen(out, line); hyphen > 0) {
       out.erase(out.size() - hyphen);
     } else if (!out.empty()) {
-      out += ' ';
+      out += EndsWithLeader(out) ? '\n' : ' ';
     }
     out += line;
   }

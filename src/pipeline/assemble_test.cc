@@ -25,6 +25,12 @@ TEST(JoinParagraph, KnowsUnicodesHyphens) {
   EXPECT_EQ(Join({"\u2010", "b"}), "\u2010 b");
 }
 
+TEST(JoinParagraph, EntriesOfContentsEndTheirLines) {
+  EXPECT_EQ(Join({"2.1 Costs . . . . . 15", "Appendix ....... 101", "Index"}),
+            "2.1 Costs . . . . . 15\nAppendix ....... 101\nIndex");
+  EXPECT_EQ(Join({"it cost 3. 15", "pounds"}), "it cost 3. 15 pounds");
+}
+
 TEST(JoinParagraph, SkipsEmptyLines) {
   EXPECT_EQ(Join({}), "");
   EXPECT_EQ(Join({"", "a", "", "b", ""}), "a b");

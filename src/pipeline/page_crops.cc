@@ -183,7 +183,12 @@ class Cropper {
     const TextLayerUse use(layer, out_.page, compare ? LayerWords::kAll : LayerWords::kDrawn);
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       ReadRegion& region = out_.page.regions[r];
-      if (!use.Covers(r) || TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (!compare && layer.good && use.IsPartOfAWord(r)) {
+        region.from_text_layer = true;
+        out_.regions[r].clear();
+      }
+      if (!use.Covers(r)) continue;
       if (!compare && !use.CoversAll(r, layout.image)) continue;
       if (compare) {
         ReadRegion said = region;
@@ -223,11 +228,19 @@ class Cropper {
     std::vector<LayerTrial::Sample> pieces;
     std::vector<std::vector<LayerSymbol>> symbols;
     std::vector<size_t> region_of;
-    bool any = false;
+    bool covered = false, any = false;
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       const ReadRegion& region = out_.page.regions[r];
-      if (TaskOf(region.label) == RegionTask::kSkip || !use.Covers(r) || !use.CoversAll(r, picture))
-        continue;
+      if (TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (use.IsPartOfAWord(r)) {
+        ReadRegion& nothing = trial->regions[r].emplace(region);
+        nothing.lines.clear();
+        nothing.from_text_layer = true;
+        nothing.confidence = 1;
+      }
+      if (!use.Covers(r)) continue;
+      covered = true;
+      if (!use.CoversAll(r, picture)) continue;
       any = true;
       use.Fill(r, trial->regions[r].emplace(region));
       for (size_t c = 0; c < out_.regions[r].size(); ++c) {
@@ -250,6 +263,7 @@ class Cropper {
         region_of.push_back(r);
       }
     }
+    if (!any && covered) return Reject("it lacks part of what the page shows, everywhere");
     if (!any) return;
     for (const size_t index : ChooseSamples(symbols))
       trial->samples.push_back(std::move(pieces[index]));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 #include <utility>
 
@@ -110,6 +111,67 @@ TextLayerUse::TextLayerUse(const PdfTextLayer& layer, const ReadPage& page, Laye
       DropDoubled(&words);
     }
   }
+}
+
+// The rows of words in what layout took for one line, from top to bottom: an initial that reaches
+// over two lines makes one of them. Marks above or below the line are in it.
+std::vector<std::vector<int>> TextLayerUse::Rows(const std::vector<int>& words) const {
+  std::vector<int> heights;
+  for (const int w : words) heights.push_back(Word(w).box_px.height);
+  if (heights.empty()) return {};
+  const auto middle = heights.begin() + static_cast<std::ptrdiff_t>(heights.size() / 2);
+  std::nth_element(heights.begin(), middle, heights.end());
+  const int usual = *middle;
+  struct Row {
+    Box core;
+    std::vector<size_t> words;
+  };
+  std::vector<size_t> order(words.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return std::abs(Word(words[a]).box_px.height - usual) <
+           std::abs(Word(words[b]).box_px.height - usual);
+  });
+  std::vector<Row> rows;
+  for (const size_t i : order) {
+    const Box& box = Word(words[i]).box_px;
+    auto best = rows.end();
+    for (auto row = rows.begin(); row != rows.end(); ++row) {
+      const int shared = OverlapY(row->core, box);
+      const bool in = 10 * shared >= 3 * std::min(row->core.height, box.height);
+      if (in) {
+        best = row;
+        break;
+      }
+      const bool mark = 5 * box.height < 3 * usual;
+      if (mark && (best == rows.end() || shared > OverlapY(best->core, box))) best = row;
+    }
+    if (best == rows.end()) {
+      best = rows.insert(std::find_if(rows.begin(), rows.end(),
+                                      [&](const Row& row) { return row.core.y > box.y; }),
+                         Row{.core = box, .words = {}});
+    }
+    best->words.push_back(i);
+  }
+  std::vector<std::vector<int>> out;
+  for (Row& row : rows) {
+    std::sort(row.words.begin(), row.words.end());
+    std::vector<int>& to = out.emplace_back();
+    for (const size_t i : row.words) to.push_back(words[i]);
+  }
+  return out;
+}
+
+bool TextLayerUse::IsPartOfAWord(size_t region) const {
+  const Box& box = page_.regions[region].box_px;
+  if (!words_[region].empty()) return false;
+  for (size_t r = 0; r < words_.size(); ++r) {
+    if (TaskOf(page_.regions[r].label) == RegionTask::kSkip) continue;
+    for (const int w : words_[r]) {
+      if (10 * OverlapArea(Word(w).box_px, box) >= 7 * Area(box)) return true;
+    }
+  }
+  return false;
 }
 
 // Leaves out words that are written twice in one place, as programs do for bold type, and counts
@@ -288,13 +350,15 @@ std::vector<ReadLine> TextLayerUse::Lines(size_t region, const Box& within) cons
     for (const int w : line_words_[region][l]) {
       if (HoldsMiddle(within, Word(w).box_px)) words.push_back(w);
     }
-    if (words.empty()) continue;
-    ReadLine line = LineOfWords(std::move(words));
-    if (HoldsMiddle(within, found[l].box_px)) {
-      line.box_px = found[l].box_px;
-      line.baseline_y = found[l].baseline_y;
+    std::vector<std::vector<int>> rows = Rows(words);
+    for (std::vector<int>& row : rows) {
+      ReadLine line = LineOfWords(std::move(row));
+      if (rows.size() == 1 && HoldsMiddle(within, found[l].box_px)) {
+        line.box_px = found[l].box_px;
+        line.baseline_y = found[l].baseline_y;
+      }
+      lines.push_back(std::move(line));
     }
-    lines.push_back(std::move(line));
   }
   std::vector<int> loose;
   for (const int w : loose_[region]) {
@@ -348,6 +412,7 @@ std::vector<ReadRegion> TextLayerUse::Uncovered() const {
 std::vector<const PdfWord*> TextLayerUse::WordsBetween(size_t region, size_t line, int left,
                                                        int right) const {
   std::vector<const PdfWord*> words;
+  if (Rows(line_words_[region][line]).size() > 1) return words;
   for (const int w : line_words_[region][line]) {
     const int middle = Word(w).box_px.x + Word(w).box_px.width / 2;
     if (middle >= left && middle < right) words.push_back(&Word(w));

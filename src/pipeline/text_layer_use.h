@@ -50,6 +50,9 @@ class TextLayerUse {
   // beside the words, and none of the words has characters that its font does not name. `picture`:
   // dark on light.
   bool CoversAll(size_t region, const Image& picture) const;
+  // Whether the region is ink of a word that lies elsewhere, such as a mark above its line: it has
+  // nothing to read.
+  bool IsPartOfAWord(size_t region) const;
   // How many words lie on top of another one that says something else.
   int n_on_top() const { return n_on_top_; }
   // Sets lines, cells' texts and text of `region` to the layer's.
@@ -57,7 +60,7 @@ class TextLayerUse {
   // Words outside all regions, as text regions of a line each.
   std::vector<ReadRegion> Uncovered() const;
   // The words of a line of a region whose middle lies between two columns of pixels, in reading
-  // order.
+  // order; none where what layout took for a line is several.
   std::vector<const PdfWord*> WordsBetween(size_t region, size_t line, int left, int right) const;
 
  private:
@@ -68,6 +71,7 @@ class TextLayerUse {
   Place PlaceOf(const PdfWord& word) const;
   size_t LineOf(size_t region, const PdfWord& word) const;
   const PdfWord& Word(int index) const { return layer_.words[static_cast<size_t>(index)]; }
+  std::vector<std::vector<int>> Rows(const std::vector<int>& words) const;
   ReadLine LineOfWords(std::vector<int> words) const;
   std::vector<ReadLine> OwnLines(const std::vector<int>& words) const;
   std::vector<ReadLine> Lines(size_t region, const Box& within) const;

@@ -85,6 +85,36 @@ TEST(TextLayerUse, LargeInitialsBeginTheirFirstLine) {
   EXPECT_EQ(page.regions[0].text, "The first second");
 }
 
+// Layout took two lines for one because an initial joins them.
+TEST(TextLayerUse, RowsOfOneLineStayApart) {
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  ReadRegion region = {.box_px = {10, 10, 200, 50}};
+  region.lines.push_back({.box_px = {10, 10, 200, 50}, .baseline_y = 56});
+  page.regions.push_back(region);
+  const PdfTextLayer layer = Layer({{"T", {10, 10, 35, 48}, 0},
+                                    {"he", {50, 12, 20, 16}, 1},
+                                    {"office", {80, 17, 40, 11}, 1},
+                                    {"1", {121, 10, 5, 6}, 4},
+                                    {"was", {50, 47, 30, 11}, 2},
+                                    {"here", {90, 42, 40, 16}, 2}});
+  const TextLayerUse use(layer, page, LayerWords::kAll);
+  EXPECT_TRUE(use.WordsBetween(0, 0, 0, 300).empty());
+  use.Fill(0, page.regions[0]);
+  EXPECT_EQ(page.regions[0].text, "The office1 was here");
+}
+
+TEST(TextLayerUse, AMarkThatLayoutTookForARegionIsPartOfItsWord) {
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  page.regions.push_back(TwoLines());
+  page.regions.push_back({.box_px = {52, 8, 6, 12}});
+  page.regions.push_back({.box_px = {150, 8, 6, 12}});
+  const PdfTextLayer layer = Layer({{"long.1", {10, 8, 50, 20}, 0}, {"next", {10, 42, 50, 16}, 1}});
+  const TextLayerUse use(layer, page, LayerWords::kAll);
+  EXPECT_FALSE(use.IsPartOfAWord(0));
+  EXPECT_TRUE(use.IsPartOfAWord(1));
+  EXPECT_FALSE(use.IsPartOfAWord(2));
+}
+
 TEST(TextLayerUse, DropsWhatIsWrittenTwiceAndCountsWhatLiesOnTop) {
   ReadPage page = {.width_px = 300, .height_px = 100};
   page.regions.push_back(TwoLines());
