@@ -16,9 +16,10 @@ namespace fs = std::filesystem;
 
 std::string OutputOptions::Fingerprint() const {
   std::string flags;
-  for (const bool flag : {text.strict, text.pipe_tables, text.page_furniture, visualize})
+  for (const bool flag : {text.strict, text.pipe_tables, text.page_furniture, visualize, pdf.pdfa,
+                          pdf.replace_hidden_text, pdf.deskew, pdf.clean})
     flags += flag ? '1' : '0';
-  return flags;
+  return flags + pdf.language;
 }
 
 const std::vector<std::string>& Output::FormatNames() {
@@ -90,11 +91,18 @@ std::string Output::FolderFor(const std::string& input) {
   return n == 1 ? stem : stem + "-" + std::to_string(n);
 }
 
-std::unique_ptr<DocumentWriter> Output::NewWriter(const std::string& folder) const {
+bool Output::needs_source() const {
+  return std::find(formats_.begin(), formats_.end(), DocumentFormat::kPdf) != formats_.end();
+}
+
+std::unique_ptr<DocumentWriter> Output::NewWriter(const std::string& folder,
+                                                  std::shared_ptr<DocumentSource> source) const {
   return std::make_unique<DocumentWriter>(DocumentOptions{.formats = formats_,
                                                           .text = options_.text,
                                                           .stem = folder,
                                                           .pixels_per_inch = options_.dpi,
+                                                          .pdf = options_.pdf,
+                                                          .source = std::move(source),
                                                           .spool_folder = folder_});
 }
 

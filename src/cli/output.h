@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "format/document_writer.h"
 #include "document/page.h"
+#include "format/document_writer.h"
 
 namespace glmocr::cli {
 
@@ -19,6 +19,7 @@ struct OutputOptions {
   PageTextOptions text;  // strict, pipe tables, furniture
   bool visualize = false;
   double dpi = 200;
+  PdfChoices pdf;
   // What of these decides about the files.
   std::string Fingerprint() const;
 };
@@ -34,8 +35,11 @@ class Output {
   // The folder of an input, named after it as the SDK does ("scans/a.png" -> "a"; a second "a" ->
   // "a-2").
   std::string FolderFor(const std::string& input);
-  // Makes the files of one input.
-  std::unique_ptr<DocumentWriter> NewWriter(const std::string& folder) const;
+  // Makes the files of one input. `source`: it, may be null.
+  std::unique_ptr<DocumentWriter> NewWriter(const std::string& folder,
+                                            std::shared_ptr<DocumentSource> source) const;
+  // Whether the document is wanted as it came in.
+  bool needs_source() const;
   // Nothing is left under the final name when writing fails.
   Status WriteFile(const OutputFile& file) const;
 

@@ -57,6 +57,7 @@ struct ParseJob::Document {
   std::string folder;  // below the output folder
   std::string hash;
   std::unique_ptr<DocumentReader> reader;
+  std::shared_ptr<DocumentSource> source;  // where a format wants it
   std::vector<int> page_numbers;           // from 1
   std::unique_ptr<DocumentWriter> writer;  // with an output folder
   std::vector<ReadPage> pages;             // to be printed: without an output folder
@@ -135,7 +136,10 @@ ParseJob::ParseJob(const ParseOptions& options) : options_(options) {
 ParseJob::~ParseJob() = default;
 
 int ParseJob::Run() {
-  if (const Status status = Prepare(); !status.ok()) return Fail(status.error());
+  if (const Status status = Prepare(); !status.ok()) {
+    const int code = Fail(status.error());
+    return wrong_options_ ? kExitUsage : code;
+  }
   std::vector<std::thread> workers;
   const int n_workers =
       output_.streams()
@@ -197,6 +201,10 @@ Status ParseJob::LoadModel() {
     const std::string& note = recognizer_->processor().notes();
     if (!note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", note.c_str());
   }
+  if (const Status can = CheckTask(options_.task, recognizer_->reads_lines()); !can.ok()) {
+    wrong_options_ = true;
+    return can;
+  }
   layout_ = options_.layout == "none"    ? Layout::kNone
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
@@ -250,12 +258,15 @@ std::unique_ptr<ParseJob::Document> ParseJob::Next() {
       document->folder = output_.FolderFor(input->name);
     }
     try {
-      auto opened = OpenDocument(*input, options_.input);
+      InputOptions input_options = options_.input;
+      input_options.keep_source = output_.needs_source();
+      auto opened = OpenDocument(*input, input_options);
       if (!opened.ok()) {
         document->error = opened.error();
         return document;
       }
       document->reader = std::move(*opened);
+      document->source = document->reader->source();
       if (journal_) {
         document->hash = document->reader->content_hash().Hex();
         std::lock_guard lock(mutex_);
@@ -290,12 +301,13 @@ void ParseJob::TakePage(Document& document, ReadPage page) {
     if (region.error)
       failed(region.error->With(PageName({page.source, page.page, page.n_pages})).message);
   }
-  if (!journal_) {
+  if (!journal_ && !output_.needs_source()) {
     document.pages.push_back(std::move(page));
     return;
   }
   if (document.error) return;
-  if (document.writer == nullptr) document.writer = output_.NewWriter(document.folder);
+  if (document.writer == nullptr)
+    document.writer = output_.NewWriter(document.folder, document.source);
   const Status written = WriteFiles(document.writer->AddPage(page), &document.entry);
   if (!written.ok()) document.error = written.error();
 }
@@ -317,6 +329,8 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
     Status status;
     if (journal_) {
       status = WriteFiles(document->writer->Finish(), &entry);
+    } else if (document->writer != nullptr) {
+      status = ReadFiles(document->writer->Finish(), &text);
     } else {
       Result<std::string> formatted = output_.Format(document->pages);
       if (formatted.ok()) text = std::move(*formatted);
@@ -327,6 +341,9 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
   if (document->error) entry.error = document->error->message;
   entry.seconds = SecondsSince(document->begun);
   std::lock_guard lock(mutex_);
+  if (document->writer != nullptr) {
+    for (const Warning& warning : document->writer->warnings()) ReportWarning(entry.input, warning);
+  }
   if (!entry.error.empty()) {
     ++failed_;
     Report(entry.error);
@@ -353,6 +370,26 @@ Status ParseJob::WriteFiles(const Result<std::vector<OutputFile>>& files, Journa
     entry->files.push_back(file.path);
   }
   return OkStatus();
+}
+
+// Of a format that is one file.
+Status ParseJob::ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text) {
+  if (!files.ok()) return files.error();
+  for (const OutputFile& file : *files) {
+    if (file.file) {
+      GLM_ASSIGN(*text, file.file->ReadAll());
+    } else {
+      *text = file.bytes;
+    }
+  }
+  return OkStatus();
+}
+
+void ParseJob::ReportWarning(const std::string& input, const Warning& warning) {
+  if (options_.quiet) return;
+  progress_->Clear();
+  const std::string page = warning.page > 0 ? fmt::format(" page {}", warning.page) : "";
+  std::fprintf(stderr, "warning: %s%s: %s\n", input.c_str(), page.c_str(), warning.message.c_str());
 }
 
 // With --text-layer compare.

@@ -68,6 +68,8 @@ class ParseJob {
   // The document's last page has come, or it cannot be opened.
   void Finish(std::unique_ptr<Document> document);
   Status WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry);
+  static Status ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text);
+  void ReportWarning(const std::string& input, const Warning& warning);
   void TakePage(Document& document, ReadPage page);
   void ReportDifferences(const ReadPage& page);
   void Print(size_t index, std::string text);
@@ -96,6 +98,7 @@ class ParseJob {
   WorkerTimes times_;  // of workers that have ended
   int running_workers_ = 0;
   std::optional<Error> fatal_;
+  bool wrong_options_ = false;  // found when the model was loaded
 };
 
 }  // namespace glmocr::cli

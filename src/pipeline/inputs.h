@@ -17,6 +17,8 @@
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "document/source.h"
+#include "document/warning.h"
 #include "media/decode.h"
 #include "pdf/pdf_document.h"
 #include "pdf/picture_document.h"
@@ -38,6 +40,7 @@ struct InputOptions {
   // strangers' files. Unset, in this process, which is some milliseconds faster; the pixels are the
   // same.
   std::optional<PictureWorkerOptions> picture_worker;
+  bool keep_source = false;  // DocumentReader::source() is set
   // What of these options decides about a page's picture; equal for equal pictures.
   std::string Fingerprint() const;
 };
@@ -46,6 +49,7 @@ struct InputPage {
   Image image;
   std::optional<PdfTextLayer> text;    // of PDF pages, unless PdfOptions::read_text is off
   double width_pt = 0, height_pt = 0;  // of PDF pages, 72 points an inch; else 0
+  std::vector<Warning> warnings;       // what of the file is not in the picture
 };
 
 // An open document. For one thread at a time.
@@ -60,6 +64,14 @@ class DocumentReader {
   // meanwhile; -1 for none. Without it: the following one.
   virtual Result<InputPage> Read(int index, int next) = 0;
   Result<InputPage> Read(int index) { return Read(index, index + 1); }
+
+  // The document as it came in, for writers that keep it; it outlives this reader. Null unless
+  // InputOptions::keep_source was set.
+  const std::shared_ptr<DocumentSource>& source() const { return source_; }
+  void set_source(std::shared_ptr<DocumentSource> source) { source_ = std::move(source); }
+
+ private:
+  std::shared_ptr<DocumentSource> source_;
 };
 
 // The documents behind what a user names, in the order of the names:

@@ -4,8 +4,10 @@
 
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "document/page.h"
+#include "media/page_transform.h"
 #include "pdf/text_layer.h"
 
 namespace glmocr {
@@ -24,11 +26,6 @@ inline constexpr std::array<std::string_view, 4> kTextLayerModeNames = {"auto", 
 // Of one of these names.
 TextLayerMode TextLayerModeFromName(std::string_view name);
 
-// `layer` with its boxes in the pixels of the straightened picture, which layout reads in place of
-// the page's own.
-PdfTextLayer StraightenedLayer(const PdfTextLayer& layer, const Image& original,
-                               const Image& upright, double skew_degrees);
-
 // Which words of a layer count.
 enum class LayerWords {
   kAll,
@@ -40,15 +37,16 @@ enum class LayerWords {
 // pictures keep their words out of the text.
 class TextLayerUse {
  public:
-  // `page`: sizes and regions with the boxes of their lines, in the pixels of the layer. Both must
-  // outlive this.
-  TextLayerUse(const PdfTextLayer& layer, const ReadPage& page, LayerWords which);
+  // `page`: sizes and regions with the places of their lines, in the pixels of the layer. Both must
+  // outlive this. `transform`: from the page made upright, in which lines run along rows.
+  TextLayerUse(const PdfTextLayer& layer, const ReadPage& page, LayerWords which,
+               const PageTransform& transform = {});
 
   // Whether the layer has words there.
   bool Covers(size_t region) const { return !words_[region].empty(); }
   // Whether nothing else is printed there: the region's lines have no ink, wider than a mark,
   // beside the words, and none of the words has characters that its font does not name. `picture`:
-  // dark on light.
+  // the upright page, dark on light.
   bool CoversAll(size_t region, const Image& picture) const;
   // Whether the region is ink of a word that lies elsewhere, such as a mark above its line: it has
   // nothing to read.
@@ -59,25 +57,42 @@ class TextLayerUse {
   void Fill(size_t region, ReadRegion& read) const;
   // Words outside all regions, as text regions of a line each.
   std::vector<ReadRegion> Uncovered() const;
-  // The words of a line of a region whose middle lies between two columns of pixels, in reading
-  // order; none where what layout took for a line is several.
-  std::vector<const PdfWord*> WordsBetween(size_t region, size_t line, int left, int right) const;
+  // The words of a line of a region whose middle lies between two places along its baseline, in
+  // reading order; none where what layout took for a line is several.
+  std::vector<const PdfWord*> WordsBetween(size_t region, size_t line, double from_px,
+                                           double to_px) const;
 
  private:
+  // All boxes here are of the upright page.
+  struct UprightRegion {
+    Box box;
+    std::vector<Box> lines, cells;
+  };
   struct Place {
     size_t region = SIZE_MAX, line = SIZE_MAX;
   };
+  struct Found {
+    ReadLine line;  // in the pixels of the input
+    Box box;
+  };
+  Box Upright(const Box& box, const std::vector<Point>& outline) const;
+  Box UprightWord(const Box& box) const;
+  Box UprightLine(const ReadLine& line) const;
   void DropDoubled(std::vector<int>* words);
-  Place PlaceOf(const PdfWord& word) const;
-  size_t LineOf(size_t region, const PdfWord& word) const;
+  Place PlaceOf(int word) const;
+  size_t LineOf(size_t region, const Box& word) const;
   const PdfWord& Word(int index) const { return layer_.words[static_cast<size_t>(index)]; }
+  const Box& At(int index) const { return boxes_[static_cast<size_t>(index)]; }
   std::vector<std::vector<int>> Rows(const std::vector<int>& words) const;
-  ReadLine LineOfWords(std::vector<int> words) const;
-  std::vector<ReadLine> OwnLines(const std::vector<int>& words) const;
+  Found LineOfWords(const std::vector<int>& words, const ReadLine* found = nullptr) const;
+  std::vector<Found> OwnLines(const std::vector<int>& words) const;
   std::vector<ReadLine> Lines(size_t region, const Box& within) const;
 
   const PdfTextLayer& layer_;
   const ReadPage& page_;
+  const PageTransform transform_;
+  std::vector<Box> boxes_;                                 // of the layer's words
+  std::vector<UprightRegion> regions_;                     // of the page's regions
   std::vector<std::vector<int>> words_;                    // by region
   std::vector<std::vector<std::vector<int>>> line_words_;  // by region and line
   std::vector<std::vector<int>> loose_;  // by region: words that lie in none of its lines

@@ -52,8 +52,12 @@ TEST(TextLayerUse, FillsCells) {
 
 ReadRegion TwoLines() {
   ReadRegion region = {.box_px = {10, 10, 200, 50}};
-  region.lines.push_back({.box_px = {10, 10, 200, 20}, .baseline_y = 26});
-  region.lines.push_back({.box_px = {10, 40, 200, 20}, .baseline_y = 56});
+  region.lines.push_back(
+      {.box_px = {10, 10, 200, 20},
+       .place = {.start = {10, 26}, .end = {210, 26}, .ascent_px = 16, .descent_px = 4}});
+  region.lines.push_back(
+      {.box_px = {10, 40, 200, 20},
+       .place = {.start = {10, 56}, .end = {210, 56}, .ascent_px = 16, .descent_px = 4}});
   return region;
 }
 
@@ -70,7 +74,9 @@ TEST(TextLayerUse, MarksStayInTheirLine) {
   TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
   EXPECT_EQ(page.regions[0].text, "Ada1 and Tom2 below");
   ASSERT_EQ(page.regions[0].lines.size(), 2u);
-  EXPECT_EQ(page.regions[0].lines[0].baseline_y, 26);
+  EXPECT_EQ(page.regions[0].lines[0].place.start.y, 26);
+  ASSERT_EQ(page.regions[0].lines[0].words.size(), 3u);
+  EXPECT_EQ(page.regions[0].lines[0].words[0].text, "Ada1");
 }
 
 TEST(TextLayerUse, LargeInitialsBeginTheirFirstLine) {
@@ -89,7 +95,9 @@ TEST(TextLayerUse, LargeInitialsBeginTheirFirstLine) {
 TEST(TextLayerUse, RowsOfOneLineStayApart) {
   ReadPage page = {.width_px = 300, .height_px = 100};
   ReadRegion region = {.box_px = {10, 10, 200, 50}};
-  region.lines.push_back({.box_px = {10, 10, 200, 50}, .baseline_y = 56});
+  region.lines.push_back(
+      {.box_px = {10, 10, 200, 50},
+       .place = {.start = {10, 56}, .end = {210, 56}, .ascent_px = 46, .descent_px = 4}});
   page.regions.push_back(region);
   const PdfTextLayer layer = Layer({{"T", {10, 10, 35, 48}, 0},
                                     {"he", {50, 12, 20, 16}, 1},
@@ -161,21 +169,38 @@ TEST(TextLayerUse, InkBesideTheWordsIsNotCovered) {
   EXPECT_FALSE(TextLayerUse(layer, page, LayerWords::kAll).CoversAll(0, picture));
 }
 
-// A word of a page that was turned by two degrees, where it lies in the straightened picture.
-TEST(TextLayerUse, FollowsAStraightenedPage) {
-  const Image original(1000, 800, 255), upright(1030, 836, 255);
-  PdfTextLayer layer = Layer({{"word", {0, 0, 0, 0}, 0}});
-  // 400 px right of the middle, 200 above it, 100 x 20 large, in the straightened picture.
-  const double c = 0.99939083, s = 0.0348995;
-  const double x = 500 + 400 * c + 200 * s, y = 400 + 400 * s - 200 * c;
-  layer.words[0].box_px = {static_cast<int>(x - (100 * c + 20 * s) / 2),
-                           static_cast<int>(y - (20 * c + 100 * s) / 2),
-                           static_cast<int>(100 * c + 20 * s), static_cast<int>(20 * c + 100 * s)};
-  const Box box = StraightenedLayer(layer, original, upright, 2).words[0].box_px;
-  EXPECT_NEAR(box.x, 515 + 400 - 50, 2);
-  EXPECT_NEAR(box.y, 418 - 200 - 10, 2);
-  EXPECT_NEAR(box.width, 100, 2);
-  EXPECT_NEAR(box.height, 20, 2);
+// The words of a page that was turned by two degrees, in lines of the straightened page.
+TEST(TextLayerUse, FollowsATurnedPage) {
+  const PageTransform turned = PageTransform::Rotation(2, {515, 418}, {500, 400}, 1000, 800);
+  const Box line = {100, 200, 800, 24};
+  ReadPage page = {.width_px = 1000, .height_px = 800};
+  ReadRegion region = {.box_px = turned.ToInput(Box{100, 190, 800, 70})};
+  for (int l = 0; l < 2; ++l) {
+    const double baseline = 220 + 30 * l;
+    region.lines.push_back(
+        {.box_px = turned.ToInput(Box{line.x, line.y + 30 * l, line.width, line.height}),
+         .place = {.start = turned.ToInput(PointF{100, baseline}),
+                   .end = turned.ToInput(PointF{900, baseline}),
+                   .ascent_px = 20,
+                   .descent_px = 4}});
+  }
+  page.regions.push_back(region);
+  // Words in the order of their x; the second line's first word is as high as the first's last.
+  PdfTextLayer layer;
+  const char* texts[] = {"one", "two", "three", "four"};
+  for (int w = 0; w < 4; ++w)
+    for (int l = 0; l < 2; ++l)
+      layer.words.push_back({.text = std::string(texts[w]) + (l == 0 ? "" : "s"),
+                             .box_px = turned.ToInput(Box{100 + 200 * w, 202 + 30 * l, 150, 20}),
+                             .line = w});
+  TextLayerUse(layer, page, LayerWords::kAll, turned).Fill(0, page.regions[0]);
+  EXPECT_EQ(page.regions[0].text, "one two three four ones twos threes fours");
+  ASSERT_EQ(page.regions[0].lines.size(), 2u);
+  const ReadLine& first = page.regions[0].lines[0];
+  ASSERT_EQ(first.words.size(), 4u);
+  const PointF start = turned.FromInput(first.words[2].place.start);
+  EXPECT_NEAR(start.x, 500, 2);
+  EXPECT_NEAR(start.y, 220, 2);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -87,6 +88,18 @@ Result<std::string> PageJpeg(const Image& image) {
                     kPageImageQuality);
 }
 
+// Words of a page in its event; with more, none are told.
+constexpr size_t kMaxEventWords = 20000;
+
+ordered_json WordsJson(const ReadRegion& region) {
+  ordered_json words = ordered_json::array();
+  for (const WordConfidence& word : region.word_confidences) {
+    words.push_back(
+        {{"text", word.text}, {"confidence", std::round(double{word.confidence} * 1e4) / 1e4}});
+  }
+  return words;
+}
+
 ordered_json RegionJson(const ReadRegion& region, size_t index) {
   ordered_json out = {
       {"index", index},
@@ -124,6 +137,7 @@ struct Jobs::Active {
   DocumentRequest request;
   std::vector<DocumentFormat> formats;
   bool json_lines = false;
+  std::shared_ptr<DocumentSource> source;  // the upload, where a format keeps it
   std::optional<DocumentWriter> writer;
   std::string lines;  // of jsonl
   std::string stem;
@@ -324,6 +338,8 @@ fs::path Jobs::PageImagePath(const std::string& id, int page) const {
   return Dir(id) / "pages" / (std::to_string(page) + ".jpg");
 }
 
+fs::path Jobs::UploadPath(const std::string& id) const { return Dir(id) / "input"; }
+
 fs::path Jobs::ResultPath(const std::string& id, std::string_view name) const {
   return Dir(id) / "out" / name;
 }
@@ -404,13 +420,18 @@ void Jobs::Run(const Job& job) {
       job.status = JobStatus::kRunning;
       job.started_at = Now();
     });
-    return OpenDocument({name, (Dir(active->id) / "input").string(), {}},
-                        InputOptionsOf(service_, active->request, owner));
+    InputOptions options = InputOptionsOf(service_, active->request, owner);
+    options.keep_source = true;
+    GLM_ASSIGN(std::unique_ptr<DocumentReader> reader,
+               OpenDocument({name, (Dir(active->id) / "input").string(), {}}, options));
+    active->source = reader->source();
+    return reader;
   };
   task.on_open = [this, active](const std::vector<int>& pages, int) {
     active->writer.emplace(DocumentOptions{.formats = active->formats,
                                            .stem = active->stem,
                                            .pixels_per_inch = active->request.dpi,
+                                           .source = active->source,
                                            .spool_folder = Dir(active->id)});
     Update(active->id, [&](Job& job) { job.n_pages = static_cast<int>(pages.size()); });
     return OkStatus();
@@ -512,8 +533,22 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
                         {"seconds", page.seconds},
                         {"regions", ordered_json::array()},
                         {"markdown", formatted.markdown}};
-  for (size_t i = 0; i < page.regions.size(); ++i)
-    event["regions"].push_back(RegionJson(page.regions[i], i));
+  size_t n_words = 0;
+  for (const ReadRegion& region : page.regions) n_words += region.word_confidences.size();
+  for (size_t i = 0; i < page.regions.size(); ++i) {
+    const ReadRegion& region = page.regions[i];
+    event["regions"].push_back(RegionJson(region, i));
+    if (n_words <= kMaxEventWords && !region.from_text_layer)
+      event["regions"].back()["words"] = WordsJson(region);
+  }
+  if (!page.warnings.empty()) {
+    event["warnings"] = ordered_json::array();
+    for (const Warning& warning : page.warnings) {
+      event["warnings"].push_back({{"kind", WarningKindName(warning.kind)},
+                                   {"page", page.page},
+                                   {"message", warning.message}});
+    }
+  }
   if (page.error) event["error"] = page.error->message;
   if (page.image && !page.image->empty()) {
     GLM_ASSIGN(std::string jpeg, PageJpeg(*page.image));
