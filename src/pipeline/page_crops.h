@@ -32,7 +32,6 @@ struct PageCrop {
   Image pixels;  // what `input` was made of
   std::string instruction;
   int64_t max_new_tokens = 0;
-  Box ink;                               // of a piece of a line: where it lies in the page
   PieceStart start = PieceStart::kWord;  // how it continues the crop before it, in the same line
   int line = -1;                         // in ReadRegion::lines; -1: the crop is the region
   int cell = -1;                         // in ReadRegion::cells; -1: no table
