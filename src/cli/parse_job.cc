@@ -139,7 +139,7 @@ ParseJob::~ParseJob() = default;
 int ParseJob::Run() {
   if (const Status status = Prepare(); !status.ok()) {
     const int code = Fail(status.error());
-    return task_refused_ ? kExitUsage : code;
+    return wrong_options_ ? kExitUsage : code;
   }
   std::vector<std::thread> workers;
   const int n_workers =
@@ -202,25 +202,16 @@ Status ParseJob::LoadModel() {
     const std::string& note = recognizer_->processor().notes();
     if (!note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", note.c_str());
   }
-  GLM_RETURN_IF_ERROR(CheckTask());
+  if (const Status can = CheckTask(options_.task, recognizer_->reads_lines()); !can.ok()) {
+    wrong_options_ = true;
+    return can;
+  }
   layout_ = options_.layout == "none"    ? Layout::kNone
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
   if (layout_ != Layout::kRegions) return OkStatus();
   GLM_ASSIGN(layout_engine_, MakeLayout(options_.layout, options_.layout_model, options_.model));
   return OkStatus();
-}
-
-// A model that reads lines was trained on text alone: tables come from its lines and the layout's
-// grid, formulas not at all, and it follows no instruction.
-Status ParseJob::CheckTask() const {
-  if (!recognizer_->reads_lines() || options_.task == "auto" || options_.task == "text")
-    return OkStatus();
-  return Error{ErrorCode::kUnsupported,
-               fmt::format("--task {}: this model reads lines of text only; it can do auto (with "
-                           "tables from the layout's grid) and text. Point --model at GLM-OCR for "
-                           "table, formula and instructions of your own",
-                           options_.task)};
 }
 
 PageReaderOptions ParseJob::ReaderOptions() {

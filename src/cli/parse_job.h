@@ -98,6 +98,7 @@ class ParseJob {
   WorkerTimes times_;  // of workers that have ended
   int running_workers_ = 0;
   std::optional<Error> fatal_;
+  bool wrong_options_ = false;  // found when the model was loaded
 };
 
 }  // namespace glmocr::cli

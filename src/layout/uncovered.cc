@@ -1,9 +1,17 @@
 #include "layout/uncovered.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "media/box_math.h"
 
 namespace glmocr {
 namespace {
+
+Point Inside(const PointF& p, const Image& image) {
+  return {std::clamp(static_cast<int>(std::lround(p.x)), 0, image.width_px),
+          std::clamp(static_cast<int>(std::lround(p.y)), 0, image.height_px)};
+}
 
 class UncoveredLayout : public LayoutEngine {
  public:
@@ -15,12 +23,21 @@ class UncoveredLayout : public LayoutEngine {
   Result<LayoutPage> Analyze(const Image& image) const override {
     GLM_ASSIGN(LayoutPage page, engine_->Analyze(image));
     GLM_ASSIGN(LayoutPage found, finder_->Analyze(image));
-    if (found.skew_degrees != 0 || found.image.width_px != page.image.width_px ||
-        found.image.height_px != page.image.height_px)
-      return page;
     const size_t n_own = page.regions.size();
+    // Of a page that the finder straightened or lit evenly, lines are found again within the
+    // region, in the pixels that are read.
+    const bool same_pixels = found.transform.IsIdentity() && found.image.rgb == page.image.rgb;
     for (LayoutRegion& region : found.regions) {
       if (TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (!found.transform.KeepsAxes()) {
+        for (const PointF& p : found.transform.CornersInInput(region.box))
+          region.polygon.push_back(Inside(p, image));
+      }
+      region.box = found.transform.ToInput(region.box);
+      if (!same_pixels) {
+        region.lines.clear();
+        region.cells.clear();
+      }
       int64_t covered = 0;
       for (size_t i = 0; i < n_own; ++i) covered += OverlapArea(page.regions[i].box, region.box);
       // A paragraph that regions touch on most of its area is theirs.

@@ -17,8 +17,9 @@ class FixedLayout : public LayoutEngine {
   LayoutPage page_;
 };
 
-LayoutPage PageOf(std::vector<LayoutRegion> regions, double skew = 0) {
-  LayoutPage page = {.image = Image(100, 100), .skew_degrees = skew};
+LayoutPage PageOf(std::vector<LayoutRegion> regions,
+                  PageTransform transform = PageTransform::Identity(100, 100)) {
+  LayoutPage page = {.image = Image(100, 100), .transform = std::move(transform)};
   page.regions = std::move(regions);
   return page;
 }
@@ -43,8 +44,36 @@ TEST(UncoveredLayout, AddsTextThatNoRegionHolds) {
   EXPECT_EQ(regions[2].label, RegionLabel::kTable);
 }
 
-TEST(UncoveredLayout, LeavesTurnedPagesAlone) {
-  EXPECT_EQ(Found(PageOf({}), PageOf({{.box = {10, 10, 50, 20}}}, 1.5)).size(), 0u);
+TEST(UncoveredLayout, OfAStraightenedPageRegionsAreWhereTheInputShowsThem) {
+  // Upside down.
+  const auto turned = PageTransform::QuarterTurns(2, 100, 100);
+  const std::vector<TextLine> lines(3);
+  const auto regions = Found(PageOf({{.score = 0.9f, .box = {0, 60, 100, 40}}}),
+                             PageOf({{.box = {10, 10, 50, 20}, .lines = lines},
+                                     {.box = {0, 60, 50, 20}, .lines = lines}},
+                                    turned));
+  ASSERT_EQ(regions.size(), 2u) << "the first is covered";
+  EXPECT_EQ(regions[1].box, (Box{50, 20, 50, 20}));
+  EXPECT_TRUE(regions[1].lines.empty()) << "of other pixels than are read";
+  EXPECT_TRUE(regions[1].polygon.empty());
+}
+
+TEST(UncoveredLayout, OfASkewedPageRegionsHaveOutlines) {
+  const auto skewed = PageTransform::Rotation(5, {50, 50}, {50, 50}, 100, 100);
+  const auto regions = Found(PageOf({}), PageOf({{.box = {20, 40, 60, 20}}}, skewed));
+  ASSERT_EQ(regions.size(), 1u);
+  EXPECT_EQ(regions[0].polygon.size(), 4u);
+  EXPECT_GT(regions[0].box.height, 20);
+  EXPECT_LT(regions[0].box.height, 30);
+}
+
+TEST(UncoveredLayout, LinesOfTheSamePixelsAreKept) {
+  const std::vector<TextLine> lines(3);
+  EXPECT_EQ(Found(PageOf({}), PageOf({{.box = {10, 10, 50, 20}, .lines = lines}}))[0].lines.size(),
+            3u);
+  LayoutPage lit = PageOf({{.box = {10, 10, 50, 20}, .lines = lines}});
+  lit.image = Image(100, 100, 255);
+  EXPECT_EQ(Found(PageOf({}), lit)[0].lines.size(), 0u);
 }
 
 }  // namespace

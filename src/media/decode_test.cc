@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -95,6 +96,95 @@ TEST(Decode, InfoReadsOrientationAndPages) {
   EXPECT_EQ(info->pages, 3);
   EXPECT_EQ(DecodePage(Bytes(tiff), "x", 1)->height_px, 31);
   EXPECT_EQ(DecodePage(Bytes(tiff), "x", 3).error().code, ErrorCode::kInvalidArgument);
+}
+
+// A TIFF of pictures without pixels' worth: of each its size and NewSubfileType (or, with `old`, the
+// tag that it replaced), one white strip.
+std::string TiffOf(const std::vector<std::array<int, 3>>& pictures, bool old = false) {
+  std::string out("II*\0", 4);
+  const auto put = [&](uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> 8 * i);
+  };
+  put(8, 4);
+  for (size_t p = 0; p < pictures.size(); ++p) {
+    const auto& [width, height, type] = pictures[p];
+    const auto entry = [&](int tag, int kind, uint32_t value) {
+      put(static_cast<uint32_t>(tag), 2), put(static_cast<uint32_t>(kind), 2), put(1, 4);
+      put(value, 4);
+    };
+    constexpr int kEntries = 8;
+    const size_t data = out.size() + 2 + kEntries * 12 + 4;
+    const auto n_bytes = static_cast<uint32_t>(width * height);
+    put(kEntries, 2);
+    entry(old ? 255 : 254, old ? 3 : 4, static_cast<uint32_t>(type));
+    entry(256, 3, static_cast<uint32_t>(width));
+    entry(257, 3, static_cast<uint32_t>(height));
+    entry(258, 3, 8);   // bits
+    entry(259, 3, 1);   // not compressed
+    entry(262, 3, 1);   // black is zero
+    entry(273, 4, static_cast<uint32_t>(data));
+    entry(279, 4, n_bytes);
+    put(p + 1 < pictures.size() ? static_cast<uint32_t>(data + n_bytes) : 0, 4);
+    out.append(n_bytes, '\xff');
+  }
+  return out;
+}
+
+std::vector<int> Widths(const std::string& tiff) {
+  std::vector<int> out;
+  const auto pages = DecodeImages(Bytes(tiff), "x");
+  EXPECT_TRUE(pages.ok()) << pages.error().message;
+  for (const Image& page : *pages) out.push_back(page.width_px);
+  EXPECT_EQ(ReadImageInfo(Bytes(tiff), "x")->pages, static_cast<int>(out.size()));
+  EXPECT_EQ(ReadImageInfo(Bytes(tiff), "x")->width_px, out.at(0));
+  return out;
+}
+
+TEST(Decode, ThumbnailsOfATiffAreNoPages) {
+  using V = std::vector<int>;
+  EXPECT_EQ(Widths(TiffOf({{8, 8, 1}, {80, 60, 0}})), V({80})) << "before its picture";
+  EXPECT_EQ(Widths(TiffOf({{80, 60, 0}, {8, 8, 1}, {70, 60, 2}, {7, 6, 3}})), V({80, 70}));
+  EXPECT_EQ(Widths(TiffOf({{8, 8, 2}, {80, 60, 1}}, true)), V({80})) << "the old tag";
+  EXPECT_EQ(Widths(TiffOf({{80, 60, 0}, {80, 60, 4}})), V({80})) << "a transparency mask";
+  // Nothing is lost where tags are wrong.
+  EXPECT_EQ(Widths(TiffOf({{8, 8, 1}, {9, 9, 1}})), V({8, 9})) << "copies of nothing";
+  EXPECT_EQ(Widths(TiffOf({{80, 60, 0}, {80, 60, 1}, {90, 9, 1}})), V({80, 80, 90}));
+  const std::string tiff = TiffOf({{8, 8, 1}, {80, 60, 0}});
+  EXPECT_EQ(DecodePage(Bytes(tiff), "x", 1).error().code, ErrorCode::kInvalidArgument);
+  for (size_t n = 0; n < tiff.size(); n += 3) (void)ReadImageInfo(Bytes(tiff).first(n), "x");
+}
+
+int Frames(const std::string& bytes) {
+  const auto info = ReadImageInfo(Bytes(bytes), "x");
+  EXPECT_TRUE(info.ok()) << info.error().message;
+  return info.ok() ? info->frames : 0;
+}
+
+TEST(Decode, FramesAreCounted) {
+  for (const char* still : {"gif_plain.gif", "png_c2_d8.png", "jpeg_q75.jpg", "tiff_pages3.tif",
+                            "heic.heic", "avif.avif"})
+    EXPECT_EQ(Frames(Load(still)), 1) << still;
+  EXPECT_EQ(Frames(Load("gif_animated.gif")), 2);
+  EXPECT_EQ(Frames(Load("webp_animated.webp")), 2);
+  // The still GIF's image twice: all from its first descriptor to the trailer.
+  const std::string gif = Load("gif_plain.gif");
+  ASSERT_EQ(gif.back(), ';');
+  const size_t table = gif.size() > 10 && (gif[10] & 0x80) != 0 ? 3u << ((gif[10] & 7) + 1) : 0;
+  const std::string body = gif.substr(13 + table, gif.size() - 14 - table);
+  EXPECT_EQ(Frames(gif.substr(0, gif.size() - 1) + body + body + ";"), 3);
+  EXPECT_EQ(Frames(gif.substr(0, gif.size() - 1) + body), 2) << "without a trailer";
+  // An acTL chunk after a PNG's header; its checksum is not looked at by anyone who counts.
+  std::string png = Load("png_c2_d8.png");
+  png.insert(33, std::string("\0\0\0\x08" "acTL" "\0\0\0\x05" "\0\0\0\0" "\x4a\xd7\x3b\x1e", 20));
+  EXPECT_EQ(Frames(png), 5);
+  const std::string pgm = std::string("P5\n# a comment\n2 2\n255\n") + "abcd";
+  EXPECT_EQ(Frames(pgm), 1);
+  EXPECT_EQ(Frames(pgm + "\n"), 1);
+  EXPECT_EQ(Frames(pgm + pgm), kManyFrames);
+  std::string avif = Load("avif.avif");
+  const size_t brand = avif.find("mif1");
+  ASSERT_LT(brand, 64u);
+  EXPECT_EQ(Frames(avif.replace(brand, 4, "avis")), kManyFrames);
 }
 
 TEST(Decode, EmptyAndForeignBytesAreNamed) {

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "base/result.h"
+
 namespace glmocr {
 
 enum class Task { kText, kTable, kFormula };
@@ -29,5 +31,10 @@ inline std::string_view InstructionOfTask(std::string_view name) {
   if (name == "formula") return TaskInstruction(Task::kFormula);
   return name;
 }
+
+// Whether a model can do the task of that name. One that reads lines was trained on text alone:
+// tables come from its lines and the layout's grid, formulas not at all, and it follows no
+// instruction. kUnsupported says what it can do.
+Status CheckTask(std::string_view name, bool reads_lines);
 
 }  // namespace glmocr

@@ -24,6 +24,12 @@ expect missing_file 1 "nope.png.*" "$glm" parse "$dir/nope.png"
 expect empty_file 1 "empty.png" "$glm" parse "$dir/empty.png"
 expect partial 3 "1 of 2 inputs failed" "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md
 [[ -s $dir/o/page/page.md && $(ls "$dir/o") == $'journal.jsonl\npage' ]] || { echo "FAILED partial: $(ls "$dir/o")"; failed=1; }
+for task in table formula "Read the third line:"; do
+  expect "task_$task" 2 "reads lines of text only; use auto" "$glm" parse --task "$task" "$page"
+done
+expect task_text 0 "[A-Za-z]{3}" "$glm" parse --task text "$page"
+# Text that a layout network's regions leave out is read: these weights are random.
+expect uncovered 0 "[A-Za-z]{3} [A-Za-z]{3}" "$glm" parse --layout-model "$root/tests/golden/layout/small" --to text "$page"
 expect missing_model 1 "does not exist" "$glm" parse --model "$dir/none" "$page"
 mkdir "$dir/bad"; cp "$root"/models/starter/*.json "$dir/bad"; head -c 100000 "$root/models/starter/model.safetensors" >"$dir/bad/model.safetensors"
 expect truncated_model 1 "model.safetensors" "$glm" parse --model "$dir/bad" "$page"
