@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/file.h"
-#include "format/page_json.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
@@ -21,46 +20,30 @@ std::string OutputOptions::Fingerprint() const {
   return flags;
 }
 
-const std::vector<std::string>& Output::FormatNames() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (int i = 0; i < kDocumentFormats; ++i) {
-      const auto format = static_cast<DocumentFormat>(i);
-      if (format != DocumentFormat::kVisualize) all.emplace_back(DocumentFormatShortName(format));
-    }
-    all.emplace_back("jsonl");
-    return all;
-  }();
-  return names;
-}
-
 Result<Output> Output::Open(const std::string& folder, const std::vector<std::string>& to,
                             const OutputOptions& options) {
   Output output;
   output.options_ = options;
   for (const std::string& name : to) {
-    if (name == "jsonl") output.page_lines_ = true;
-    if (const auto format = DocumentFormatFromShortName(name)) output.formats_.push_back(*format);
+    const FormatInfo* format = FindFormat(name);
+    if (format != nullptr && !output.Writes(format->format))
+      output.formats_.push_back(format->format);
   }
   if (folder.empty()) {
-    if (to.size() > 1 || options.visualize) {
+    if (output.formats_.size() > 1 || options.visualize) {
       return Error{ErrorCode::kInvalidArgument,
                    "standard output takes one format (name a folder with -o for several, and for "
                    "--visualize)"};
     }
     if (to.empty()) output.formats_ = {DocumentFormat::kText};
     const bool terminal = ::isatty(STDOUT_FILENO) != 0;
-    const bool text = !output.formats_.empty() && output.formats_[0] == DocumentFormat::kText;
-    if (terminal && !output.formats_.empty() && output.formats_[0] == DocumentFormat::kPdf) {
+    const bool text = output.formats_[0] == DocumentFormat::kText;
+    if (terminal && output.formats_[0] == DocumentFormat::kPdf) {
       return Error{ErrorCode::kInvalidArgument,
                    "a PDF is not for a terminal (name a folder with -o, or redirect the output)"};
     }
     output.streams_ = text && terminal;
     return output;
-  }
-  if (output.page_lines_) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "jsonl goes to standard output only (in a folder, use json)"};
   }
   if (to.empty()) {
     output.formats_ = {DocumentFormat::kMarkdown, DocumentFormat::kSdkJson, DocumentFormat::kJson};
@@ -77,10 +60,20 @@ Result<Output> Output::Open(const std::string& folder, const std::vector<std::st
   return output;
 }
 
+bool Output::Writes(DocumentFormat format) const {
+  return std::find(formats_.begin(), formats_.end(), format) != formats_.end();
+}
+
+bool Output::needs_tokens() const {
+  return std::any_of(formats_.begin(), formats_.end(),
+                     [](DocumentFormat format) { return InfoOf(format).needs_tokens; });
+}
+
 bool Output::needs_images() const {
   // Markdown's pictures are files, so only a folder has them.
   return std::any_of(formats_.begin(), formats_.end(), [this](DocumentFormat format) {
-    return NeedsPageImage(format) || (format == DocumentFormat::kMarkdown && !folder_.empty());
+    return InfoOf(format).needs_picture ||
+           (format == DocumentFormat::kMarkdown && !folder_.empty());
   });
 }
 
@@ -112,13 +105,6 @@ Status Output::WriteFile(const OutputFile& file) const {
 }
 
 Result<std::string> Output::Format(std::span<const ReadPage> pages) const {
-  if (page_lines_) {
-    std::string lines;
-    for (const ReadPage& page : pages) {
-      if (!page.error) lines += PageToJson(page);
-    }
-    return lines;
-  }
   GLM_ASSIGN(
       std::string text,
       DocumentText(pages, formats_[0],
@@ -136,7 +122,7 @@ Status Output::Put(std::string_view text) {
 
 Status Output::Print(std::string_view text) {
   if (text.empty()) return OkStatus();
-  const bool blank_line = std::exchange(printed_, true) && !page_lines_;
+  const bool blank_line = std::exchange(printed_, true) && !Writes(DocumentFormat::kJsonLines);
   if (blank_line) GLM_RETURN_IF_ERROR(Put("\n"));
   return Put(text);
 }

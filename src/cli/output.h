@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "format/document_writer.h"
 #include "document/page.h"
+#include "format/document_writer.h"
 
 namespace glmocr::cli {
 
@@ -25,11 +25,10 @@ struct OutputOptions {
 
 class Output {
  public:
-  // `folder` empty: standard output. Creates the folder. `to`: names of formats ("md", "json",
-  // "sdk-json", "jsonl", "text", "html", "hocr", "alto", "pdf"); empty for the default.
+  // `folder` empty: standard output. Creates the folder. `to`: names of formats (format/formats.h);
+  // empty for the default.
   static Result<Output> Open(const std::string& folder, const std::vector<std::string>& to,
                              const OutputOptions& options);
-  static const std::vector<std::string>& FormatNames();
 
   // The folder of an input, named after it as the SDK does ("scans/a.png" -> "a"; a second "a" ->
   // "a-2").
@@ -55,15 +54,15 @@ class Output {
   void EndStreamedInput() { in_input_ = false; }
 
   bool needs_images() const;
-  bool needs_tokens() const { return page_lines_; }
+  bool needs_tokens() const;
 
  private:
+  bool Writes(DocumentFormat format) const;
   Status Put(std::string_view text);
   Status BeginStreamedPage();
 
   std::filesystem::path folder_;
   std::vector<DocumentFormat> formats_;
-  bool page_lines_ = false;  // "jsonl"
   OutputOptions options_;
   bool printed_ = false;
   bool streams_ = false;

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/parse_job.h"
+#include "format/formats.h"
 
 namespace glmocr::cli {
 namespace {
@@ -51,6 +52,12 @@ void RegisterGeneration(CLI::App& app, GenerationOptions* g) {
       ->group("Generation");
 }
 
+// Empty for a format's name; for others, what is wrong.
+std::string CheckFormat(const std::string& name) {
+  if (FindFormat(name) != nullptr) return {};
+  return "'" + name + "' is not a format (choose from " + FormatHelp() + ")";
+}
+
 }  // namespace
 
 Command RegisterParse(CLI::App& app) {
@@ -64,13 +71,10 @@ Command RegisterParse(CLI::App& app) {
   sub->add_option("-o,--output", o->out,
                   "Folder for a folder of files per input (default: standard output)")
       ->type_name("DIR");
-  sub->add_option(
-         "-t,--to,-f,--format", o->to,
-         "Comma-separated: text, md, json, sdk-json (as the official SDK), html, hocr, "
-         "alto, pdf (searchable), jsonl (a page a line, with tokens; standard output only); "
-         "default: text, with -o md,sdk-json,json")
+  sub->add_option("-t,--to,-f,--format", o->to,
+                  "Comma-separated: " + FormatHelp() + "; default: text, with -o md,sdk-json,json")
       ->delimiter(',')
-      ->check(CLI::IsMember(Output::FormatNames()))
+      ->check(CheckFormat, "")
       ->type_name("FORMATS");
   sub->add_flag("--visualize", o->output.visualize,
                 "With -o: pictures of the pages with regions, order and confidence")

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/untrusted_text.h"
-#include "format/document_writer.h"
+#include "format/formats.h"
 #include "media/decode.h"
 #include "pdf/pdf_document.h"
 #include "server/document_request.h"
@@ -391,20 +391,6 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   int n_pages_ = -1;
 };
 
-struct ResultKind {
-  std::string_view format;
-  std::string_view content_type;
-};
-constexpr ResultKind kResultKinds[] = {{"md", "text/markdown; charset=utf-8"},
-                                       {"json", "application/json"},
-                                       {"sdk-json", "application/json"},
-                                       {"html", "text/html; charset=utf-8"},
-                                       {"text", "text/plain; charset=utf-8"},
-                                       {"hocr", "text/html; charset=utf-8"},
-                                       {"alto", "application/xml"},
-                                       {"pdf", "application/pdf"},
-                                       {"jsonl", "application/x-ndjson"}};
-
 std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& request,
                                    const Reply& reply) {
   const json stored = json::parse(job.request, nullptr, false);
@@ -414,9 +400,8 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
   };
   std::string format = QueryValue(request->query, "format");
   if (format.empty() && !wanted.formats.empty()) format = wanted.formats.front();
-  const auto* kind = std::find_if(std::begin(kResultKinds), std::end(kResultKinds),
-                                  [&](const ResultKind& k) { return k.format == format; });
-  if (kind == std::end(kResultKinds) || !made(format)) {
+  const FormatInfo* info = FindFormat(format);
+  if (info == nullptr || !made(info->name)) {
     return ApiError{.message =
                         "This document was not read for that format. Name it in 'formats' "
                         "when you upload the document.",
@@ -428,9 +413,7 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
                     .code = "not_finished",
                     .retry_after_s = 2};
   }
-  std::string ending = ".jsonl";
-  if (const auto known = DocumentFormatFromShortName(format))
-    ending = DocumentFormatEnding(*known, made("sdk-json"));
+  const std::string ending(FormatEnding(info->format, made("sdk-json")));
   auto bytes = ReadFile(jobs.ResultPath(job.id, "result" + ending), kMaxResultBytes);
   if (!bytes.ok()) {
     return ApiError{.status = 404,
@@ -438,7 +421,7 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
                     .code = "no_result"};
   }
   reply->Send(
-      {.content_type = std::string(kind->content_type),
+      {.content_type = std::string(info->mime_type),
        .body = std::move(*bytes),
        .headers = {{"Content-Disposition",
                     "attachment; filename=\"" + AsciiName(SdkFileStem(job.name), ending) + "\""}}});

@@ -15,7 +15,6 @@
 #include "base/file.h"
 #include "base/untrusted_text.h"
 #include "format/page_checkpoint.h"
-#include "format/page_json.h"
 #include "media/encode.h"
 #include "media/resize.h"
 #include "server/document_request.h"
@@ -123,9 +122,7 @@ struct Jobs::Active {
   std::string fingerprint;
   DocumentRequest request;
   std::vector<DocumentFormat> formats;
-  bool json_lines = false;
   std::optional<DocumentWriter> writer;
-  std::string lines;  // of jsonl
   std::string stem;
   size_t n_pages = 0, n_images = 0;
   int64_t written_bytes = 0;
@@ -382,8 +379,7 @@ void Jobs::Run(const Job& job) {
   active->fingerprint = FingerprintOf(service_, job, active->request);
   active->stem = SdkFileStem(job.name);
   for (const std::string& name : active->request.formats) {
-    if (name == "jsonl") active->json_lines = true;
-    if (const auto format = DocumentFormatFromShortName(name)) active->formats.push_back(*format);
+    if (const FormatInfo* format = FindFormat(name)) active->formats.push_back(format->format);
   }
   DocumentTask task;
   task.name = job.name;
@@ -500,7 +496,6 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
     fs::create_directories(path.parent_path(), error);
     GLM_RETURN_IF_ERROR(Write(active, path, file));
   }
-  if (active.json_lines && !page.error) active.lines += PageToJson(page);
   const FormattedPage formatted =
       FormatPage(page, {.number = active.n_pages, .first_image = active.n_images});
   active.n_images += formatted.pictures.size();
@@ -542,9 +537,6 @@ Status Jobs::WriteResult(Active& active) {
     GLM_RETURN_IF_ERROR(
         Write(active, ResultPath(active.id, "result" + file.path.substr(skip)), file));
   }
-  if (active.json_lines)
-    GLM_RETURN_IF_ERROR(
-        Write(active, ResultPath(active.id, "result.jsonl"), {.bytes = active.lines}));
   return OkStatus();
 }
 
