@@ -30,6 +30,11 @@ constexpr int kTileInputs = 32;
 constexpr int kRowBytes = 64;
 constexpr int kAmxRows = 2 * kTileRows;
 
+// g++'s tile intrinsics (12 at least) tell the compiler of the first 8 of the configuration's bytes
+// and of nothing that TILELOADD reads, so stores to memory of this file's own would be dropped as
+// dead. From here on whatever `memory` points to has its bytes.
+inline void Materialise(const void* memory) { asm volatile("" : : "r"(memory) : "memory"); }
+
 int Halves(int rows) { return rows > kTileRows ? 2 : 1; }
 
 int64_t AmxWords(int rows, int64_t k) {
@@ -106,6 +111,7 @@ void AmxTile(const TileArgs& t) {
     alignas(64) char tail[2][kTileBytes] = {};
     __builtin_memcpy(tail[0], b0, static_cast<size_t>(pairs) * kRowBytes);
     __builtin_memcpy(tail[1], b1, static_cast<size_t>(pairs) * kRowBytes);
+    Materialise(tail);
     TileStep<kHalves, kPanels>(a, tail[0], tail[1]);
   }
   _tile_stored(0, c00, kRowBytes);
@@ -130,6 +136,7 @@ static_assert(sizeof(TileConfig) == 64);
 
 void EnterAmx() {
   alignas(64) const TileConfig config;
+  Materialise(&config);
   _tile_loadconfig(&config);
 }
 void LeaveAmx() { _tile_release(); }
