@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,17 +9,20 @@
 #include <cstring>
 #include <utility>
 
-#include "base/file.h"
+#include "jobs/output_files.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
+namespace {
 
-std::string OutputOptions::Fingerprint() const {
-  std::string flags;
-  for (const bool flag : {text.strict, text.pipe_tables, text.page_furniture, visualize})
-    flags += flag ? '1' : '0';
-  return flags;
+// What tells a folder from another one of the same name.
+std::pair<uint64_t, uint64_t> IdentityOf(const fs::path& folder) {
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0) return {};
+  return {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino)};
 }
+
+}  // namespace
 
 Result<Output> Output::Open(const std::string& folder, const std::vector<std::string>& to,
                             const OutputOptions& options) {
@@ -57,6 +61,7 @@ Result<Output> Output::Open(const std::string& folder, const std::vector<std::st
                      (error ? error.message() : std::string("a file of that name is in the way"))};
   }
   output.folder_ = folder;
+  output.identity_ = IdentityOf(folder);
   return output;
 }
 
@@ -77,38 +82,38 @@ bool Output::needs_images() const {
   });
 }
 
-std::string Output::FolderFor(const std::string& input) {
-  const std::string stem = input == "-" ? "stdin" : SdkFileStem(input);
-  const int n = ++used_names_[stem];
-  return n == 1 ? stem : stem + "-" + std::to_string(n);
+DocumentOptions Output::WriterOptions(const std::string& folder) const {
+  return {.formats = formats_,
+          .text = options_.text,
+          .stem = fs::path(folder).filename().string(),
+          .pixels_per_inch = options_.dpi,
+          .spool_folder = folder_};
 }
 
-std::unique_ptr<DocumentWriter> Output::NewWriter(const std::string& folder) const {
-  return std::make_unique<DocumentWriter>(DocumentOptions{.formats = formats_,
-                                                          .text = options_.text,
-                                                          .stem = folder,
-                                                          .pixels_per_inch = options_.dpi,
-                                                          .spool_folder = folder_});
-}
-
-Status Output::WriteFile(const OutputFile& file) const {
-  const fs::path path = folder_ / file.path;
+Result<std::string> Output::WriteFile(const std::string& folder, const OutputFile& file) const {
+  if (IdentityOf(folder_) != identity_) {
+    return Error{ErrorCode::kIo, "cannot write into '" + folder_.string() +
+                                     "': the folder was removed or replaced during the run"};
+  }
+  const fs::path below = fs::path(folder).parent_path() / file.path;
+  const fs::path path = folder_ / below;
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   if (error)
-    return Error{ErrorCode::kIo,
-                 "cannot create '" + path.parent_path().string() + "': " + error.message()};
-  if (!file.file) return WriteFileAtomically(path, file.bytes);
-  GLM_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::Open(path));
-  GLM_RETURN_IF_ERROR(file.file->CopyTo(writer));
-  return writer.Commit();
+    return Error{
+        error == std::errc::no_space_on_device ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
+        "cannot create '" + path.parent_path().string() + "': " + error.message()};
+  GLM_RETURN_IF_ERROR(WriteOutputFile(path, file));
+  return below.string();
 }
 
-Result<std::string> Output::Format(std::span<const ReadPage> pages) const {
+Result<std::string> Output::Format(std::span<const ReadPage> pages,
+                                   std::span<const Warning> warnings) const {
   GLM_ASSIGN(
       std::string text,
       DocumentText(pages, formats_[0],
-                   {.formats = formats_, .text = options_.text, .pixels_per_inch = options_.dpi}));
+                   {.formats = formats_, .text = options_.text, .pixels_per_inch = options_.dpi},
+                   warnings));
   if (!text.empty() && text.back() != '\n' && formats_[0] != DocumentFormat::kPdf) text += '\n';
   return text;
 }

@@ -1,12 +1,13 @@
-// Where parse puts what it read: standard output, or a folder per input below the output folder.
+// Where parse puts what it read: standard output, or a folder per input below the output
+// folder.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,8 +20,6 @@ struct OutputOptions {
   PageTextOptions text;  // strict, pipe tables, furniture
   bool visualize = false;
   double dpi = 200;
-  // What of these decides about the files.
-  std::string Fingerprint() const;
 };
 
 class Output {
@@ -30,16 +29,15 @@ class Output {
   static Result<Output> Open(const std::string& folder, const std::vector<std::string>& to,
                              const OutputOptions& options);
 
-  // The folder of an input, named after it as the SDK does ("scans/a.png" -> "a"; a second "a" ->
-  // "a-2").
-  std::string FolderFor(const std::string& input);
-  // Makes the files of one input.
-  std::unique_ptr<DocumentWriter> NewWriter(const std::string& folder) const;
-  // Nothing is left under the final name when writing fails.
-  Status WriteFile(const OutputFile& file) const;
+  // How the files of a document are made whose folder is `folder` (jobs/output_names.h).
+  DocumentOptions WriterOptions(const std::string& folder) const;
+  // Writes a file of that document whole or not at all; returns its path below the output folder,
+  // which must be the one that was there in the beginning.
+  Result<std::string> WriteFile(const std::string& folder, const OutputFile& file) const;
 
   // The document as standard output gets it.
-  Result<std::string> Format(std::span<const ReadPage> pages) const;
+  Result<std::string> Format(std::span<const ReadPage> pages,
+                             std::span<const Warning> warnings) const;
   Status Print(std::string_view text);
 
   // Whether text shall appear while it is read: standard output is a terminal, and the format is
@@ -62,6 +60,7 @@ class Output {
   Status BeginStreamedPage();
 
   std::filesystem::path folder_;
+  std::pair<uint64_t, uint64_t> identity_;  // of the folder
   std::vector<DocumentFormat> formats_;
   OutputOptions options_;
   bool printed_ = false;
@@ -69,7 +68,6 @@ class Output {
   // The page being streamed.
   bool in_input_ = false, in_page_ = false, page_has_text_ = false, region_open_ = false;
   size_t region_ = 0;
-  std::map<std::string, int> used_names_;
 };
 
 }  // namespace glmocr::cli

@@ -106,7 +106,8 @@ Command RegisterParse(CLI::App& app) {
                   "auto (as the region asks), text, table, formula, or an instruction of your own")
       ->capture_default_str()
       ->type_name("TASK");
-  sub->add_option("--pages", o->pages, "Which pages: \"1-3,8\", \"5-\" (default: all)")
+  sub->add_option("--pages", o->pages,
+                  "Which pages: \"1-3,8\", \"5-\", \"-2-\" for the last two (default: all)")
       ->type_name("RANGES")
       ->group("Documents");
   sub->add_option("--dpi", o->input.pdf.dpi,
@@ -148,8 +149,10 @@ Command RegisterParse(CLI::App& app) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str()
       ->group("Many inputs");
-  sub->add_flag("--resume", o->resume,
-                "Skip inputs that the journal in the output folder has as done, by content")
+  sub->add_flag(
+         "--resume", o->resume,
+         "Go on with an interrupted run: skip inputs that the journal in the output folder has "
+         "as done with the same content, model and options, and pages that were read")
       ->needs("--output")
       ->group("Many inputs");
   sub->add_flag_callback(
@@ -161,7 +164,14 @@ Command RegisterParse(CLI::App& app) {
   sub->add_flag_callback(
       "--accept-truncated", [o] { o->input.decode.truncated = TruncatedMode::kAccept; },
       "Read what there is of files that end early");
-  sub->add_flag("-q,--quiet", o->quiet, "No progress line and no notes");
+  sub->add_flag("--overwrite", o->overwrite,
+                "Replace what other inputs, or you, have put into the output folder under a "
+                "document's name (default: the name gets a number)")
+      ->needs("--output")
+      ->group("Many inputs");
+  sub->add_flag("-q,--quiet", o->quiet,
+                "No progress line, no notes, no closing line; warnings and errors stay");
+  sub->add_flag("-v,--verbose", o->verbose, "Name the files in folders that are not documents");
   sub->add_flag("--stats", o->stats, "Print what the engine did to standard error");
   sub->footer(R"(Examples:
   glm-ocr parse page.png

@@ -182,8 +182,10 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
 }
 
 Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
-                                              const DocumentOptions& options) {
+                                              const DocumentOptions& options,
+                                              std::span<const Warning> warnings) {
   DocumentWriter writer(options);
+  for (const Warning& warning : warnings) writer.AddWarning(warning);
   std::vector<OutputFile> files;
   const auto append = [&](std::vector<OutputFile> more) {
     std::move(more.begin(), more.end(), std::back_inserter(files));
@@ -198,13 +200,14 @@ Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
 }
 
 Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat format,
-                                 const DocumentOptions& options) {
+                                 const DocumentOptions& options,
+                                 std::span<const Warning> warnings) {
   if (format == DocumentFormat::kVisualize)
     return Error{ErrorCode::kInvalidArgument, "format visualize has no text"};
   DocumentOptions only = options;
   only.formats = {format};
   if (format != DocumentFormat::kHtml) only.text.pictures = false;
-  GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only));
+  GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only, warnings));
   if (files.empty()) return std::string();
   return files.front().file ? files.front().file->ReadAll() : std::move(files.front().bytes);
 }

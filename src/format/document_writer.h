@@ -76,13 +76,15 @@ class DocumentWriter {
 // has its picture. Errors: those of EncodeJpeg.
 Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region);
 
-// All files of a document whose pages are in memory.
+// All files of a document whose pages are in memory. `warnings`: of the document as a whole.
 Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
-                                              const DocumentOptions& options);
+                                              const DocumentOptions& options,
+                                              std::span<const Warning> warnings = {});
 
 // One format's text of pages for a terminal or a pipe: what the file holds (of kMarkdown without
 // pictures). Errors: kInvalidArgument for kVisualize.
 Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat format,
-                                 const DocumentOptions& options);
+                                 const DocumentOptions& options,
+                                 std::span<const Warning> warnings = {});
 
 }  // namespace glmocr

@@ -74,6 +74,11 @@ std::string AsciiName(const std::string& stem, std::string_view ending) {
   return name + std::string(ending);
 }
 
+ordered_json WarningsOf(const Job& job) {
+  ordered_json warnings = ordered_json::parse(job.warnings, nullptr, false);
+  return warnings.is_array() ? warnings : ordered_json::array();
+}
+
 ordered_json JobJson(const Job& job, double keep_s) {
   const std::string url = "/v1/documents/" + job.id;
   const auto time_or_null = [](double time) {
@@ -92,6 +97,7 @@ ordered_json JobJson(const Job& job, double keep_s) {
       {"pages_done", job.pages_done},
       {"pages_failed", job.pages_failed},
       {"error", job.error.empty() ? ordered_json() : ordered_json(job.error)},
+      {"warnings", WarningsOf(job)},
       {"urls",
        {{"self", url},
         {"events", url + "/events"},
