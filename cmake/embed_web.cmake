@@ -1,7 +1,7 @@
 # glmocr_embed_web(TARGET): puts the web page into a library. Each file becomes bytes between two symbols, by the assembler's
 # .incbin, and a row of web_assets.inc, which src/server/web_page.cc includes:
 #   GLMOCR_ASSET(symbol, "/path/in/the/server", "content/type")
-# Our own files come from web/; KaTeX with its fonts and marked from the distribution's packages, with their licences.
+# Our own files come from web/ and samples/ (one to try); KaTeX with its fonts and marked from the distribution's packages, with their licences.
 enable_language(ASM)
 set(GLMOCR_JAVASCRIPT_DIR /usr/share/javascript CACHE PATH "Where libjs-katex and libjs-marked are installed")
 set(GLMOCR_KATEX_FONTS_DIR /usr/share/fonts/truetype/katex CACHE PATH "Where fonts-katex is installed")
@@ -23,12 +23,13 @@ function(glmocr_embed_web target)
   list(APPEND rows "/assets/katex/katex.min.js|${js}/katex/katex.min.js" "/assets/katex/katex.min.css|${js}/katex/katex.min.css"
     "/assets/marked/marked.min.js|${js}/marked/marked.min.js" "/assets/katex/LICENCE.txt|${licences}/fonts-katex/copyright"
     "/assets/marked/LICENCE.txt|${licences}/libjs-marked/copyright")
+  list(APPEND rows "/assets/samples/report.pdf|${CMAKE_SOURCE_DIR}/samples/report.pdf")
   foreach(file ${fonts})
     get_filename_component(name ${file} NAME)
     list(APPEND rows "/assets/katex/fonts/${name}|${file}")
   endforeach()
 
-  set(types .html text/html .css text/css .js text/javascript .svg image/svg+xml .woff2 font/woff2 .txt text/plain)
+  set(types .html text/html .css text/css .js text/javascript .svg image/svg+xml .woff2 font/woff2 .txt text/plain .pdf application/pdf)
   set(assembly ".section .rodata\n")
   set(table "")
   set(files)

@@ -21,6 +21,8 @@ FORBIDDEN = {
     r"\bregistry\.npmjs\.org\b|\bcrates\.io\b|\bproxy\.golang\.org\b": "a package registry's host",
     r"(?m)^(?:<{7}|>{7}) ": "a merge conflict marker",
 }
+# Of a pipeline's writer that a reader leaves early, `pipefail` makes a failure, now and then: it dies of SIGPIPE if it still writes.
+EARLY_READER = re.compile(r"\|\s*grep\s+(?:-\S+\s+)*(?:-[a-zA-Z]*q|--quiet|--silent|-[a-zA-Z]*m\s*\d)")
 BINARY = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".bmp", ".safetensors", ".bin", ".npz",
           ".npy", ".gz", ".pdf"}
 
@@ -54,6 +56,9 @@ def problems(root, files):
         for pattern, why in FORBIDDEN.items():
             for m in re.finditer(pattern, text):
                 yield f"{where}:{text.count(chr(10), 0, m.start()) + 1}: {why}: {m.group(0)!r}"
+        if "pipefail" in text and path.suffix != ".py":
+            for m in EARLY_READER.finditer(text):
+                yield f"{where}:{text.count(chr(10), 0, m.start()) + 1}: grep leaves early and pipefail is set; give it a file or <<<"
     if golden_bytes > MAX_GOLDENS_MB << 20:
         yield f"tests/golden: {golden_bytes / 2**20:.1f} MB in sum; at most {MAX_GOLDENS_MB} MB"
 
@@ -67,6 +72,9 @@ def self_test():
         ("a.py", f"open('{slash}home/jane/x')", 1),
         ("a.txt", f"https://pypi{dot}org/simple", 1),
         ("a.cc", "<" * 7 + " HEAD\n", 1),
+        ("a.sh", "set -o pipefail\nprintf x | grep -q x && cat a | grep -E -qx -- a; b | grep --quiet c; c | grep -m1 d", 4),
+        ("a.sh", "set -o pipefail\ngrep -q x file; grep -q x <<<$a; a | grep -c q", 0),
+        ("a.sh", "printf x | grep -q x", 0),
         ("big.bin", (MAX_FILE_MB << 20) + 1, 1),
         ("tests/golden/big.bin", (MAX_GOLDENS_MB << 20) + 1, 1),
     ]

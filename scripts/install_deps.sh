@@ -9,7 +9,7 @@ build=(make cmake ninja-build g++ ccache pkg-config python3 python3-pip
   libfmt-dev nlohmann-json3-dev libsimdjson-dev libcli11-dev libxxhash-dev libhwy-dev zlib1g-dev
   libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev libheif-dev libexif-dev libleptonica-dev libstb-dev
   libutf8proc-dev libonig-dev libpugixml-dev libqpdf-dev libxml2-dev libcurl4-openssl-dev
-  libboost-dev libssl-dev libspdlog-dev libyaml-cpp-dev libsqlite3-dev libpoco-dev prometheus-cpp-dev
+  libboost-dev libssl-dev libspdlog-dev libyaml-cpp-dev libsqlite3-dev libzip-dev libpoco-dev prometheus-cpp-dev
   libjs-katex fonts-katex libjs-marked)
 # Newer distributions ship libheif's decoders (HEVC, AV1) as plugins; Debian 12 has them in the library.
 # shellcheck disable=SC1091
@@ -63,7 +63,7 @@ done
 if [[ " $* " == *" fuzz "* ]]; then
   major=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1 || true)
   if [[ -z "$major" ]]; then need_rt=yes; else
-    dpkg-query -W -f='${db:Status-Status}' "libclang-rt-$major-dev" 2>/dev/null | grep -qx installed && need_rt=no || need_rt=yes
+    [[ "$(dpkg-query -W -f='${db:Status-Status}' "libclang-rt-$major-dev" 2>/dev/null)" == installed ]] && need_rt=no || need_rt=yes
   fi
 else
   need_rt=no

@@ -42,17 +42,19 @@ export async function requestKey(refused) {
 
 // What went wrong, for people: `message` says what, `advice` what to do about it.
 export class ApiError extends Error {
-  constructor(message, { status = 0, code = '', advice = '' } = {}) {
+  constructor(message, { status = 0, code = '', advice = '', param = '' } = {}) {
     super(message);
     this.status = status;
     this.code = code;
     this.advice = advice;
+    this.param = param;
   }
 }
 
-export function adviceFor(status, code, message) {
+export function adviceFor(status, code, message, param = '') {
   if (needsPassword(code, message)) return 'Enter its password and try again.';
-  if (status === 400) return 'Choose another file, or change the options and try again.';
+  if (status === 400) return param && param !== 'file' ? 'Change the options and try again.' : 'Choose another file.';
+  if (status === 415) return 'Choose another file.';
   if (status === 401) return 'Enter a valid API key.';
   if (status === 404) return 'It may have been removed. Add the document again.';
   if (status === 413) return 'Split the document, or ask for fewer pixels or pages, or raise the limit of the server.';
@@ -63,6 +65,11 @@ export function adviceFor(status, code, message) {
   return '';
 }
 
+// Whether sending the same once more could end otherwise.
+export function worthRetrying({ status, param }) {
+  return !(status === 413 || status === 415 || (status === 400 && (!param || param === 'file')));
+}
+
 export function needsPassword(code, message) {
   return /password/i.test(`${code} ${message}`);
 }
@@ -70,27 +77,30 @@ export function needsPassword(code, message) {
 function errorOf(status, text) {
   let message = '';
   let code = '';
+  let param = '';
   try {
     const { error } = JSON.parse(text);
+    param = error?.param ?? '';
     message = typeof error === 'string' ? error : error?.message ?? '';
     code = typeof error === 'string' ? '' : error?.code ?? '';
   } catch {
     // not ours: a proxy's page, say
   }
   if (!message) message = status ? `The server answered ${status}.` : 'The server does not answer.';
-  return new ApiError(message, { status, code, advice: adviceFor(status, code, message) });
+  return new ApiError(message, { status, code, param, advice: adviceFor(status, code, message, param) });
 }
 
 const headers = (more = {}) => (key === null ? more : { ...more, Authorization: `Bearer ${key}` });
 
 // A Response that is ok, or an ApiError. Asks for a key where one is needed.
-export async function call(path, { method = 'GET', signal, more } = {}) {
+export async function call(path, { method = 'GET', signal, more, json } = {}) {
+  const all = json === undefined ? more : { ...more, 'Content-Type': 'application/json' };
   for (;;) {
     const used = key;
     let response;
     try {
       response = await fetch(path, {
-        method, signal, headers: headers(more), cache: 'no-store', credentials: 'omit',
+        method, signal, headers: headers(all), cache: 'no-store', credentials: 'omit', body: json === undefined ? undefined : JSON.stringify(json),
       });
     } catch (error) {
       if (error.name === 'AbortError') throw error;

@@ -17,10 +17,56 @@ const NAMES = {
   vision_footnote: 'Note',
 };
 
+// A list of numbers, a box say, takes one line.
+const prettyJson = (value) => JSON.stringify(value, null, 1)
+  .replace(/\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]/g, (_, numbers) => `[${numbers.replace(/\s+/g, ' ')}]`);
+
 export const percent = (share) => `${Math.round(share * 100)} %`;
+
+const WORD = /\S+/g;
+const MAX_SKIP = 12;  // words between two places where what was read and what is shown agree again
+
+// Without the signs of Markdown, which are shown as what they mean.
+const bare = (text) => text.replace(/[\\*_`~#$|]/g, '');
+
+// Pairs [place in `shown`, confidence] for words that are shown as they were read. Where the two differ (a line's
+// hyphen, a formula, a sign of Markdown alone) neither side is guessed at.
+function alignWords(shown, read) {
+  const plain = read.map((word) => bare(word.text));
+  const pairs = [];
+  // How many words as read make the shown one: two where a line's end had parted it.
+  const same = (i, j) => {
+    if (i >= read.length || j >= shown.length) return 0;
+    if (plain[i] === shown[j]) return 1;
+    if (plain[i].endsWith('-') && plain[i].slice(0, -1) + plain[i + 1] === shown[j]) return 2;
+    return 0;
+  };
+  let i = 0;
+  for (let j = 0; i < read.length && j < shown.length;) {
+    const n = same(i, j);
+    if (n) {
+      pairs.push([j, Math.min(...read.slice(i, i + n).map((word) => word.confidence))]);
+      i += n;
+      j += 1;
+      continue;
+    }
+    let found = null;
+    for (let sum = 1; sum <= 2 * MAX_SKIP && !found; sum += 1) {
+      for (let skip = Math.max(0, sum - MAX_SKIP); skip <= Math.min(sum, MAX_SKIP) && !found; skip += 1) {
+        if (same(i + skip, j + sum - skip)) found = [skip, sum - skip];
+      }
+    }
+    i += found?.[0] ?? 1;
+    j += found?.[1] ?? 1;
+  }
+  return pairs;
+}
 
 // How strongly to shade: nothing from 0.99 on, everything at 0.6.
 const doubt = (confidence) => Math.min(1, Math.max(0, (0.99 - confidence) / 0.39)) ** 0.7;
+
+// Of a word, whose number is the least of its tokens': below 0.95, in full from 0.4 on.
+const wordDoubt = (confidence) => Math.min(1, Math.max(0, (0.95 - confidence) / 0.55)) ** 0.7;
 
 // Pictures are fetched a few at a time, so that a long document leaves connections for everything else.
 const MAX_FETCHES = 2;
@@ -58,6 +104,10 @@ export class PageView {
       const message = typeof page.error === 'string' ? page.error : page.error.message;
       this.root.append(element('p', { class: 'page-error' }, `This page could not be read: ${message}`));
     }
+    if (page.warnings?.length) {
+      this.root.append(element('ul', { class: 'page-warnings', 'aria-label': `Warnings of page ${page.page}` },
+        ...page.warnings.map((one) => element('li', {}, one.message))));
+    }
     const regions = page.regions ?? [];
     this.scan = element('figure', { class: 'scan' });
     this.canvas = element('div', { class: 'sheet' });
@@ -77,7 +127,11 @@ export class PageView {
       if (page.markdown) this.text.append(element('div', { class: 'block' }, markdownFragment(page.markdown, HEADING_SHIFT)));
       else this.text.append(element('p', { class: 'nothing' }, 'Nothing was found on this page.'));
     }
-    this.root.append(element('div', { class: 'columns' }, this.scan, this.text));
+    if (regions.length > 0 && !page.error && !regions.some((region) => region.content?.trim())) {
+      this.text.prepend(element('p', { class: 'nothing' }, 'No text was found on this page.'));
+    }
+    this.columns = element('div', { class: 'columns' }, this.scan, this.text);
+    this.root.append(this.columns);
     this.text.querySelector('.block')?.setAttribute('tabindex', '0');
     this.listen();
   }
@@ -106,7 +160,9 @@ export class PageView {
       made.append(element('span', { class: 'sure', 'aria-hidden': 'true' }, percent(sure)));
     }
     const content = region.content ?? '';
-    if (PICTURES.has(region.label) && !content) {
+    if (PICTURES.has(region.label) && !content && this.isWholePage(region)) {
+      made.append(element('p', { class: 'nothing' }, `${name}, the whole page`));  // it is shown beside this
+    } else if (PICTURES.has(region.label) && !content) {
       const host = element('div', { class: 'crop' }, name);
       host.dataset.crop = String(i);
       made.append(host);
@@ -119,6 +175,79 @@ export class PageView {
     }
     if (region.error) made.append(element('p', { class: 'page-error' }, `Not read: ${region.error}`));
     return made;
+  }
+
+  isWholePage({ bbox_px: [x0, y0, x1, y1] = [0, 0, 0, 0] }) {
+    return (x1 - x0) * (y1 - y0) >= 0.7 * this.page.width_px * this.page.height_px;
+  }
+
+  // Marks the words that the model was less sure of; style.css shows the marks when they are wanted.
+  shadeWords() {
+    if (this.shaded) return;
+    this.shaded = true;
+    (this.page.regions ?? []).forEach((region, i) => {
+      const block = this.blockOf(i);
+      if (!region.words?.length || !block) return;
+      const texts = [];
+      const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT, (node) => (
+        node.parentElement.closest('.sure, .katex, .formula-source, .crop, .page-error') ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT));
+      while (walker.nextNode()) {
+        for (const found of walker.currentNode.data.matchAll(WORD)) texts.push({ node: walker.currentNode, at: found.index, text: found[0] });
+      }
+      const pairs = alignWords(texts.map((one) => bare(one.text)), region.words);
+      if (pairs.length * 2 < texts.length) return;  // the block is shaded as a whole
+      block.classList.add('by-word');
+      // From the end, so that places in a node stay true when it is split.
+      for (const [j, confidence] of pairs.reverse()) {
+        if (wordDoubt(confidence) === 0) continue;
+        const { node, at, text } = texts[j];
+        const mark = element('mark', { class: 'doubt', title: percent(confidence) });
+        mark.style.setProperty('--doubt', wordDoubt(confidence).toFixed(3));
+        const word = node.splitText(at);
+        word.splitText(text.length);
+        word.replaceWith(mark);
+        mark.append(word);
+      }
+    });
+  }
+
+  // 'text', 'markdown' or 'json'. `pageJson(number)` gives a promise of the page's JSON, or null before it is made.
+  setView(view, pageJson) {
+    this.text.hidden = view !== 'text';
+    this.raw?.remove();
+    this.raw = null;
+    if (view === 'text') return;
+    const code = element('code', {});
+    const raw = element('pre', {
+      class: 'raw', tabindex: 0, role: 'group', 'aria-label': `${view === 'json' ? 'JSON' : 'Markdown'} of page ${this.page.page}`,
+    }, code);
+    this.raw = raw;
+    this.columns.append(raw);
+    if (view === 'markdown') {
+      code.textContent = this.page.markdown ?? '';
+      return;
+    }
+    const made = pageJson(this.page.page);
+    if (made === null) {
+      code.textContent = 'The JSON is made when the whole document is read.';
+      return;
+    }
+    made.then((json) => {
+      code.textContent = json === null ? 'The JSON does not have this page.' : prettyJson(json);
+    }, (error) => {
+      code.textContent = error.message;
+    });
+  }
+
+  // A picture that is larger than its place scrolls, by keys too.
+  setZoomed(zoomed) {
+    if (zoomed) {
+      this.scan.tabIndex = 0;
+      this.scan.setAttribute('role', 'group');
+      this.scan.setAttribute('aria-label', `Original of page ${this.page.page}`);
+    } else {
+      for (const name of ['tabindex', 'role', 'aria-label']) this.scan.removeAttribute(name);
+    }
   }
 
   listen() {
@@ -158,6 +287,8 @@ export class PageView {
   }
 
   focused = null;
+  shaded = false;
+  raw = null;
   lit = null;
 
   blockOf(region) {

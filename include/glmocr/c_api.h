@@ -162,7 +162,7 @@ typedef struct glmocr_region {
   size_t struct_size;
   const char* text;
   size_t text_bytes;
-  int32_t x, y, width, height; /* px of the upright, straightened page */
+  int32_t x, y, width, height; /* px of the picture that was given, after its orientation */
   int32_t column;              /* 0-based, left to right */
   int32_t new_paragraph;       /* 1: a blank line goes before it */
   int32_t finish;              /* a glmocr_finish */

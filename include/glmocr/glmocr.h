@@ -210,9 +210,8 @@ struct Token {
 };
 
 struct Region {
-  Box box;         // on the upright page: after orientation, and of the straightened page when
-                   // skew_degrees != 0
-  int column = 0;  // 0-based, left to right
+  Box box;                     // pixels of the picture that was given, after its orientation
+  int column = 0;              // 0-based, left to right
   bool new_paragraph = false;  // a blank line goes before it
   std::string text;            // UTF-8
   std::vector<Token> tokens;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "layout/geometric.h"
 #include "layout/pp_doclayout.h"
+#include "layout/uncovered.h"
 #include "pipeline/default_model.h"
 
 namespace glmocr::cli {
@@ -73,9 +74,10 @@ Result<std::shared_ptr<const LayoutEngine>> MakeLayout(const std::string& layout
                  "--layout pp-doclayout-v3 needs its weights: name their folder with "
                  "--layout-model DIR, or use --layout geometric"};
   }
-  GLM_ASSIGN(std::shared_ptr<const LayoutEngine> engine,
+  GLM_ASSIGN(std::unique_ptr<LayoutEngine> engine,
              MakePpDocLayout(layout_model, {.n_threads = model.threads, .kernels = model.kernels}));
-  return engine;
+  return std::shared_ptr<const LayoutEngine>(
+      WithUncovered(std::move(engine), MakeGeometricLayout()));
 }
 
 SpeculatorOptions DraftOptions(const std::string& drafts) {

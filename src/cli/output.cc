@@ -82,13 +82,18 @@ bool Output::needs_images() const {
   });
 }
 
-DocumentOptions Output::WriterOptions(const std::string& folder) const {
+DocumentOptions Output::WriterOptions(const std::string& folder,
+                                      std::shared_ptr<DocumentSource> source) const {
   return {.formats = formats_,
           .text = options_.text,
           .stem = fs::path(folder).filename().string(),
           .pixels_per_inch = options_.dpi,
+          .pdf = options_.pdf,
+          .source = std::move(source),
           .spool_folder = folder_};
 }
+
+bool Output::needs_source() const { return Writes(DocumentFormat::kPdf); }
 
 Result<std::string> Output::WriteFile(const std::string& folder, const OutputFile& file) const {
   if (IdentityOf(folder_) != identity_) {

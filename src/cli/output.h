@@ -20,6 +20,7 @@ struct OutputOptions {
   PageTextOptions text;  // strict, pipe tables, furniture
   bool visualize = false;
   double dpi = 200;
+  PdfChoices pdf;
 };
 
 class Output {
@@ -30,10 +31,14 @@ class Output {
                              const OutputOptions& options);
 
   // How the files of a document are made whose folder is `folder` (jobs/output_names.h).
-  DocumentOptions WriterOptions(const std::string& folder) const;
+  // `source`: the document as it came, may be null.
+  DocumentOptions WriterOptions(const std::string& folder,
+                                std::shared_ptr<DocumentSource> source) const;
   // Writes a file of that document whole or not at all; returns its path below the output folder,
   // which must be the one that was there in the beginning.
   Result<std::string> WriteFile(const std::string& folder, const OutputFile& file) const;
+  // Whether the document is wanted as it came in.
+  bool needs_source() const;
 
   // The document as standard output gets it.
   Result<std::string> Format(std::span<const ReadPage> pages,

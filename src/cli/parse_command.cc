@@ -94,6 +94,28 @@ Command RegisterParse(CLI::App& app) {
   sub->add_flag("--furniture", o->output.text.page_furniture,
                 "Keep headers, footers and page numbers in text and Markdown")
       ->group("Output");
+  sub->add_option("--language", o->output.pdf.language,
+                  "In PDF: the document's language, as in de or en-GB (default: not said)")
+      ->check(CLI::Validator(
+          [](std::string& tag) {
+            const bool ok = !tag.empty() && tag.size() <= 35 &&
+                            tag.find_first_not_of(
+                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+                                "WXYZ0123456789-") == std::string::npos;
+            return ok ? std::string() : "'" + tag + "' is not a language tag (write de, en-GB)";
+          },
+          "TAG", "language"))
+      ->type_name("TAG")
+      ->group("Output");
+  sub->add_flag("--pdfa", o->output.pdf.pdfa,
+                "In PDF: PDF/A-2b; fails where a PDF input holds what PDF/A forbids")
+      ->group("Output");
+  sub->add_flag("--deskew", o->output.pdf.deskew,
+                "In PDF: pictures straightened instead of as they came")
+      ->group("Output");
+  sub->add_flag("--clean", o->output.pdf.clean,
+                "In PDF: pictures straightened, dark on white and evenly lit")
+      ->group("Output");
   sub->add_option("--layout", o->layout,
                   "geometric: regions from the page's picture alone; pp-doclayout-v3: by the "
                   "network of --layout-model; auto: the network where it is given; lines: every "
@@ -127,13 +149,15 @@ Command RegisterParse(CLI::App& app) {
   sub->add_option_function<std::string>(
          "--text-layer",
          [o](const std::string& mode) {
+           o->output.pdf.replace_hidden_text = mode == "replace";
            o->text_layer = mode == "prefer"    ? TextLayerMode::kPrefer
                            : mode == "compare" ? TextLayerMode::kCompare
                                                : TextLayerMode::kOff;
          },
          "A PDF's own text: off (read the page), prefer (take it where it is good, read the rest), "
-         "compare (read, and tell where the two differ)")
-      ->check(CLI::IsMember({"off", "prefer", "compare"}))
+         "compare (read, and tell where the two differ), replace (read, and in PDF put the reading "
+         "in place of an OCR program's hidden text)")
+      ->check(CLI::IsMember({"off", "prefer", "compare", "replace"}))
       ->default_str("off")
       ->group("Documents");
   o->model.Register(*sub);

@@ -46,7 +46,8 @@ struct ParseJob::Document {
   size_t index = 0;
   const DocumentInput* input = nullptr;
   std::optional<OutputNames::Name> name;   // with an output folder
-  std::unique_ptr<DocumentWriter> writer;  // the same
+  std::shared_ptr<DocumentSource> source;  // where a format wants it
+  std::unique_ptr<DocumentWriter> writer;  // with an output folder, and for such a format
   std::vector<ReadPage> pages;             // to be printed: without an output folder
   size_t n_pages = 0;                      // to be read
   bool has_checkpoints = false;
@@ -59,7 +60,10 @@ ParseJob::ParseJob(const ParseOptions& options) : options_(options) {
 ParseJob::~ParseJob() = default;
 
 int ParseJob::Run() {
-  if (const Status status = Prepare(); !status.ok()) return Fail(status.error());
+  if (const Status status = Prepare(); !status.ok()) {
+    const int code = Fail(status.error());
+    return task_refused_ ? kExitUsage : code;
+  }
   RunJobs();
   progress_->Clear();
   if (options_.stats) PrintStats();
@@ -121,6 +125,7 @@ Status ParseJob::Prepare() {
   if (output_.streams()) progress_.emplace(ProgressMode::kOff);  // it would tear the text
   reader_options_ = ReaderOptions();
   input_options_ = options_.input;
+  input_options_.keep_source = output_.needs_source();
   input_options_.keep_going = [] { return !Interrupted(); };
   return OkStatus();
 }
@@ -137,12 +142,28 @@ Status ParseJob::LoadModel() {
     const std::string& note = recognizer_->processor().notes();
     if (!note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", note.c_str());
   }
+  if (const Status task = CheckTask(); !task.ok()) {
+    task_refused_ = true;
+    return task;
+  }
   layout_ = options_.layout == "none"    ? Layout::kNone
             : options_.layout == "lines" ? Layout::kLines
                                          : Layout::kRegions;
   if (layout_ != Layout::kRegions) return OkStatus();
   GLM_ASSIGN(layout_engine_, MakeLayout(options_.layout, options_.layout_model, options_.model));
   return OkStatus();
+}
+
+// A model that reads lines was trained on text alone: tables come from its lines and the layout's
+// grid, formulas not at all, and it follows no instruction.
+Status ParseJob::CheckTask() const {
+  if (!recognizer_->reads_lines() || options_.task == "auto" || options_.task == "text")
+    return OkStatus();
+  return Error{ErrorCode::kUnsupported,
+               fmt::format("--task {}: this model reads lines of text only; it can do auto (with "
+                           "tables from the layout's grid) and text. Point --model at GLM-OCR for "
+                           "table, formula and instructions of your own",
+                           options_.task)};
 }
 
 PageReaderOptions ParseJob::ReaderOptions() {
@@ -177,7 +198,12 @@ std::shared_ptr<DocumentJob> ParseJob::NextJob() {
   task.name = input.name;
   task.pages = options_.pages;
   task.reader = reader_options_;
-  task.open = [this, document] { return OpenDocument(*document->input, input_options_); };
+  task.open = [this, document]() -> Result<std::unique_ptr<DocumentReader>> {
+    GLM_ASSIGN(std::unique_ptr<DocumentReader> reader,
+               OpenDocument(*document->input, input_options_));
+    document->source = reader->source();
+    return reader;
+  };
   task.on_open = [this, document](const OpenedDocument& opened) { return Open(*document, opened); };
   task.on_page = [this, document](ReadPage page) { return TakePage(*document, std::move(page)); };
   task.on_done = [this, document](const DocumentOutcome& outcome) { Finish(*document, outcome); };
@@ -195,10 +221,16 @@ Result<OpenedUse> ParseJob::Open(Document& document, const OpenedDocument& opene
   std::lock_guard lock(mutex_);
   ++state_.documents_opened;
   state_.pages += static_cast<int64_t>(document.n_pages);
-  if (!journal_) return OpenedUse();
+  if (!journal_) {
+    if (output_.needs_source()) {
+      document.writer = std::make_unique<DocumentWriter>(
+          output_.WriterOptions(SdkFileStem(document.input->name), document.source));
+    }
+    return OpenedUse();
+  }
   if (!document.name) document.name = names_->Take(*document.input, opened.content_hash);
   const OutputNames::Name& name = *document.name;
-  const DocumentOptions writer_options = output_.WriterOptions(name.folder);
+  const DocumentOptions writer_options = output_.WriterOptions(name.folder, document.source);
   entry.hash = opened.content_hash.Hex();
   entry.options = ResultFingerprint(reading, options_.pages, writer_options);
   if (options_.resume && journal_->IsDone(name.folder, entry.hash, entry.options)) {
@@ -243,7 +275,7 @@ Status ParseJob::TakePage(Document& document, ReadPage page) {
   entry.warnings.insert(entry.warnings.end(), warnings.begin(), warnings.end());
   const double prepare_s = page.prepare_s;
   Status written;
-  if (!journal_) {
+  if (document.writer == nullptr) {
     document.pages.push_back(std::move(page));
   } else {
     written = WriteFiles(document, document.writer->AddPage(page));
@@ -268,14 +300,17 @@ void ParseJob::Finish(Document& document, const DocumentOutcome& outcome) {
     error = Error{ErrorCode::kCorrupt, outcome.first_failure};
     entry.failed_pages.clear();  // nothing was read
   }
-  entry.warnings.insert(entry.warnings.begin(), outcome.warnings.begin(), outcome.warnings.end());
   std::string text;
+  std::vector<Warning> more;  // beside those of the pages
   if (!error && !outcome.skipped) {
     Status status;
     try {
-      if (journal_) {
+      if (document.writer != nullptr) {
         for (const Warning& warning : outcome.warnings) document.writer->AddWarning(warning);
-        status = WriteFiles(document, document.writer->Finish());
+        const auto files = document.writer->Finish();
+        status = journal_ ? WriteFiles(document, files) : ReadFiles(files, &text);
+        // What a format could not do.
+        more = document.writer->warnings();
       } else {
         Result<std::string> formatted = output_.Format(document.pages, outcome.warnings);
         if (formatted.ok()) text = std::move(*formatted);
@@ -296,7 +331,9 @@ void ParseJob::Finish(Document& document, const DocumentOutcome& outcome) {
   // What cannot be opened has no pages to wait for.
   if (document.n_pages == 0) ++state_.documents_opened;
   if (interrupted || outcome.skipped) return;
-  Warn(document.input->name, outcome.warnings);
+  more.insert(more.begin(), outcome.warnings.begin(), outcome.warnings.end());
+  Warn(document.input->name, more);
+  entry.warnings.insert(entry.warnings.begin(), more.begin(), more.end());
   if (error) entry.error = error->message;
   Count(document, outcome.pages_read - static_cast<int64_t>(entry.failed_pages.size()));
   if (!journal_) {
@@ -346,6 +383,19 @@ Status ParseJob::WriteFiles(Document& document, const Result<std::vector<OutputF
   for (const OutputFile& file : *files) {
     GLM_ASSIGN(std::string path, output_.WriteFile(document.name->folder, file));
     document.entry.files.push_back(std::move(path));
+  }
+  return OkStatus();
+}
+
+// Of a format that is one file.
+Status ParseJob::ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text) {
+  if (!files.ok()) return files.error();
+  for (const OutputFile& file : *files) {
+    if (file.file) {
+      GLM_ASSIGN(*text, file.file->ReadAll());
+    } else {
+      *text = file.bytes;
+    }
   }
   return OkStatus();
 }

@@ -59,6 +59,7 @@ class ParseJob : private DocumentObserver {
 
   Status Prepare();
   Status LoadModel();
+  Status CheckTask() const;
   PageReaderOptions ReaderOptions();
   // With the lock.
   std::shared_ptr<DocumentJob> NextJob();
@@ -68,6 +69,7 @@ class ParseJob : private DocumentObserver {
   void Finish(Document& document, const DocumentOutcome& outcome);
   void Count(const Document& document, int64_t n_pages_read);
   Status WriteFiles(Document& document, const Result<std::vector<OutputFile>>& files);
+  static Status ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text);
   void ReportDifferences(const ReadPage& page);
   // With the lock:
   void Print(size_t index, std::string text);
@@ -88,6 +90,7 @@ class ParseJob : private DocumentObserver {
   std::unique_ptr<Recognizer> recognizer_;
   std::shared_ptr<const LayoutEngine> layout_engine_;
   Layout layout_ = Layout::kRegions;
+  bool task_refused_ = false;  // the model cannot do it: a wrong option
   PageReaderOptions reader_options_;
   Output output_;
   std::optional<Progress> progress_;

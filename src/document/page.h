@@ -1,5 +1,6 @@
 // What reading a page yields: regions in reading order, each with its text and how sure the model
-// was of it.
+// was of it. All coordinates are in pixels of the picture that came in (after its EXIF
+// orientation), whatever was done to it to read it.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "document/region_label.h"
 #include "document/warning.h"
 #include "media/image.h"
+#include "media/page_transform.h"
 
 namespace glmocr {
 
@@ -29,12 +31,37 @@ struct ReadToken {
   float probability = 0;  // the model's, of this token, under the unmodified distribution
 };
 
+// How sure the model was of a word that it wrote, wherever on the page that is.
+struct WordConfidence {
+  std::string text;  // without white space, not empty
+  // The least of its tokens' probabilities, that of the space or end behind it included: where a
+  // letter was swallowed, it is the end that the model doubted.
+  float confidence = 0;
+};
+
+// Where a line, or a word of one, is in the page: its baseline from the first letter to the last in
+// reading direction, and how far its letters reach above and below, perpendicular to it.
+struct LinePlace {
+  PointF start, end;
+  double ascent_px = 0, descent_px = 0;
+  bool operator==(const LinePlace&) const = default;
+};
+
+// A word of a line whose ink was found.
+struct ReadWord {
+  std::string text;  // without white space, not empty
+  float confidence = 0;
+  LinePlace place;  // on the line's baseline; ascent and descent are the line's
+  Box box_px;       // around its ink
+};
+
 // A printed line of a region.
 struct ReadLine {
-  Box box_px;
+  Box box_px;  // around `place`, within the page
   std::string text;
   float confidence = 0;
-  double baseline_y = 0;  // where the letters stand, in the page's pixels, at the line's middle
+  LinePlace place;
+  std::vector<ReadWord> words;  // those of `text`, in order; empty where they are not known
 };
 
 // A cell of a table whose grid the layout engine found.
@@ -43,13 +70,14 @@ struct ReadCell {
   int row_span = 1, column_span = 1;
   bool header = false;
   Box box_px;
-  std::string text;  // its lines joined by spaces
+  std::string text;               // its lines joined by spaces
+  std::vector<Point> polygon_px;  // as of regions
 };
 
 struct ReadRegion {
-  Box box_px;  // in the page's pixels (after EXIF orientation; of the straightened page when
-               // skew_degrees != 0)
-  std::vector<Point> polygon_px;  // outline where that is not the box
+  Box box_px;                     // inside the page
+  std::vector<Point> polygon_px;  // outline where that is not the box: of a page that was turned,
+                                  // the region's four corners
   RegionLabel label = RegionLabel::kText;
   float layout_score = 1;
   int heading_level = 0;       // of titles: 1 to 6, 0 when not known
@@ -65,6 +93,9 @@ struct ReadRegion {
   std::vector<ReadLine> lines;            // empty where the model read the region whole
   std::vector<ReadCell> cells;
   std::vector<ReadToken> tokens;
+  // In the order of reading, before lines were joined: a word that was hyphenated at a line's end
+  // is two. Without HTML tags; empty where nothing was generated.
+  std::vector<WordConfidence> word_confidences;
   float confidence = 0;                       // geometric mean of the token probabilities, 0..1
   FinishReason finish = FinishReason::kStop;  // the worst of its pieces
   std::optional<Error> error;
@@ -76,12 +107,12 @@ struct ReadPage {
   int page = 1;        // 1-based
   int n_pages = 1;
   int width_px = 0, height_px = 0;
-  double skew_degrees = 0;
+  double skew_degrees = 0;          // the page was turned by this much, clockwise positive
   std::optional<Error> error;       // the page could not be loaded: no sizes, no regions
   std::string layout;               // the engine: "geometric", "pp-doclayout-v3", "lines", "none"
   std::vector<ReadRegion> regions;  // reading order
   std::vector<Warning> warnings;    // what the user should know about how it was read
-  // The page as the boxes refer to it, and `PageReaderOptions::keep_image` was set; else null.
+  // The picture as it came in, where `PageReaderOptions::keep_image` was set; else null.
   std::shared_ptr<const Image> image;
   double prepare_s = 0;  // finding the regions and preparing their pixels
   double first_token_s =

@@ -25,6 +25,12 @@ std::string_view Trim(std::string_view s) {
 
 }  // namespace
 
+size_t TokensToKeep(const Outcome& outcome, size_t n_tokens) {
+  if (outcome.reason != FinishReason::kLoop || outcome.trailing_repeat_tokens <= 0) return n_tokens;
+  const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
+  return repeated < n_tokens ? n_tokens - repeated : n_tokens;
+}
+
 LoopGuard::LoopGuard(const LoopGuardOptions& options)
     : options_(options), run_(static_cast<size_t>(std::max(options.max_period, 0)) + 1, 0) {}
 

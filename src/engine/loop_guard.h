@@ -13,9 +13,10 @@
 //           lines; it catches loops whose period wobbles (counters, alternating lines). Rows of
 //           dashes, pipes and dots are trivial.
 // trailing_tokens() then says how many of the last tokens repeat something that stands before them:
-// one instance remains when the pipeline cuts them off.
+// one instance remains when whoever takes the answer cuts them off (TokensToKeep).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -26,6 +27,10 @@
 #include "engine/request.h"
 
 namespace glmocr {
+
+// How many of an answer's first tokens count: all, or of a runaway answer those up to and with one
+// instance of what it repeats. At least one.
+size_t TokensToKeep(const Outcome& outcome, size_t n_tokens);
 
 class LoopGuard {
  public:

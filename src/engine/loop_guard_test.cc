@@ -100,5 +100,38 @@ TEST(LoopGuard, OffMeansOff) {
   EXPECT_EQ(StopsAt(guard, std::string(5000, 'x')), std::nullopt);
 }
 
+TEST(TokensToKeep, CutsRepetitionsOfLoopsOnly) {
+  Outcome outcome;
+  outcome.reason = FinishReason::kLoop;
+  outcome.trailing_repeat_tokens = 7;
+  EXPECT_EQ(TokensToKeep(outcome, 10), 3u);
+  EXPECT_EQ(TokensToKeep(outcome, 8), 1u);
+  EXPECT_EQ(TokensToKeep(outcome, 7), 7u) << "more than there is: not this answer's numbers";
+  EXPECT_EQ(TokensToKeep(outcome, 0), 0u);
+  outcome.trailing_repeat_tokens = 0;
+  EXPECT_EQ(TokensToKeep(outcome, 10), 10u);
+  outcome.trailing_repeat_tokens = 7;
+  outcome.reason = FinishReason::kStop;
+  EXPECT_EQ(TokensToKeep(outcome, 10), 10u);
+}
+
+// What the guard says of an answer, cut, is the answer with one instance of what it repeats.
+TEST(TokensToKeep, LeavesOneInstance) {
+  LoopGuard guard({.max_period = 8, .short_covered = 12, .min_repeats = 3, .min_covered = 12});
+  std::vector<int32_t> tokens = {1, 2, 3};
+  for (const int32_t id : tokens) ASSERT_FALSE(guard.Add(id, ""));
+  bool loop = false;
+  while (!loop && tokens.size() < 100) {
+    tokens.push_back(4 + static_cast<int32_t>((tokens.size() - 3) % 4));
+    loop = guard.Add(tokens.back(), "");
+  }
+  ASSERT_TRUE(loop);
+  Outcome outcome;
+  outcome.reason = FinishReason::kLoop;
+  outcome.trailing_repeat_tokens = guard.trailing_tokens();
+  tokens.resize(TokensToKeep(outcome, tokens.size()));
+  EXPECT_EQ(tokens, (std::vector<int32_t>{1, 2, 3, 4, 5, 6, 7}));
+}
+
 }  // namespace
 }  // namespace glmocr

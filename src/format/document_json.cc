@@ -14,8 +14,16 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 double Rounded(double x) { return std::round(x * 1e4) / 1e4; }
+// Coordinates: finer than lines are found.
+double Tenths(double x) { return std::round(x * 10) / 10; }
 
 Json BoxJson(const Box& box) { return {box.x, box.y, box.right(), box.bottom()}; }
+
+Json PolygonJson(const std::vector<Point>& points) {
+  Json out = Json::array();
+  for (const Point& p : points) out.push_back({p.x, p.y});
+  return out;
+}
 
 std::string_view TaskName(RegionTask task) {
   switch (task) {
@@ -36,10 +44,21 @@ std::string_view TaskName(RegionTask task) {
 Json LinesJson(const std::vector<ReadLine>& lines) {
   Json out = Json::array();
   for (const ReadLine& line : lines) {
-    out.push_back({{"box", BoxJson(line.box_px)},
-                   {"baseline_y", Rounded(line.baseline_y)},
-                   {"text", line.text},
-                   {"confidence", Rounded(line.confidence)}});
+    const LinePlace& place = line.place;
+    out.push_back(
+        {{"box", BoxJson(line.box_px)},
+         {"baseline_y", Tenths((place.start.y + place.end.y) / 2)},
+         {"baseline",
+          {Tenths(place.start.x), Tenths(place.start.y), Tenths(place.end.x), Tenths(place.end.y)}},
+         {"text", line.text},
+         {"confidence", Rounded(line.confidence)}});
+    if (line.words.empty()) continue;
+    Json& words = out.back()["words"] = Json::array();
+    for (const ReadWord& word : line.words) {
+      words.push_back({{"text", word.text},
+                       {"box", BoxJson(word.box_px)},
+                       {"confidence", Rounded(word.confidence)}});
+    }
   }
   return out;
 }
@@ -54,6 +73,7 @@ Json CellsJson(const std::vector<ReadCell>& cells) {
                    {"header", cell.header},
                    {"box", BoxJson(cell.box_px)},
                    {"text", cell.text}});
+    if (!cell.polygon_px.empty()) out.back()["polygon"] = PolygonJson(cell.polygon_px);
   }
   return out;
 }
@@ -65,8 +85,7 @@ Json RegionJson(const ReadPage& page, const ReadRegion& region, size_t index) {
   out["kind"] = TaskName(TaskOf(region.label));
   out["box"] = BoxJson(region.box_px);
   out["bbox_2d"] = BoxIn1000(region.box_px, page.width_px, page.height_px);
-  out["polygon"] = Json::array();
-  for (const Point& p : region.polygon_px) out["polygon"].push_back({p.x, p.y});
+  out["polygon"] = PolygonJson(region.polygon_px);
   out["layout_score"] = Rounded(region.layout_score);
   if (region.heading_level > 0) out["heading_level"] = region.heading_level;
   out["column"] = region.column;
@@ -137,7 +156,7 @@ std::string DocumentJson(const std::string& source, std::span<const Warning> war
   };
   std::string out = R"({"schema":"glm-ocr.document/1","source":)" + dump(Json(source));
   if (!warnings.empty())
-    out += ",\"warnings\":" + dump(WarningsJson(warnings, WarningPages::kLeaveOut));
+    out += ",\"warnings\":" + dump(WarningsJson(warnings, WarningPages::kTell));
   out += ",\"pages\":[";
   for (size_t i = 0; i < pages.size(); ++i) {
     out += i == 0 ? "\n" : ",\n";

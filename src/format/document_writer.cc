@@ -10,7 +10,6 @@
 #include "format/html.h"
 #include "format/page_json.h"
 #include "format/py_text.h"
-#include "format/searchable_pdf.h"
 #include "format/visualize.h"
 #include "format/xml_formats.h"
 #include "media/encode.h"
@@ -41,7 +40,8 @@ struct DocumentWriter::State {
   // Those that are wanted.
   std::optional<HocrWriter> hocr;
   std::optional<AltoWriter> alto;
-  std::optional<SearchablePdf> pdf;
+  std::optional<PdfOutput> pdf;
+  std::vector<Warning> output_warnings;
 
   explicit State(DocumentOptions o)
       : options(std::move(o)),
@@ -49,8 +49,6 @@ struct DocumentWriter::State {
              .page_separator = options.text.strict ? "\n\n" : options.page_separator}) {
     if (Wants(DocumentFormat::kHocr)) hocr.emplace();
     if (Wants(DocumentFormat::kAlto)) alto.emplace();
-    if (Wants(DocumentFormat::kPdf))
-      pdf.emplace(std::max(1.0, options.pixels_per_inch), options.spool_folder);
   }
 
   bool Wants(DocumentFormat format) const {
@@ -75,6 +73,19 @@ struct DocumentWriter::State {
       files.push_back({Path(image.path), std::move(jpeg)});
     }
     return OkStatus();
+  }
+
+  // The title of a picture's PDF is its name.
+  PdfOutput& BeginPdf() {
+    if (!pdf) {
+      pdf.emplace(PdfOutputOptions{.choices = options.pdf,
+                                   .source = options.source,
+                                   .title = stem,
+                                   .pixels_per_inch = options.pixels_per_inch,
+                                   .jpeg_quality = options.pdf_jpeg_quality,
+                                   .spool_folder = options.spool_folder});
+    }
+    return *pdf;
   }
 
   Status AddHtmlPage(const ReadPage& page) {
@@ -103,6 +114,7 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
   const bool has_image = page.image != nullptr && !page.image->empty();
   for (const DocumentFormat format : s.options.formats) {
     if (has_image || page.error || !InfoOf(format).needs_picture) continue;
+    if (format == DocumentFormat::kPdf && s.options.source) continue;  // it may do without
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("{}: page {} was read without keeping its picture, which format {} "
                              "shows",
@@ -122,12 +134,7 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
   if (s.Wants(DocumentFormat::kJsonLines) && !page.error) s.json_lines += PageToJson(page);
   if (s.hocr) s.hocr->AddPage(page);
   if (s.alto) s.alto->AddPage(page);
-  if (s.pdf && !has_image) {
-    GLM_RETURN_IF_ERROR(s.pdf->AddBlankPage());
-  } else if (s.pdf) {
-    GLM_ASSIGN(const std::string jpeg, EncodeJpeg(*page.image, s.options.pdf_jpeg_quality));
-    GLM_RETURN_IF_ERROR(s.pdf->AddPage(page, jpeg));
-  }
+  if (s.Wants(DocumentFormat::kPdf)) GLM_RETURN_IF_ERROR(s.BeginPdf().AddPage(page));
   if (s.Wants(DocumentFormat::kVisualize) && has_image) {
     GLM_ASSIGN(const Image drawn, DrawRegions(page));
     GLM_ASSIGN(std::string jpeg, EncodeJpeg(drawn, kCropQuality));
@@ -145,6 +152,14 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   State& s = *state_;
   if (s.pages == 0) s.stem = s.options.stem.empty() ? "result" : s.options.stem;
   std::vector<OutputFile> files;
+  std::shared_ptr<const TempFile> pdf;
+  if (s.Wants(DocumentFormat::kPdf)) {  // first: JSON tells its warnings
+    GLM_ASSIGN(TempFile file, s.BeginPdf().Finish());
+    s.output_warnings = s.pdf->warnings();
+    s.warnings.insert(s.warnings.end(), s.output_warnings.begin(), s.output_warnings.end());
+    s.pdf.reset();
+    pdf = std::make_shared<const TempFile>(std::move(file));
+  }
   const bool sdk_json = s.Wants(DocumentFormat::kSdkJson);
   const auto add_file = [&](std::string_view ending, std::string bytes) {
     files.push_back({s.Path(s.stem + std::string(ending)), std::move(bytes)});
@@ -172,14 +187,14 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   if (s.Wants(DocumentFormat::kJsonLines)) add(DocumentFormat::kJsonLines, std::move(s.json_lines));
   if (s.hocr) add(DocumentFormat::kHocr, s.hocr->Finish());
   if (s.alto) add(DocumentFormat::kAlto, s.alto->Finish());
-  if (s.pdf) {
-    GLM_ASSIGN(TempFile file, s.pdf->Finish());
-    s.pdf.reset();
+  if (pdf) {
     add(DocumentFormat::kPdf, "");
-    files.back().file = std::make_shared<const TempFile>(std::move(file));
+    files.back().file = std::move(pdf);
   }
   return files;
 }
+
+std::vector<Warning> DocumentWriter::warnings() const { return state_->output_warnings; }
 
 Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
                                               const DocumentOptions& options,

@@ -25,7 +25,9 @@
 #include "base/result.h"
 #include "base/temp_file.h"
 #include "document/page.h"
+#include "document/source.h"
 #include "format/formats.h"
+#include "format/pdf_output.h"
 #include "format/sdk_pages.h"
 
 namespace glmocr {
@@ -38,7 +40,10 @@ struct DocumentOptions {
   // Between pages of Markdown. The SDK has "\n\n"; strict output always has.
   std::string page_separator = "\n\n";
   int pdf_jpeg_quality = 80;
-  double pixels_per_inch = 200;        // of the pictures, for the size of PDF pages
+  double pixels_per_inch = 200;  // of pictures that do not say, for the size of PDF pages
+  PdfChoices pdf;
+  // What the pages are of; kPdf keeps it. Null: the pages' pictures are all there is.
+  std::shared_ptr<DocumentSource> source;
   std::filesystem::path spool_folder;  // for temporary files; empty: the system's
 };
 
@@ -66,6 +71,8 @@ class DocumentWriter {
   // The files of the document. Markdown that is blank is not written when output is strict, as the
   // SDK does it. Call once.
   Result<std::vector<OutputFile>> Finish();
+  // What a format could not do, beside what the pages' own warnings say; complete after Finish.
+  std::vector<Warning> warnings() const;
 
  private:
   struct State;

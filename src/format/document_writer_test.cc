@@ -136,6 +136,54 @@ TEST(DocumentWriter, OnlyPrintedTextIsEscaped) {
   EXPECT_EQ(MarkdownOf(OneTextPage("* item", true)), "- item\n");
 }
 
+// Cells of a pipe table show what was printed, whatever Markdown or HTML would make of it.
+TEST(DocumentWriter, CellsOfPipeTablesAreNoMarkup) {
+  const auto row = [](const std::string& text, bool printed) {
+    ReadPage page = OneTextPage("", false);
+    ReadRegion& table = page.regions[0];
+    table.label = RegionLabel::kTable;
+    ReadCell cell;
+    cell.text = text;
+    if (printed) table.cells = {cell};
+    std::string html = text;
+    for (const auto& [from, to] : {std::pair("&", "&amp;"), {"<", "&lt;"}, {"\n", "<br>"}}) {
+      for (size_t at = 0; (at = html.find(from, at)) != std::string::npos;
+           at += std::string_view(to).size())
+        html.replace(at, std::string_view(from).size(), to);
+    }
+    table.text = "<table><tr><td>" + html + "</td></tr></table>";
+    const std::string markdown =
+        TextOf({page}, DocumentFormat::kMarkdown, {.text = {.pipe_tables = true}});
+    EXPECT_TRUE(markdown.ends_with(" |\n| --- |\n")) << markdown;
+    return markdown.substr(2, markdown.find(" |\n| --- |") - 2);
+  };
+  for (const auto& [text, cell] : std::vector<std::pair<std::string, std::string>>{
+           {"plain", "plain"},
+           {"", ""},
+           {"a|b", "a\\|b"},
+           {"a\\|b", "a\\\\\\|b"},
+           {"ends with \\", "ends with \\\\"},
+           {"a*b_c <b>", "a\\*b\\_c \\<b>"},
+           {"<script>x</script>", "\\<script>x\\</script>"},
+           {"<!-- x -->", "\\<!-- x -->"},
+           {"3 < 4 > 2", "3 \\< 4 > 2"},
+           {"&amp; AT&T &#60; R&D;", "\\&amp; AT&T \\&#60; R\\&D;"},
+           {"[x](y) ![z](w)", "\\[x](y) !\\[z](w)"},
+           {"`code`", "\\`code\\`"},
+           {"~~struck~~", "\\~\\~struck\\~\\~"},
+           {"costs $5 or so", "costs \\$5 or so"},
+           {"two\nlines", "two<br>lines"},
+           {"\xe2\x80\xa8 \xf0\x9f\x98\x80", "\xe2\x80\xa8 \xf0\x9f\x98\x80"},
+           {"# + - 1. > =", "# + - 1. > ="}}) {
+    EXPECT_EQ(row(text, true), cell);
+    EXPECT_EQ(row(text, false), cell);
+  }
+  EXPECT_EQ(row("one\rtwo\r\nthree", true), "one<br>two<br>three");
+  // A model writes formulas between dollar signs; printed ones are prices.
+  EXPECT_EQ(row("$\\alpha_1 |x|$ a_b", false), "$\\alpha_1 \\|x\\|$ a\\_b");
+  EXPECT_EQ(row("$1_000 and $2", true), "\\$1\\_000 and \\$2");
+}
+
 TEST(DocumentWriter, ATitleThatWasNotReadIsNoHeadingUnlessStrict) {
   ReadPage page = OneTextPage("", false);
   page.regions[0].label = RegionLabel::kDocTitle;
@@ -358,8 +406,8 @@ TEST(SearchablePdf, TextIsExtractedAgainWhereItStands) {
   EXPECT_EQ(lines[0].words[3].text, "snake_case");
   EXPECT_NEAR(std::stod(match[1]), expected.x * 0.36, 0.5);
   EXPECT_NEAR(std::stod(match[3]), expected.right() * 0.36, 0.5);
-  EXPECT_LT(std::stod(match[2]), lines[0].baseline_y * 0.36);
-  EXPECT_GT(std::stod(match[4]), (lines[0].baseline_y - 10) * 0.36);
+  EXPECT_LT(std::stod(match[2]), lines[0].place.start.y * 0.36);
+  EXPECT_GT(std::stod(match[4]), (lines[0].place.start.y - 10) * 0.36);
 
   // What is seen is the picture alone.
   Output("pdftoppm -r 200 -f 1 -l 1 -png " + file + " " + (folder.path() / "p").string());

@@ -23,7 +23,7 @@ using Json = nlohmann::json;
 
 // Bytes: 32 hex digits, the hash of form, fingerprint and JSON; a newline; the JSON. To be raised
 // with every change of ReadPage's members or of their meaning.
-constexpr std::string_view kForm = "glm-ocr.checkpoint/3";
+constexpr std::string_view kForm = "glm-ocr.checkpoint/4";
 constexpr size_t kHashDigits = 32;
 constexpr int kMaxPixels = 1 << 20;  // coordinates; a thousand times their sums fit an int
 
@@ -186,15 +186,32 @@ constexpr auto kBox = [](auto& to, auto& box) {
   to.Pixels(width);
   to.Pixels(height);
 };
+constexpr auto kPlace = [](auto& to, auto& place) {
+  auto& [start, end, ascent_px, descent_px] = place;
+  to.Value(start.x);
+  to.Value(start.y);
+  to.Value(end.x);
+  to.Value(end.y);
+  to.Value(ascent_px);
+  to.Value(descent_px);
+};
+constexpr auto kWord = [](auto& to, auto& word) {
+  auto& [text, confidence, place, box_px] = word;
+  to.Value(text);
+  to.Value(confidence);
+  kPlace(to, place);
+  kBox(to, box_px);
+};
 constexpr auto kLine = [](auto& to, auto& line) {
-  auto& [box_px, text, confidence, baseline_y] = line;
+  auto& [box_px, text, confidence, place, words] = line;
   kBox(to, box_px);
   to.Value(text);
   to.Value(confidence);
-  to.Value(baseline_y);
+  kPlace(to, place);
+  to.List(words, kWord);
 };
 constexpr auto kCell = [](auto& to, auto& cell) {
-  auto& [row, column, row_span, column_span, header, box_px, text] = cell;
+  auto& [row, column, row_span, column_span, header, box_px, text, polygon_px] = cell;
   to.Value(row);
   to.Value(column);
   to.Value(row_span);
@@ -202,12 +219,18 @@ constexpr auto kCell = [](auto& to, auto& cell) {
   to.Value(header);
   kBox(to, box_px);
   to.Value(text);
+  to.List(polygon_px, kPoint);
 };
 constexpr auto kToken = [](auto& to, auto& token) {
   auto& [id, text, probability] = token;
   to.Value(id);
   to.Value(text);
   to.Value(probability);
+};
+constexpr auto kWordConfidence = [](auto& to, auto& word) {
+  auto& [text, confidence] = word;
+  to.Value(text);
+  to.Value(confidence);
 };
 constexpr auto kUsage = [](auto& to, auto& usage) {
   auto& [prompt, cached_prompt, completion, drafted, accepted, preemptions] = usage;
@@ -220,8 +243,8 @@ constexpr auto kUsage = [](auto& to, auto& usage) {
 };
 constexpr auto kRegion = [](auto& to, auto& region) {
   auto& [box_px, polygon_px, label, layout_score, heading_level, column, new_paragraph, text,
-         from_text_layer, layer_text, lines, cells, tokens, confidence, finish, error, usage] =
-      region;
+         from_text_layer, layer_text, lines, cells, tokens, word_confidences, confidence, finish,
+         error, usage] = region;
   kBox(to, box_px);
   to.List(polygon_px, kPoint);
   to.Value(label, static_cast<RegionLabel>(kRegionLabels - 1));
@@ -235,6 +258,7 @@ constexpr auto kRegion = [](auto& to, auto& region) {
   to.List(lines, kLine);
   to.List(cells, kCell);
   to.List(tokens, kToken);
+  to.List(word_confidences, kWordConfidence);
   to.Value(confidence);
   to.Value(finish, FinishReason::kError);
   to.Optional(error, kError);
@@ -247,8 +271,8 @@ constexpr auto kWarning = [](auto& to, auto& warning) {
   to.Value(message);
 };
 constexpr auto kPage = [](auto& to, auto& page) {
-  auto& [source, number, n_pages, width_px, height_px, skew_degrees, error, layout, regions, warnings,
-         image, prepare_s, first_token_s, seconds] = page;
+  auto& [source, number, n_pages, width_px, height_px, skew_degrees, error, layout, regions,
+         warnings, image, prepare_s, first_token_s, seconds] = page;
   to.Value(source);
   to.Value(number);
   to.Value(n_pages);

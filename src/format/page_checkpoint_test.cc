@@ -33,13 +33,20 @@ ReadPage FullPage() {
   page.regions[1].layer_text = "as the layer says: \xe2\x82";
   page.regions[1].tokens = {
       {17, "\xe6\xbc", 0.1F}, {-1, "\xa2", 1}, {9, std::string("\0\"", 2), 0}};
+  page.regions[1].word_confidences = {{"\xe6\xbc\xa2", 0.25F}, {"", 1}};
   page.regions[2].from_text_layer = true;
   page.regions[2].layer_text = "";
   page.regions[5].cells[0].row_span = 2;
   page.regions[5].cells[1].column_span = 65534;
   page.regions[6].finish = FinishReason::kLoop;
   page.regions[6].usage = {1, 2, 3, 4, 5, int64_t{1} << 53};
-  page.regions[7].lines = {{{-1, -2, 3, 4}, "x", 0, -0.0}};
+  page.regions[5].cells[1].polygon_px = {{1, 2}, {3, 4}, {5, 6}, {7, 8}};
+  page.regions[7].lines = {
+      {{-1, -2, 3, 4},
+       "x y",
+       0,
+       {{0.1, -0.0}, {1e5, 1.0 / 3}, 7, 2},
+       {{"x", 0.5F, {{0.25, 0.5}, {1, 2}, 3, 4}, {1, 2, 3, 4}}, {"y", 1, {}, {5, 6, 7, 8}}}}};
   page.regions[12].error = Error{ErrorCode::kOutOfMemory, "out of\nmemory \xff"};
   return page;
 }
@@ -67,8 +74,15 @@ void ExpectEqual(const ReadRegion& a, const ReadRegion& b) {
     EXPECT_EQ(a.lines[i].box_px, b.lines[i].box_px);
     EXPECT_EQ(a.lines[i].text, b.lines[i].text);
     EXPECT_EQ(a.lines[i].confidence, b.lines[i].confidence);
-    EXPECT_EQ(a.lines[i].baseline_y, b.lines[i].baseline_y);
-    EXPECT_EQ(std::signbit(a.lines[i].baseline_y), std::signbit(b.lines[i].baseline_y));
+    EXPECT_EQ(a.lines[i].place, b.lines[i].place);
+    EXPECT_EQ(std::signbit(a.lines[i].place.start.y), std::signbit(b.lines[i].place.start.y));
+    ASSERT_EQ(a.lines[i].words.size(), b.lines[i].words.size());
+    for (size_t w = 0; w < a.lines[i].words.size(); ++w) {
+      EXPECT_EQ(a.lines[i].words[w].text, b.lines[i].words[w].text);
+      EXPECT_EQ(a.lines[i].words[w].confidence, b.lines[i].words[w].confidence);
+      EXPECT_EQ(a.lines[i].words[w].place, b.lines[i].words[w].place);
+      EXPECT_EQ(a.lines[i].words[w].box_px, b.lines[i].words[w].box_px);
+    }
   }
   ASSERT_EQ(a.cells.size(), b.cells.size());
   for (size_t i = 0; i < a.cells.size(); ++i) {
@@ -79,6 +93,12 @@ void ExpectEqual(const ReadRegion& a, const ReadRegion& b) {
     EXPECT_EQ(a.cells[i].header, b.cells[i].header);
     EXPECT_EQ(a.cells[i].box_px, b.cells[i].box_px);
     EXPECT_EQ(a.cells[i].text, b.cells[i].text);
+    EXPECT_EQ(a.cells[i].polygon_px, b.cells[i].polygon_px);
+  }
+  ASSERT_EQ(a.word_confidences.size(), b.word_confidences.size());
+  for (size_t i = 0; i < a.word_confidences.size(); ++i) {
+    EXPECT_EQ(a.word_confidences[i].text, b.word_confidences[i].text);
+    EXPECT_EQ(a.word_confidences[i].confidence, b.word_confidences[i].confidence);
   }
   ASSERT_EQ(a.tokens.size(), b.tokens.size());
   for (size_t i = 0; i < a.tokens.size(); ++i) {
@@ -119,7 +139,7 @@ void ExpectEqual(const ReadPage& a, const ReadPage& b) {
 
 // A checkpoint around other JSON, its hash right.
 std::string Forged(const std::string& json) {
-  constexpr std::string_view kForm = "glm-ocr.checkpoint/3";
+  constexpr std::string_view kForm = "glm-ocr.checkpoint/4";
   Hash128 hash = HashBytes(kForm.data(), kForm.size());
   hash = HashCombine(hash, kFingerprint.data(), kFingerprint.size());
   return HashCombine(hash, json.data(), json.size()).Hex() + '\n' + json;

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <utility>
 
+#include "document/region_label.h"
 #include "format/py_text.h"
 #include "format/sdk_rules.h"
-#include "document/region_label.h"
 
 namespace glmocr {
 namespace {
@@ -229,6 +229,24 @@ std::vector<Block> FormatPageBlocks(const SdkPage& page, const SdkOptions& optio
   return blocks;
 }
 
+// How many of the first blocks stay as they are, whatever regions follow: of a block the bullets
+// need the next one; a text that ends in a hyphen may go on in any text behind it.
+size_t CountSettled(const std::vector<Block>& blocks) {
+  const auto is_text = [](const Block& b) { return b.label == "text"; };
+  size_t last_start = 0;  // behind the last text that may continue another one
+  for (size_t i = blocks.size(); i-- > 0 && last_start == 0;) {
+    const View start = py::LStrip(blocks[i].text());
+    if (is_text(blocks[i]) && !start.empty() && py::IsLower(start[0])) last_start = i;
+  }
+  size_t n = 0;
+  while (n + 1 < blocks.size()) {
+    const bool broken = is_text(blocks[n]) && py::RStrip(blocks[n].text()).ends_with(U'-');
+    if (broken && n >= last_start) break;
+    ++n;
+  }
+  return n;
+}
+
 // The SDK keeps crops by page and box, so regions with one box share theirs.
 bool HasCrop(const SdkPage& page, const SdkRegion& region) {
   return region.bbox && std::any_of(page.begin(), page.end(), [&](const SdkRegion& other) {
@@ -342,6 +360,17 @@ SdkDocument FormatSdkDocument(const std::vector<SdkPage>& pages, const SdkOption
   SdkDocumentBuilder builder(options);
   for (const SdkPage& page : pages) builder.AddPage(page);
   return builder.Finish();
+}
+
+std::vector<std::string> SdkMarkdownParts(const SdkPage& page, bool more_comes,
+                                          const SdkOptions& options) {
+  std::vector<Block> blocks = FormatPageBlocks(page, options);
+  if (more_comes) blocks.resize(CountSettled(blocks));
+  std::vector<std::string> parts;
+  for (const Block& block : blocks) {
+    if (block.label != "image" && !block.text().empty()) parts.push_back(py::Encode(block.text()));
+  }
+  return parts;
 }
 
 std::optional<std::string> FormatSdkRegion(const SdkRegion& region, const SdkOptions& options) {

@@ -93,6 +93,13 @@ class SdkDocumentBuilder {
 // One document of several pages.
 SdkDocument FormatSdkDocument(const std::vector<SdkPage>& pages, const SdkOptions& options = {});
 
+// The page's Markdown in parts, which "\n\n" joins; pictures are left out. With `more_comes` the
+// page's further regions are not known yet: only the parts at its beginning that they cannot change
+// (by a word broken over two blocks, a formula's number, a bullet between two others), so that
+// Markdown can be sent while the page is being read.
+std::vector<std::string> SdkMarkdownParts(const SdkPage& page, bool more_comes,
+                                          const SdkOptions& options = {});
+
 // The content of one region as its block gets it before blocks are merged. Null stays null.
 std::optional<std::string> FormatSdkRegion(const SdkRegion& region, const SdkOptions& options = {});
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -125,6 +126,49 @@ TEST(SdkFormatter, IllFormedUtf8BecomesReplacementCharacters) {
   EXPECT_EQ(document.markdown, "a\uFFFD\uFFFD(b\uFFFD");
   EXPECT_EQ(Json::parse(document.json)[0][0]["content"], document.markdown);
   EXPECT_EQ(Json::parse(document.model_json)[0][0]["content"], document.markdown);
+}
+
+std::string Joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) out += (out.empty() ? "" : "\n\n") + part;
+  return out;
+}
+
+// Regions on which every rule that looks at a neighbour fires often.
+SdkRegion AnyRegion(std::mt19937& random) {
+  const auto one_of = [&](std::initializer_list<const char*> texts) {
+    return std::data(texts)[random() % texts.size()];
+  };
+  SdkRegion region;
+  region.label = one_of({"text", "text", "text", "display_formula", "formula_number", "image",
+                         "paragraph_title", "table", "abstract"});
+  region.content = one_of({"- one", "- two", "three", "Four", "exam-", "ple of it", "five-", "",
+                           " ", "(3)", "x^2", "-", "- six-"});
+  const int left = random() % 2 == 0 ? 100 : 200;
+  region.bbox = {{left, 0, 300, 10}};
+  if (region.label == "image") region.content.reset();
+  return region;
+}
+
+// What goes out while a page is being read is never taken back.
+TEST(SdkFormatter, PartsOfAGrowingPageStayAsTheyAre) {
+  std::mt19937 random(7);
+  size_t n_early = 0, n_parts = 0;
+  for (int round = 0; round < 3000; ++round) {
+    SdkPage page;
+    for (size_t n = 1 + random() % 9; n > 0; --n) page.push_back(AnyRegion(random));
+    const std::vector<std::string> all = SdkMarkdownParts(page, false);
+    EXPECT_EQ(Joined(all), FormatSdkDocument({page}).markdown);
+    n_parts += all.size();
+    for (size_t n = 0; n <= page.size(); ++n) {
+      const SdkPage beginning(page.begin(), page.begin() + static_cast<ptrdiff_t>(n));
+      const std::vector<std::string> parts = SdkMarkdownParts(beginning, true);
+      ASSERT_LE(parts.size(), all.size());
+      for (size_t i = 0; i < parts.size(); ++i) ASSERT_EQ(parts[i], all[i]) << round << ", " << n;
+      if (n == page.size()) n_early += parts.size();
+    }
+  }
+  EXPECT_GT(n_early, n_parts / 2) << "hardly anything goes out before the page's end";
 }
 
 TEST(SdkFormatter, FileStemsAreSafeNames) {

@@ -9,19 +9,6 @@
 namespace glmocr {
 namespace {
 
-bool IsAsciiAlnum(char c) {
-  return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
-// "&amp;" and the like at `at`.
-bool StartsEntity(std::string_view s, size_t at) {
-  size_t i = at + 1;
-  if (i < s.size() && s[i] == '#') ++i;
-  const size_t begin = i;
-  while (i < s.size() && IsAsciiAlnum(s[i])) ++i;
-  return i > begin && i < s.size() && s[i] == ';';
-}
-
 std::string EscapePrintedText(std::string_view text) {
   constexpr std::string_view kAnywhere = "\\*_`<[$", kAtStart = "#>+=~";
   std::string out;
@@ -31,7 +18,7 @@ std::string EscapePrintedText(std::string_view text) {
     const bool bullet = line_start && c == '*' && i + 1 < text.size() && text[i + 1] == ' ';
     const bool special = (kAnywhere.find(c) != std::string_view::npos && !bullet) ||
                          (line_start && kAtStart.find(c) != std::string_view::npos) ||
-                         (c == '&' && StartsEntity(text, i));
+                         (c == '&' && StartsHtmlEntity(text, i));
     if (special) out += '\\';
     out += c;
     line_start = c == '\n';
@@ -56,7 +43,7 @@ std::optional<std::string> ContentOf(const ReadPage& page, const ReadRegion& reg
   if (IsTitle(region.label) && IsBlank(region.text)) return std::nullopt;
   if (region.label == RegionLabel::kTable) {
     if (options.pipe_tables) {
-      if (const auto table = TableOf(region)) return PipeTable(*table);
+      if (const auto table = TableOf(region)) return PipeTable(*table, region.cells.empty());
     }
     return region.text;
   }

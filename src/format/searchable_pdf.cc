@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "format/pdfa.h"
 #include "format/py_text.h"
 #include "format/text_geometry.h"
 
@@ -24,8 +26,13 @@ namespace {
 constexpr double kMaxSidePt = 14400;
 // Widths of characters in 1/1000 of the font size; wide ones are East Asian.
 constexpr int kNarrow = 500, kWide = 1000;
-constexpr double kMinFontPt = 1;
-constexpr double kMaxStretch = 1.5;  // of the font's widths
+// Of the font size: how far its box reaches above the baseline and below.
+constexpr double kAscent = 0.8, kDescent = 0.2;
+constexpr double kMinFontPt = 0.5;
+// Of the font size: gaps that are narrower get no space of that width, but one beside the next
+// word.
+constexpr double kMinGap = 0.05;
+constexpr const char* kFontName = "/GlmOcrText";
 
 // `value` in `bytes` bytes, big end first.
 void Put(std::string& out, uint64_t value, size_t bytes) {
@@ -39,8 +46,9 @@ uint32_t Checksum(const std::string& table) {
   return sum;
 }
 
-// A TrueType font of two glyphs without outlines, with the tables that PDF asks of an embedded one
-// (PDF 1.7, 9.9). Layouts: OpenType specification, chapter "font tables".
+// A TrueType font of three glyphs without outlines: none, a narrow and a wide one, with the tables
+// that PDF asks of an embedded one (PDF 1.7, 9.9). Layouts: OpenType specification, chapter "font
+// tables".
 std::string GlyphlessFont() {
   std::string head, hhea, maxp, hmtx, loca;
   Put(head, 0x00010000, 4);                                    // version
@@ -58,15 +66,16 @@ std::string GlyphlessFont() {
 
   Put(hhea, 0x00010000, 4);
   Put(hhea, 800, 2), Put(hhea, static_cast<uint16_t>(-200), 2), Put(hhea, 0, 2);
-  Put(hhea, kNarrow, 2);                              // widest advance
+  Put(hhea, kWide, 2);                                // widest advance
   Put(hhea, 0, 2), Put(hhea, 0, 2), Put(hhea, 0, 2);  // bearings, extent
   Put(hhea, 1, 2), Put(hhea, 0, 2), Put(hhea, 0, 2);  // caret
-  Put(hhea, 0, 8), Put(hhea, 0, 2), Put(hhea, 1, 2);  // reserved, format, one full metric
+  Put(hhea, 0, 8), Put(hhea, 0, 2), Put(hhea, 3, 2);  // reserved, format, full metrics
 
-  Put(maxp, 0x00010000, 4), Put(maxp, 2, 2);  // two glyphs
+  Put(maxp, 0x00010000, 4), Put(maxp, 3, 2);  // three glyphs
   Put(maxp, 0, 8), Put(maxp, 1, 2), Put(maxp, 0, 16);
-  Put(hmtx, kNarrow, 2), Put(hmtx, 0, 2), Put(hmtx, 0, 2);
-  Put(loca, 0, 6);
+  for (const int width : {kNarrow, kNarrow, kWide})
+    Put(hmtx, static_cast<uint64_t>(width), 2), Put(hmtx, 0, 2);
+  Put(loca, 0, 8);
 
   std::vector<std::pair<std::string, std::string>> tables = {{"glyf", std::string(4, 0)},
                                                              {"head", head},
@@ -148,10 +157,11 @@ class Characters {
     return out + " ]";
   }
 
-  // Every code shows glyph 1.
+  // Every code shows the glyph of its width.
   std::string CidToGidMap() const {
     std::string out;
-    for (size_t i = 0; i <= characters_.size(); ++i) Put(out, 1, 2);
+    Put(out, 0, 2);
+    for (const char32_t c : characters_) Put(out, Width(c) == kWide ? 2 : 1, 2);
     return out;
   }
 
@@ -201,6 +211,11 @@ class QpdfFile {
                                 bytes.size(),
                                 filter == nullptr ? none : qpdf_oh_new_name(qpdf_, filter), none);
     return stream;
+  }
+  // A stream that stays as it is, which programs find that do not know PDF.
+  qpdf_oh PlainStream(const std::string& bytes) { return Stream(bytes); }
+  qpdf_oh Unicode(const std::string& utf8) {
+    return qpdf_oh_new_unicode_string(qpdf_, utf8.c_str());
   }
   qpdf_oh StreamDictionary(qpdf_oh stream) { return qpdf_oh_get_dict(qpdf_, stream); }
   void AddPage(qpdf_oh page) { qpdf_add_page(qpdf_, qpdf_, page, QPDF_FALSE); }
@@ -279,64 +294,157 @@ class Spool {
   std::vector<int64_t> offsets_;  // of object 1, 2, ...
 };
 
+// A page's text as operators, in points from the page's lower left corner.
+class TextOperators {
+ public:
+  TextOperators(Characters& characters, const ReadPage& page, double x_scale, double y_scale)
+      : characters_(characters), page_(page), x_scale_(x_scale), y_scale_(y_scale) {}
+
+  std::string Take() {
+    for (const ReadRegion& region : page_.regions) {
+      for (const PlacedLine& line : PlaceLines(region)) Add(line);
+    }
+    return out_.empty() ? out_ : "BT 3 Tr\n" + out_ + "ET\n";
+  }
+
+ private:
+  PointF ToPoints(double x_px, double y_px) const {
+    return {x_px * x_scale_, (page_.height_px - y_px) * y_scale_};
+  }
+
+  // Every word by its own matrix, so that no rounding adds up, and between words a space as wide as
+  // the gap: what extracts text sees one line with spaces, whatever its rules for gaps are.
+  void Add(const PlacedLine& line) {
+    const PointF start = ToPoints(line.place.start.x, line.place.start.y);
+    const PointF end = ToPoints(line.place.end.x, line.place.end.y);
+    const double length = std::hypot(end.x - start.x, end.y - start.y);
+    if (!(length > 0)) return;
+    const double cosine = (end.x - start.x) / length, sine = (end.y - start.y) / length;
+    // A pixel across the line, in points.
+    const double across = std::hypot(sine * x_scale_, cosine * y_scale_);
+    const double ascent = line.place.ascent_px * across, descent = line.place.descent_px * across;
+    const double font_pt = std::max(kMinFontPt, ascent + descent);
+    // The font's box lies where the line's does, whatever share of it is below the baseline.
+    const double shift = kDescent * font_pt - descent;
+    out_ += fmt::format("{} {:.2f} Tf\n", kFontName, font_pt);
+    const auto along = [&](const PointF& point) {
+      const PointF at = ToPoints(point.x, point.y);
+      return (at.x - start.x) * cosine + (at.y - start.y) * sine;
+    };
+    for (size_t i = 0; i < line.words.size(); ++i) {
+      const PlacedWord& word = line.words[i];
+      const double from = along(word.place.start);
+      const double to = std::max(along(word.place.end), from + 0.01);
+      std::string codes;
+      int width = 0;
+      for (const char32_t c : py::Decode(word.text)) {
+        codes += fmt::format("{:04X}", characters_.Code(c));
+        width += Characters::Width(c);
+      }
+      if (width == 0) continue;
+      // A blank behind the last word too: PDFium drops strings without extent, and of a single
+      // glyph without shape it sees none.
+      double gap = kMinGap * font_pt;
+      if (i + 1 < line.words.size()) gap = std::max(gap, along(line.words[i + 1].place.start) - to);
+      const double x = start.x + from * cosine - shift * -sine;
+      const double y = start.y + from * sine + shift * cosine;
+      out_ += fmt::format(
+          "{:.4g} {:.4g} {:.4g} {:.4g} {:.2f} {:.2f} Tm {:.2f} Tz <{}> Tj {:.2f} Tz "
+          "<{:04X}> Tj\n",
+          cosine, sine, -sine, cosine, x, y, (to - from) / font_pt / width * 1e5, codes,
+          gap / font_pt / kNarrow * 1e5, characters_.Code(U' '));
+    }
+  }
+
+  Characters& characters_;
+  const ReadPage& page_;
+  const double x_scale_, y_scale_;
+  std::string out_;
+};
+
+// Where a picture's unit square goes on a page of w x h, turned as EXIF orientation says.
+std::string Placement(int orientation, double w, double h) {
+  switch (orientation) {
+    case 2:
+      return fmt::format("{:.2f} 0 0 {:.2f} {:.2f} 0", -w, h, w);
+    case 3:
+      return fmt::format("{:.2f} 0 0 {:.2f} {:.2f} {:.2f}", -w, -h, w, h);
+    case 4:
+      return fmt::format("{:.2f} 0 0 {:.2f} 0 {:.2f}", w, -h, h);
+    case 5:
+      return fmt::format("0 {:.2f} {:.2f} 0 {:.2f} {:.2f}", -h, -w, w, h);
+    case 6:
+      return fmt::format("0 {:.2f} {:.2f} 0 0 {:.2f}", -h, w, h);
+    case 7:
+      return fmt::format("0 {:.2f} {:.2f} 0 0 0", h, w);
+    case 8:
+      return fmt::format("0 {:.2f} {:.2f} 0 {:.2f} 0", h, -w, w);
+    default:
+      return fmt::format("{:.2f} 0 0 {:.2f} 0 0", w, h);
+  }
+}
+
 }  // namespace
 
 struct SearchablePdf::State {
   struct Page {
     double width_pt = 0, height_pt = 0;
-    int picture = 0, contents = 0;  // their numbers in the spool; 0: an empty page
+    int picture = 0, contents = 0;  // their numbers in the spool; 0: none
   };
 
-  State(double points_per_pixel, std::filesystem::path folder)
-      : points_per_pixel(points_per_pixel), spool(std::move(folder)) {}
+  explicit State(SearchablePdfOptions o) : options(std::move(o)), spool(options.spool_folder) {}
 
-  const double points_per_pixel;
+  const SearchablePdfOptions options;
   Spool spool;
   std::vector<Page> pages;
   Characters characters;
+  std::map<std::string, int> profiles;  // ICC profiles and their numbers in the spool
 
-  std::string TextLayer(const ReadPage& page, double scale) {
-    std::string out;
-    for (const ReadRegion& region : page.regions) {
-      for (const PlacedLine& line : PlaceLines(region)) {
-        std::string codes;
-        int width = 0;
-        for (const char32_t c : py::Decode(line.text)) {
-          codes += fmt::format("{:04X}", characters.Code(c));
-          width += Characters::Width(c);
-        }
-        // PDFium (Chrome) drops strings without extent, and of a single glyph without shape it sees
-        // none; a blank behind the line helps.
-        codes += fmt::format("{:04X}", characters.Code(U' '));
-        // As high as the letters, but not so small that gaps between words look like columns.
-        const double natural_pt = line.box_px.width * scale * 1000 / width;
-        const double font_pt = std::max(
-            {kMinFontPt, (line.baseline_y - line.box_px.y) * scale, natural_pt / kMaxStretch});
-        const double percent = natural_pt / font_pt * 100;
-        out += fmt::format("/F0 {:.2f} Tf {:.3f} Tz 1 0 0 1 {:.2f} {:.2f} Tm <{}> Tj\n", font_pt,
-                           percent, line.box_px.x * scale,
-                           (page.height_px - line.baseline_y) * scale, codes);
-      }
-    }
-    return out.empty() ? out : "BT 3 Tr\n" + out + "ET\n";
-  }
-
-  Status Add(const ReadPage& page, const std::string& jpeg) {
-    const double longest = std::max(page.width_px, page.height_px);
-    const double scale = std::min(points_per_pixel, kMaxSidePt / longest);
-    Page made = {.width_pt = page.width_px * scale, .height_pt = page.height_px * scale};
-    GLM_RETURN_IF_ERROR(
-        spool.Add(fmt::format("/Type /XObject /Subtype /Image /Width {} /Height {} /ColorSpace "
-                              "/DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode",
-                              page.width_px, page.height_px),
-                  jpeg, &made.picture));
-    GLM_RETURN_IF_ERROR(spool.Add(
-        "",
-        fmt::format("q {:.2f} 0 0 {:.2f} 0 0 cm /Im0 Do Q\n", made.width_pt, made.height_pt) +
-            TextLayer(page, scale),
-        &made.contents));
+  // A page of this size with the text over the picture, if it has one.
+  Status Add(const ReadPage& page, Page made, std::string_view picture) {
+    const double x_scale = made.width_pt / page.width_px, y_scale = made.height_pt / page.height_px;
+    std::string contents(picture);
+    contents += TextOperators(characters, page, x_scale, y_scale).Take();
+    GLM_RETURN_IF_ERROR(spool.Add("", contents, &made.contents));
     pages.push_back(made);
     return OkStatus();
+  }
+
+  Status AddPicture(const ReadPage& page, const PictureStream& picture,
+                    const PictureResolution& resolution) {
+    Page made{.width_pt = picture.width_px * 72 / resolution.x,
+              .height_pt = picture.height_px * 72 / resolution.y};
+    if (picture.orientation >= 5) std::swap(made.width_pt, made.height_pt);
+    const double shrink = std::min(1.0, kMaxSidePt / std::max(made.width_pt, made.height_pt));
+    made.width_pt *= shrink;
+    made.height_pt *= shrink;
+    std::string entries = "/Type /XObject /Subtype /Image " + picture.entries;
+    if (entries.find("/ColorSpace") == std::string::npos) {
+      const char* space = picture.components == 1   ? "/DeviceGray"
+                          : picture.components == 3 ? "/DeviceRGB"
+                                                    : "/DeviceCMYK";
+      entries += " /ColorSpace ";
+      if (picture.icc.empty()) {
+        entries += space;
+      } else {
+        GLM_ASSIGN(const int profile, AddProfile(picture.icc, picture.components, space));
+        entries += fmt::format("[ /ICCBased {} 0 R ]", profile);
+      }
+    }
+    GLM_RETURN_IF_ERROR(spool.Add(entries, picture.bytes, &made.picture));
+    return Add(page, made,
+               fmt::format("q {} cm /Im0 Do Q\n",
+                           Placement(picture.orientation, made.width_pt, made.height_pt)));
+  }
+
+  Result<int> AddProfile(const std::string& icc, int components, const char* space) {
+    const auto found = profiles.find(icc);
+    if (found != profiles.end()) return found->second;
+    int number = 0;
+    GLM_RETURN_IF_ERROR(
+        spool.Add(fmt::format("/N {} /Alternate {}", components, space), icc, &number));
+    profiles.emplace(icc, number);
+    return number;
   }
 
   static void MakePage(QpdfFile& pdf, const Page& page, qpdf_oh font) {
@@ -345,11 +453,12 @@ struct SearchablePdf::State {
                     "/Font << >> >> >>",
                     page.width_pt, page.height_pt)));
     pdf.AddPage(node);
-    if (page.picture == 0) return;
+    if (page.contents == 0) return;
     pdf.Put(node, "/Contents", pdf.Object(page.contents));
     const qpdf_oh resources = pdf.Get(node, "/Resources");
-    pdf.Put(pdf.Get(resources, "/XObject"), "/Im0", pdf.Object(page.picture));
-    pdf.Put(pdf.Get(resources, "/Font"), "/F0", font);
+    if (page.picture != 0)
+      pdf.Put(pdf.Get(resources, "/XObject"), "/Im0", pdf.Object(page.picture));
+    pdf.Put(pdf.Get(resources, "/Font"), kFontName, font);
   }
 
   void MakeFont(QpdfFile& pdf, qpdf_oh font) const {
@@ -369,29 +478,57 @@ struct SearchablePdf::State {
     pdf.Put(font, "/DescendantFonts", pdf.ArrayOf(pdf.Indirect(cid_font)));
     pdf.Put(font, "/ToUnicode", pdf.Stream(characters.ToUnicode()));
   }
+
+  // What readers show of the document, and what PDF/A asks for.
+  void Describe(QpdfFile& pdf) const {
+    const qpdf_oh info = pdf.Parse("<< /Producer (glm-ocr) >>");
+    if (!options.title.empty()) pdf.Put(info, "/Title", pdf.Unicode(options.title));
+    pdf.Put(pdf.Trailer(), "/Info", pdf.Indirect(info));
+    const qpdf_oh root = pdf.Get(pdf.Trailer(), "/Root");
+    if (!options.language.empty()) pdf.Put(root, "/Lang", pdf.Unicode(options.language));
+    if (!options.pdfa) return;
+    const qpdf_oh metadata = pdf.PlainStream(PdfaMetadata(options.title, "glm-ocr"));
+    const qpdf_oh dictionary = pdf.StreamDictionary(metadata);
+    pdf.Put(dictionary, "/Type", pdf.Parse("/Metadata"));
+    pdf.Put(dictionary, "/Subtype", pdf.Parse("/XML"));
+    pdf.Put(root, "/Metadata", metadata);
+    const qpdf_oh profile = pdf.Stream(SrgbProfile());
+    pdf.Put(pdf.StreamDictionary(profile), "/N", pdf.Parse("3"));
+    const qpdf_oh intent = pdf.Parse(
+        "<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) >>");
+    pdf.Put(intent, "/DestOutputProfile", profile);
+    pdf.Put(root, "/OutputIntents", pdf.ArrayOf(pdf.Indirect(intent)));
+  }
 };
 
-SearchablePdf::SearchablePdf(double pixels_per_inch, std::filesystem::path spool_folder)
-    : state_(std::make_unique<State>(72 / pixels_per_inch, std::move(spool_folder))) {}
+SearchablePdf::SearchablePdf(SearchablePdfOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
 SearchablePdf::~SearchablePdf() = default;
 SearchablePdf::SearchablePdf(SearchablePdf&&) noexcept = default;
 SearchablePdf& SearchablePdf::operator=(SearchablePdf&&) noexcept = default;
 
-Status SearchablePdf::AddPage(const ReadPage& page, const std::string& jpeg) {
-  if (page.width_px <= 0 || page.height_px <= 0) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("page {} of '{}' has no size", page.page, page.source)};
-  }
-  Status added = state_->Add(page, jpeg);
+Status SearchablePdf::AddPage(const ReadPage& page, const PictureStream& picture,
+                              const PictureResolution& resolution) {
+  Status added = page.width_px > 0 && page.height_px > 0
+                     ? state_->AddPicture(page, picture, resolution)
+                     : Status(Error{ErrorCode::kInvalidArgument, "it has no size"});
   if (!added.ok())
     return added.error().With(fmt::format("page {} of a PDF of '{}'", page.page, page.source));
   return added;
+}
+
+Status SearchablePdf::AddLayer(const ReadPage& page) {
+  if (page.width_px <= 0 || page.height_px <= 0) return AddBlankPage();
+  return state_->Add(page, {.width_pt = 1.0 * page.width_px, .height_pt = 1.0 * page.height_px},
+                     "");
 }
 
 Status SearchablePdf::AddBlankPage() {
   state_->pages.push_back({.width_pt = 595, .height_pt = 842});
   return OkStatus();
 }
+
+int SearchablePdf::n_pages() const { return static_cast<int>(state_->pages.size()); }
 
 Result<TempFile> SearchablePdf::Finish() {
   State& s = *state_;
@@ -401,9 +538,9 @@ Result<TempFile> SearchablePdf::Finish() {
   GLM_RETURN_IF_ERROR(pdf.Check("begin a PDF"));
   const qpdf_oh font = pdf.Indirect(
       pdf.Parse("<< /Type /Font /Subtype /Type0 /BaseFont /Glyphless /Encoding /Identity-H >>"));
-  pdf.Put(pdf.Trailer(), "/Info", pdf.Indirect(pdf.Parse("<< /Producer (glm-ocr) >>")));
   for (const State::Page& page : s.pages) State::MakePage(pdf, page, font);
   s.MakeFont(pdf, font);
+  s.Describe(pdf);
   GLM_RETURN_IF_ERROR(pdf.Check("make a PDF"));
   GLM_ASSIGN(TempFile file, TempFile::Create(s.spool.folder()));
   pdf.Write(file.path());

@@ -57,6 +57,31 @@ struct RowFinder : pugi::xml_tree_walker {
   }
 };
 
+// The text as a cell of a pipe table.
+std::string PipeCell(std::string_view text, bool formulas) {
+  constexpr std::string_view kMarkup = "\\*_`<[|~$";
+  std::string out;
+  size_t formula_end = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n' || c == '\r') {
+      if (c == '\n' || i + 1 == text.size() || text[i + 1] != '\n') out += "<br>";
+      continue;
+    }
+    if (formulas && c == '$' && i >= formula_end) {
+      const size_t close = text.find('$', i + 1);
+      if (close != std::string_view::npos) formula_end = close + 1;
+    }
+    // Within a formula only the bar would end the cell.
+    const bool markup = i < formula_end ? c == '|'
+                                        : kMarkup.find(c) != std::string_view::npos ||
+                                              (c == '&' && StartsHtmlEntity(text, i));
+    if (markup) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 // One text a place, the first place of each cell.
 std::vector<std::vector<std::string>> Places(const Table& table) {
   std::vector<std::vector<std::string>> places(
@@ -139,16 +164,24 @@ std::optional<Table> TableOf(const ReadRegion& region) {
   return table;
 }
 
-std::string PipeTable(const Table& table) {
+bool StartsHtmlEntity(std::string_view s, size_t at) {
+  const auto is_alnum = [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+  };
+  size_t i = at + 1;
+  if (i < s.size() && s[i] == '#') ++i;
+  const size_t begin = i;
+  while (i < s.size() && is_alnum(s[i])) ++i;
+  return i > begin && i < s.size() && s[i] == ';';
+}
+
+std::string PipeTable(const Table& table, bool formulas) {
   std::string out;
   const auto places = Places(table);
   for (size_t r = 0; r < places.size(); ++r) {
     out += '|';
-    for (std::string text : places[r]) {
-      ReplaceAll(text, "\\", "\\\\");
-      ReplaceAll(text, "|", "\\|");
-      ReplaceAll(text, "\n", "<br>");
-      out += ' ' + text + " |";
+    for (const std::string& text : places[r]) {
+      out += ' ' + PipeCell(text, formulas) + " |";
     }
     out += '\n';
     if (r > 0) continue;
@@ -168,7 +201,8 @@ std::string TabTable(const Table& table) {
       if (c > 0) out += '\t';
       std::string text = row[c];
       std::replace_if(
-          text.begin(), text.end(), [](char x) { return x == '\n' || x == '\t'; }, ' ');
+          text.begin(), text.end(), [](char x) { return x == '\n' || x == '\r' || x == '\t'; },
+          ' ');
       out += text;
     }
   }

@@ -30,13 +30,16 @@ std::optional<Table> ParseHtmlTable(std::string_view html);
 std::optional<Table> TableOf(const ReadRegion& region);
 
 // A pipe table of GitHub's Markdown: the first row is the head; a cell that spans several places
-// stands in the first of them.
-std::string PipeTable(const Table& table);
+// is in the first of them. Cells show their texts as they are: what Markdown or HTML would take for
+// markup is escaped. With `formulas`, what is between two dollar signs is left as it is.
+std::string PipeTable(const Table& table, bool formulas);
 // Lines of cells with tabs between them.
 std::string TabTable(const Table& table);
 // <table><tr><td>..., spans kept, text escaped.
 std::string HtmlTable(const Table& table);
 
+// Whether "&amp;", "&#65;" or the like begins at `at`.
+bool StartsHtmlEntity(std::string_view text, size_t at);
 // & < > " and ' as entities.
 std::string EscapeHtml(std::string_view text);
 

@@ -21,7 +21,14 @@ inline ReadRegion TestRegion(RegionLabel label, const Box& box, std::string text
 }
 
 inline ReadLine TestLine(const Box& box, std::string text, float confidence = 0.5F) {
-  return {box, std::move(text), confidence, box.y + 0.75 * box.height};
+  const double baseline = box.y + 0.75 * box.height;
+  return {.box_px = box,
+          .text = std::move(text),
+          .confidence = confidence,
+          .place = {.start = {1.0 * box.x, baseline},
+                    .end = {1.0 * box.right(), baseline},
+                    .ascent_px = 0.75 * box.height,
+                    .descent_px = 0.25 * box.height}};
 }
 
 // 1000 x 2000 pixels; regions: 0 doc_title, 1 text of two lines, 2 text, 3 and 4 list items, 5
@@ -62,8 +69,8 @@ inline ReadPage TestPage() {
                            TestLine({100, 194, 370, 36}, "a second of 3 < 4 words.", 0.25F)};
   page.regions[2].lines = {
       TestLine({100, 250, 800, 60}, "Ελληνικά, 漢字かな and 😀 are found again.")};
-  page.regions[5].cells = {{0, 0, 1, 1, true, {100, 500, 200, 200}, "Head"},
-                           {0, 1, 1, 1, true, {300, 500, 200, 200}, "B|C"}};
+  page.regions[5].cells = {{0, 0, 1, 1, true, {100, 500, 200, 200}, "Head", {}},
+                           {0, 1, 1, 1, true, {300, 500, 200, 200}, "B|C", {}}};
   page.regions[9].polygon_px = {{100, 1400}, {299, 1400}, {200, 1499}};
   page.regions[12].error = Error{ErrorCode::kInternal, "it failed"};
   page.regions[12].finish = FinishReason::kError;

@@ -1,11 +1,11 @@
 // Lines and words with their places, for formats that lay text over the page's picture (hOCR, ALTO,
 // PDF).
 //
-// Where recognition delivered lines, these are they. Models that read a region whole do not say
-// where its lines stand; then its text is spread over the region's box in lines of equal height and
-// about equal length, which is an estimate good enough to find and select text. Words are always
-// estimates: a line's box is divided at its spaces in proportion to the number of characters, wide
-// East Asian ones counting twice.
+// Where recognition delivered lines and words, these are they. Models that read a region whole do
+// not say where its lines are; then its text is spread over the region in lines of equal height and
+// about equal length, which is an estimate good enough to find and select text. Words without a
+// place are estimates as well: the line is divided at its spaces in proportion to the number of
+// characters, wide East Asian ones counting twice.
 #pragma once
 
 #include <string>
@@ -18,13 +18,15 @@ namespace glmocr {
 
 struct PlacedWord {
   std::string text;  // without white space, not empty
-  Box box_px;
+  Box box_px;        // at least one pixel each way
+  LinePlace place;
+  float confidence = 0;  // 0..1
 };
 
 struct PlacedLine {
-  std::string text;  // words with one space between them, not empty
-  Box box_px;        // at least one pixel each way
-  double baseline_y = 0;
+  std::string text;      // words with one space between them, not empty
+  Box box_px;            // at least one pixel each way
+  LinePlace place;       // its end is not its start
   float confidence = 0;  // 0..1
   std::vector<PlacedWord> words;
 };

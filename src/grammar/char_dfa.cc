@@ -125,32 +125,45 @@ Result<CharDfa> Determinise(const CharNfa& nfa, DfaBudget& budget) {
     return found->second;
   };
   id_of(true, closure({nfa.start}, {true, false}));
+  std::map<Set, int32_t> targets;  // states by what edges lead to, before its closure
   for (size_t i = 0; i < sets.size(); ++i) {
     if (sets.size() > kMaxDfaStates) return TooLarge();
     const Set set = sets[i].second;
+    // The set's edges in the order of their first characters, and where any of them begins or ends.
+    std::vector<const CharNfa::Edge*> all;
     std::vector<char32_t> borders;
     for (const int32_t s : set) {
       for (const CharNfa::Edge& e : nfa.states[static_cast<size_t>(s)].edges) {
+        all.push_back(&e);
         borders.push_back(e.range.first);
         borders.push_back(e.range.last + 1);
       }
     }
+    if (!budget.Spend(set.size() + 8 * all.size() + 1)) return TooLarge();
+    std::sort(all.begin(), all.end(),
+              [](const auto* a, const auto* b) { return a->range.first < b->range.first; });
     std::sort(borders.begin(), borders.end());
     borders.erase(std::unique(borders.begin(), borders.end()), borders.end());
-    const size_t cost = (set.size() + 8) * (borders.size() + 1) + nfa.states.size() / 8;
-    if (cost > budget.steps) return TooLarge();
-    budget.steps -= cost;
     std::vector<CharDfa::Edge> edges;
+    std::vector<const CharNfa::Edge*> active;  // those that hold the present border's character
+    size_t begun = 0;
     for (size_t b = 0; b + 1 < borders.size(); ++b) {
+      while (begun < all.size() && all[begun]->range.first <= borders[b])
+        active.push_back(all[begun++]);
+      std::erase_if(active, [&](const auto* e) { return e->range.last < borders[b]; });
+      if (!budget.Spend(8 * active.size() + 1)) return TooLarge();
+      if (active.empty()) continue;
       Set next;
-      for (const int32_t s : set)
-        for (const CharNfa::Edge& e : nfa.states[static_cast<size_t>(s)].edges)
-          if (e.range.first <= borders[b] && borders[b] <= e.range.last) next.push_back(e.target);
-      if (next.empty()) continue;
+      for (const CharNfa::Edge* e : active) next.push_back(e->target);
       std::sort(next.begin(), next.end());
       next.erase(std::unique(next.begin(), next.end()), next.end());
-      const int32_t target = id_of(false, closure(std::move(next), {false, false}));
-      edges.push_back({{borders[b], borders[b + 1] - 1}, target});
+      auto known = targets.find(next);
+      if (known == targets.end()) {
+        Set closed = closure(next, {false, false});
+        if (!budget.Spend(nfa.states.size() / 8 + 8 * closed.size())) return TooLarge();
+        known = targets.emplace(std::move(next), id_of(false, std::move(closed))).first;
+      }
+      edges.push_back({{borders[b], borders[b + 1] - 1}, known->second});
     }
     MergeNeighbours(edges);
     dfa.states[i].edges = std::move(edges);
@@ -178,8 +191,7 @@ Result<CharDfa> Intersection(const CharDfa& a, const CharDfa& b, DfaBudget& budg
     const auto& ea = a.states[static_cast<size_t>(x)].edges;
     const auto& eb = b.states[static_cast<size_t>(y)].edges;
     const size_t cost = 8 * (ea.size() + eb.size() + 1);
-    if (cost > budget.steps) return TooLarge();
-    budget.steps -= cost;
+    if (!budget.Spend(cost)) return TooLarge();
     std::vector<CharDfa::Edge> edges;
     for (size_t p = 0, q = 0; p < ea.size() && q < eb.size();) {
       const char32_t first = std::max(ea[p].range.first, eb[q].range.first);

@@ -64,7 +64,13 @@ struct CharDfa {
 constexpr size_t kMaxDfaStates = 20'000;
 // What all automata of one schema may cost together: a schema comes from a client.
 struct DfaBudget {
-  size_t steps = 20'000'000;
+  size_t steps = 20'000'000;  // some ten nanoseconds each
+  // False when they are not there; then none are left.
+  bool Spend(size_t n) {
+    const bool enough = n <= steps;
+    steps = enough ? steps - n : 0;
+    return enough;
+  }
 };
 // kResourceExhausted above kMaxDfaStates states, or when the budget is spent.
 Result<CharDfa> Determinise(const CharNfa& nfa, DfaBudget& budget);

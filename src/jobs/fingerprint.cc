@@ -30,7 +30,8 @@ class Parts {
 };
 
 void AddGeneration(Parts& parts, const GenerationOptions& generation) {
-  const auto& [sampling, max_new_tokens, stop_strings] = generation;
+  // Whose turn it is changes nothing.
+  const auto& [sampling, max_new_tokens, stop_strings, priority] = generation;
   const auto& [repetition, presence, frequency, logit_bias, temperature, top_k, top_p, min_p, seed,
                n_top_logprobs] = sampling;
   for (const float value : {repetition, presence, frequency, temperature, top_p, min_p})
@@ -75,7 +76,7 @@ std::string ResultFingerprint(const std::string& reading, const std::string& pag
   parts.Add(reading);
   parts.Add(pages);
   // The names of files are the journal's matter, where temporary files lie is nobody's.
-  const auto& [formats, text, stem, page_separator, pdf_jpeg_quality, pixels_per_inch,
+  const auto& [formats, text, stem, page_separator, pdf_jpeg_quality, pixels_per_inch, pdf, source,
                spool_folder] = output;
   parts.Add(formats.size());
   for (const DocumentFormat format : formats) parts.Add(format);
@@ -84,6 +85,9 @@ std::string ResultFingerprint(const std::string& reading, const std::string& pag
   parts.Add(page_separator);
   parts.Add(pdf_jpeg_quality);
   parts.Add(pixels_per_inch);
+  const auto& [language, pdfa, replace_hidden_text, deskew, clean] = pdf;
+  parts.Add(language);
+  for (const bool flag : {pdfa, replace_hidden_text, deskew, clean}) parts.Add(flag);
   const std::string all = parts.Take();
   return HashBytes(all.data(), all.size()).Hex();
 }

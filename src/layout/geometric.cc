@@ -37,7 +37,7 @@ class Analysis {
   explicit Analysis(PageInk ink) : ink_(std::move(ink)) {}
 
   Result<LayoutPage> Run() {
-    LayoutPage page{.skew_degrees = ink_.skew_degrees};
+    LayoutPage page{.transform = ink_.transform, .skew_degrees = ink_.skew_degrees};
     if (ink_.letter_px > 0) {
       Sort();
       GLM_RETURN_IF_ERROR(FindChains());
@@ -315,11 +315,6 @@ class GeometricLayout : public LayoutEngine {
     } catch (const std::bad_alloc&) {
       return Error{ErrorCode::kOutOfMemory, "not enough memory to lay out the page"};
     }
-  }
-
-  Result<Image> Picture(const Image& image) const override {
-    GLM_ASSIGN(PageInk ink, FindInk(image));
-    return std::move(ink.image);
   }
 
   std::string fingerprint() const override { return std::string(name()); }

@@ -20,7 +20,6 @@ LayoutPage Analyze(const Image& image) {
   EXPECT_TRUE(page.ok()) << (page.ok() ? "" : page.error().message);
   if (!page.ok()) return {};
   // What holds for every page.
-  EXPECT_EQ(MakeGeometricLayout()->Picture(image)->rgb, page->image.rgb);
   int index = 0;
   for (const LayoutRegion& region : page->regions) {
     const Box& b = region.box;

@@ -12,6 +12,7 @@
 #include "document/region_label.h"
 #include "media/image.h"
 #include "media/lines.h"
+#include "media/page_transform.h"
 
 namespace glmocr {
 
@@ -41,6 +42,7 @@ struct LayoutPage {
   // What the boxes refer to, and what is read: the input itself, or the input made upright, dark on
   // light and evenly lit.
   Image image;
+  PageTransform transform;            // from `image` to the input
   double skew_degrees = 0;            // by how much the input was turned, clockwise positive
   std::vector<LayoutRegion> regions;  // in reading order
 };
@@ -52,8 +54,6 @@ class LayoutEngine {
   // May be called from several threads at once. Errors: kInvalidArgument (empty picture),
   // kResourceExhausted (too much on it), kOutOfMemory.
   virtual Result<LayoutPage> Analyze(const Image& page) const = 0;
-  // LayoutPage::image of the same page, without looking for its regions. As Analyze.
-  virtual Result<Image> Picture(const Image& page) const = 0;
   // Equal for engines that say the same of every page.
   virtual std::string fingerprint() const = 0;
 };

@@ -64,8 +64,6 @@ class PpDocLayout final : public LayoutEngine {
     }
   }
 
-  Result<Image> Picture(const Image& page) const override { return page; }
-
   std::string fingerprint() const override {
     std::string all =
         fmt::format("{} {} {} {} {} {} {}", name(), files_, ctx_.kernels->name, rules_.threshold,
@@ -89,6 +87,7 @@ class PpDocLayout final : public LayoutEngine {
                        .page_height_px = page.height_px}));
     LayoutPage out;
     out.image = page;
+    out.transform = PageTransform::Identity(page.width_px, page.height_px);
     for (const RuledRegion& region :
          ApplyLayoutRules(detections, rules_, page.width_px, page.height_px)) {
       out.regions.push_back(ToRegion(region, page));

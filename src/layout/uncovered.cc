@@ -31,8 +31,6 @@ class UncoveredLayout : public LayoutEngine {
     return page;
   }
 
-  Result<Image> Picture(const Image& image) const override { return engine_->Picture(image); }
-
   std::string fingerprint() const override {
     return engine_->fingerprint() + '\n' + finder_->fingerprint();
   }

@@ -11,7 +11,6 @@ class FixedLayout : public LayoutEngine {
   explicit FixedLayout(LayoutPage page) : page_(std::move(page)) {}
   std::string_view name() const override { return "fixed"; }
   Result<LayoutPage> Analyze(const Image&) const override { return page_; }
-  Result<Image> Picture(const Image&) const override { return page_.image; }
   std::string fingerprint() const override { return "fixed"; }
 
  private:

@@ -77,6 +77,31 @@ Status SeekFirstImage(GifFileType* gif, const Input& in, int* transparent) {
               fmt::format("the GIF is truncated or damaged: {}", Reason(gif->Error)));
 }
 
+// The file's images, as far as it is whole, without decoding their pixels.
+int CountFrames(GifFileType* gif) {
+  int n = 0;
+  for (;;) {
+    GifRecordType type;
+    int code = 0;
+    GifByteType* block = nullptr;
+    if (DGifGetRecordType(gif, &type) == GIF_ERROR) return n;
+    if (type == TERMINATE_RECORD_TYPE) return n;
+    if (type == IMAGE_DESC_RECORD_TYPE) {
+      if (DGifGetImageDesc(gif) == GIF_ERROR) return n;
+      ++n;
+      if (DGifGetCode(gif, &code, &block) == GIF_ERROR) return n;
+      while (block != nullptr) {
+        if (DGifGetCodeNext(gif, &block) == GIF_ERROR) return n;
+      }
+    } else if (type == EXTENSION_RECORD_TYPE) {
+      if (DGifGetExtension(gif, &code, &block) == GIF_ERROR) return n;
+      while (block != nullptr) {
+        if (DGifGetExtensionNext(gif, &block) == GIF_ERROR) return n;
+      }
+    }
+  }
+}
+
 // The file's order of rows: four passes when interlaced.
 std::vector<int> RowOrder(int height, bool interlaced) {
   std::vector<int> order;
@@ -100,6 +125,7 @@ Result<ImageInfo> GifInfo(const Input& in, const DecodeOptions& options) {
   ImageInfo info;
   info.width_px = gif->SWidth;
   info.height_px = gif->SHeight;
+  info.frames = std::max(1, CountFrames(gif.get()));
   return info;
 }
 

@@ -58,6 +58,19 @@ Result<Opened> Open(const Input& in, const DecodeOptions& options) {
   return o;
 }
 
+// Whether the file says that it holds a sequence beside its picture: brands of ISO/IEC 23008-12.
+bool HoldsSequence(const Input& in) {
+  if (in.size() < 16) return false;
+  size_t end = 0;
+  for (size_t i = 0; i < 4; ++i) end = end << 8 | in.data()[i];
+  end = std::min(end, in.size());
+  for (size_t at = 8; at + 4 <= end; at += at == 8 ? 8 : 4) {  // a version after the main brand
+    for (const char* brand : {"msf1", "hevc", "hevx", "hevm", "hevs", "avis"})
+      if (std::memcmp(in.data() + at, brand, 4) == 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<ImageInfo> HeifInfo(const Input& in, ImageFormat format, const DecodeOptions& options) {
@@ -67,6 +80,8 @@ Result<ImageInfo> HeifInfo(const Input& in, ImageFormat format, const DecodeOpti
   info.width_px = heif_image_handle_get_width(o.handle.get());
   info.height_px = heif_image_handle_get_height(o.handle.get());
   info.has_alpha = heif_image_handle_has_alpha_channel(o.handle.get()) != 0;
+  info.frames = std::max(1, heif_context_get_number_of_top_level_images(o.context.get()));
+  if (HoldsSequence(in)) info.frames = kManyFrames;
   return info;
 }
 

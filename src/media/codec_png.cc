@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 #include <png.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 #include <vector>
@@ -112,6 +113,25 @@ int OrientationOf(Png& p) {
   return 1;
 }
 
+// Frames of an animated PNG: its acTL chunk says so, before the pixels. By hand, because libpng
+// knows the chunk in some distributions only.
+int CountFrames(const Input& in) {
+  const auto number = [&](size_t at) {
+    uint32_t value = 0;
+    for (size_t i = 0; i < 4; ++i) value = value << 8 | in.data()[at + i];
+    return value;
+  };
+  constexpr size_t kSignature = 8, kFrame = 12;  // of a chunk: length, name, checksum
+  for (size_t at = kSignature; at + kFrame <= in.size();) {
+    const uint32_t length = number(at);
+    if (std::memcmp(in.data() + at + 4, "IDAT", 4) == 0) return 1;
+    if (std::memcmp(in.data() + at + 4, "acTL", 4) == 0 && length >= 4 && at + 12 <= in.size())
+      return static_cast<int>(std::clamp<uint32_t>(number(at + 8), 1, 1 << 30));
+    at += kFrame + length;
+  }
+  return 1;
+}
+
 struct Header {
   png_uint_32 width = 0, height = 0;
   int depth = 0, color = 0;
@@ -139,6 +159,7 @@ Result<ImageInfo> PngInfo(const Input& in, const DecodeOptions& options) {
   info.height_px = static_cast<int>(h.height);
   info.orientation = OrientationOf(p);
   info.has_alpha = h.alpha;
+  info.frames = CountFrames(in);
   return info;
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 struct Header {
   int width = 0, height = 0, type = 0, bits = 0, samples = 0;
+  size_t pixel_bytes = 0;  // at least
 };
 
 Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
@@ -40,7 +41,29 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
     return Fail(ErrorCode::kCorrupt, in,
                 "the PNM is truncated: its data ends before the last row; get the whole file");
   }
-  return Header{width, height, type, bits, samples};
+  return Header{width, height, type, bits, samples, static_cast<size_t>(least)};
+}
+
+// A binary file may hold several pictures one after the other, as Netpbm's tools write them.
+bool IsFollowed(const Input& in, size_t pixel_bytes, int type) {
+  const uint8_t* data = in.data();
+  size_t at = 2;
+  for (int numbers = type == 4 ? 2 : 3; numbers > 0; --numbers) {
+    const auto blank = [&] { return data[at] == ' ' || (data[at] >= '\t' && data[at] <= '\r'); };
+    while (at < in.size() && (blank() || data[at] == '#')) {
+      if (data[at] == '#') {
+        while (at < in.size() && data[at] != '\n') ++at;
+      } else {
+        ++at;
+      }
+    }
+    while (at < in.size() && data[at] >= '0' && data[at] <= '9') ++at;
+  }
+  ++at;  // one blank
+  if (at >= in.size() || in.size() - at <= pixel_bytes) return false;
+  at += pixel_bytes;
+  return in.size() - at > 2 && data[at] == 'P' && data[at + 1] >= '1' && data[at + 1] <= '6' &&
+         data[at + 2] <= ' ';
 }
 
 }  // namespace
@@ -50,6 +73,7 @@ Result<ImageInfo> PnmInfo(const Input& in, const DecodeOptions& options) {
   ImageInfo info;
   info.width_px = h.width;
   info.height_px = h.height;
+  if (h.type >= 4 && IsFollowed(in, h.pixel_bytes, h.type)) info.frames = kManyFrames;
   return info;
 }
 

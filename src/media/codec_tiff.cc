@@ -358,27 +358,122 @@ Result<Surface> ReadThroughRgba(TIFF* tiff, const Page& p, const Input& in, cons
   return s;
 }
 
+// What the first tags of a directory say about its place in the file.
+struct Directory {
+  uint64_t width = 0, height = 0;
+  bool reduced = false;  // a smaller copy of another picture, such as a thumbnail
+  bool mask = false;     // the transparency of another picture
+};
+
+// The file's directories as libtiff counts them. By hand, because libtiff reads every array of a
+// directory to tell one tag, and a small file may have thousands that share a large array.
+class DirectoryWalk {
+ public:
+  explicit DirectoryWalk(const Input& in) : data_(in.data()), size_(in.size()) {
+    if (size_ < 8) return;
+    little_ = data_[0] == 'I';
+    big_ = Number(2, 2) == 43;
+    at_ = big_ ? Number(8, 8) : Number(4, 4);
+  }
+
+  std::vector<Directory> First(int n) {
+    std::vector<Directory> out;
+    for (; static_cast<int>(out.size()) < n && at_ != 0; Next()) out.push_back(Read());
+    out.resize(static_cast<size_t>(n));
+    return out;
+  }
+
+ private:
+  uint64_t Number(uint64_t at, int bytes) const {
+    if (at > size_ || size_ - at < static_cast<uint64_t>(bytes)) return 0;
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; ++i)
+      value |= uint64_t{data_[at + i]} << 8 * (little_ ? i : bytes - 1 - i);
+    return value;
+  }
+  uint64_t n_entries() const { return Number(at_, big_ ? 8 : 2); }
+  uint64_t Entry(uint64_t i) const { return at_ + (big_ ? 8 + i * 20 : 2 + i * 12); }
+
+  Directory Read() const {
+    constexpr uint64_t kOldSubfileType = 255, kOldReduced = 2;
+    Directory out;
+    // Tags are in ascending order.
+    for (uint64_t i = 0; i < std::min<uint64_t>(n_entries(), 4); ++i) {
+      const uint64_t tag = Number(Entry(i), 2);
+      const int bytes = Number(Entry(i) + 2, 2) == TIFF_SHORT ? 2 : 4;
+      const uint64_t value = Number(Entry(i) + (big_ ? 12 : 8), bytes);
+      if (tag == TIFFTAG_SUBFILETYPE) {
+        out.reduced = (value & FILETYPE_REDUCEDIMAGE) != 0;
+        out.mask = (value & FILETYPE_MASK) != 0;
+      }
+      if (tag == kOldSubfileType) out.reduced = out.reduced || value == kOldReduced;
+      if (tag == TIFFTAG_IMAGEWIDTH) out.width = value;
+      if (tag == TIFFTAG_IMAGELENGTH) out.height = value;
+    }
+    return out;
+  }
+  void Next() {
+    // No file holds so many that the product below could overflow.
+    const uint64_t n = std::min<uint64_t>(n_entries(), size_);
+    at_ = Number(Entry(n), big_ ? 8 : 4);
+  }
+
+  const uint8_t* data_;
+  uint64_t size_, at_ = 0;
+  bool little_ = true, big_ = false;
+};
+
+// Numbers of the directories that are pages. A reduced picture is one as well when the file holds
+// no larger picture, whatever its tag says: nothing may be lost.
+std::vector<int> PageDirectories(TIFF* tiff, const Input& in) {
+  const int n = std::max<int>(1, static_cast<int>(TIFFNumberOfDirectories(tiff)));
+  const std::vector<Directory> all = DirectoryWalk(in).First(n);
+  uint64_t width = 0, height = 0;  // the largest that is no copy
+  for (const Directory& d : all) {
+    if (d.reduced || d.mask || d.width * d.height < width * height) continue;
+    width = d.width;
+    height = d.height;
+  }
+  std::vector<int> pages;
+  for (int i = 0; i < n; ++i) {
+    const Directory& d = all[static_cast<size_t>(i)];
+    const bool copy = d.reduced && d.width < width && d.height < height;
+    const bool mask = d.mask && d.width <= width && d.height <= height && width > 0;
+    if (!copy && !mask) pages.push_back(i);
+  }
+  return pages;
+}
+
+Status SeekPage(TIFF* tiff, const Input& in, const std::vector<int>& pages, int page) {
+  const bool exists = page >= 0 && page < static_cast<int>(pages.size());
+  const int directory = exists ? pages[static_cast<size_t>(page)] : 0;
+  // The first one is open already.
+  if (!exists || (directory != 0 && TIFFSetDirectory(tiff, static_cast<tdir_t>(directory)) == 0))
+    return Fail(ErrorCode::kInvalidArgument, in, fmt::format("there is no page {}", page + 1));
+  return OkStatus();
+}
+
 }  // namespace
 
 Result<ImageInfo> TiffInfo(const Input& in, const DecodeOptions& options) {
   Source source;
   GLM_ASSIGN(Tiff tiff, Open(source, in, options));
+  const std::vector<int> pages = PageDirectories(tiff.get(), in);
+  GLM_RETURN_IF_ERROR(SeekPage(tiff.get(), in, pages, 0));
   GLM_ASSIGN(Page p, ReadPage(tiff.get(), in, options));
   ImageInfo info;
   info.width_px = static_cast<int>(p.width);
   info.height_px = static_cast<int>(p.height);
   info.orientation = p.orientation;
   info.has_alpha = p.alpha();
-  info.pages = std::max<int>(1, static_cast<int>(TIFFNumberOfDirectories(tiff.get())));
+  info.pages = static_cast<int>(pages.size());
   return info;
 }
 
 Result<Surface> TiffDecode(const Input& in, int page, const DecodeOptions& options) {
   Source source;
   GLM_ASSIGN(Tiff tiff, Open(source, in, options));
-  if (page != 0 && TIFFSetDirectory(tiff.get(), static_cast<tdir_t>(page)) == 0) {
-    return Fail(ErrorCode::kInvalidArgument, in, fmt::format("there is no page {}", page + 1));
-  }
+  GLM_RETURN_IF_ERROR(SeekPage(tiff.get(), in, PageDirectories(tiff.get(), in), page));
   GLM_ASSIGN(const Page p, ReadPage(tiff.get(), in, options));
   source.message[0] = 0;
   if (!IsPlain(p)) {

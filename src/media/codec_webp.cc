@@ -13,6 +13,7 @@ namespace {
 struct Header {
   int width = 0, height = 0, orientation = 1;
   bool alpha = false, animated = false;
+  int frames = 1;
 };
 
 Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
@@ -23,9 +24,11 @@ Result<Header> ReadHeader(const Input& in, const DecodeOptions& options) {
   }
   if (status != VP8_STATUS_OK) return Fail(ErrorCode::kCorrupt, in, "damaged WebP header");
   GLM_RETURN_IF_ERROR(CheckSize(in, f.width, f.height, options));
-  Header h{f.width, f.height, 1, f.has_alpha != 0, f.has_animation != 0};
+  Header h{f.width, f.height, 1, f.has_alpha != 0, f.has_animation != 0, 1};
   const WebPData data{in.data(), in.size()};
   std::unique_ptr<WebPDemuxer, void (*)(WebPDemuxer*)> demux(WebPDemux(&data), WebPDemuxDelete);
+  if (demux != nullptr && h.animated)
+    h.frames = static_cast<int>(WebPDemuxGetI(demux.get(), WEBP_FF_FRAME_COUNT));
   if (demux != nullptr && (WebPDemuxGetI(demux.get(), WEBP_FF_FORMAT_FLAGS) & EXIF_FLAG) != 0) {
     WebPChunkIterator chunk;
     if (WebPDemuxGetChunk(demux.get(), "EXIF", 1, &chunk) != 0) {
@@ -45,6 +48,7 @@ Result<ImageInfo> WebpInfo(const Input& in, const DecodeOptions& options) {
   info.height_px = h.height;
   info.orientation = h.orientation;
   info.has_alpha = h.alpha;
+  info.frames = h.frames;
   return info;
 }
 

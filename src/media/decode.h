@@ -62,12 +62,18 @@ struct DecodeOptions {
   Gray16Mode gray16 = Gray16Mode::kHighByte;
 };
 
+inline constexpr int kManyFrames = -1;
+
 struct ImageInfo {
   ImageFormat format = ImageFormat::kPng;
   int width_px =
       0;  // of page 0 as stored (before orientation); HEIC/AVIF: after the file's own transforms
   int height_px = 0;
-  int pages = 1;        // TIFF: directories; other formats: 1 (first frame of an animation)
+  // TIFF: directories that hold pages (thumbnails and masks do not); other formats: 1.
+  int pages = 1;
+  // Frames of an animation (GIF, WebP, PNG), or pictures that a file holds in place of pages (PNM,
+  // HEIC, AVIF). Only the first is decoded. kManyFrames: several, not counted.
+  int frames = 1;
   int orientation = 1;  // EXIF orientation 1..8 of page 0
   bool has_alpha = false;
 };

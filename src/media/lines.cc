@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <new>
-#include <numbers>
 
 #include "base/check.h"
 #include "media/line_steps.h"
@@ -38,10 +37,9 @@ using lines::Chain;
 Result<LinePage> Find(const Image& page, const LineFinderOptions& options) {
   GLM_ASSIGN(PageInk ink, FindInk(page, options));
   LinePage out = {.image = std::move(ink.image),
+                  .transform = ink.transform,
                   .skew_degrees = ink.skew_degrees,
-                  .inverted = ink.inverted,
-                  .original_width_px = page.width_px,
-                  .original_height_px = page.height_px};
+                  .inverted = ink.inverted};
   if (ink.letter_px <= 0) return out;
   GLM_ASSIGN(std::vector<Chain> chains, lines::FindChains(ink.letters, ink.letter_px, options));
   chains = lines::OrderChains(chains);
@@ -63,13 +61,6 @@ Result<LinePage> FindTextLines(const Image& page, const LineFinderOptions& optio
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "not enough memory to look for text lines"};
   }
-}
-
-void LinePage::ToOriginal(double x, double y, double* original_x, double* original_y) const {
-  const double radians = skew_degrees * std::numbers::pi / 180;
-  const double dx = x - image.width_px / 2.0, dy = y - image.height_px / 2.0;
-  *original_x = original_width_px / 2.0 + dx * std::cos(radians) - dy * std::sin(radians);
-  *original_y = original_height_px / 2.0 + dx * std::sin(radians) + dy * std::cos(radians);
 }
 
 Image CropPiece(const Image& page, const LinePiece& piece) {

@@ -8,7 +8,7 @@
 //   GLM_ASSIGN(LinePage page, FindTextLines(image, {}));
 //   for (const TextLine& line : page.lines)
 //     for (const LinePiece& piece : line.pieces) Read(PieceForModel(page.image, piece));
-// All boxes are in pixels of LinePage::image; ToOriginal leads back to the input.
+// All boxes are in pixels of LinePage::image; LinePage::transform leads back to the input.
 #pragma once
 
 #include <vector>
@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "media/image.h"
+#include "media/page_transform.h"
 
 namespace glmocr {
 
@@ -40,8 +41,9 @@ enum class PieceStart {
 // A part of a line. Its height is that of the line's band (ascender to descender of the font, more
 // where ink goes on), the same for every piece, because that is what the model was trained on.
 struct LinePiece {
-  Box box;   // ink from left to right, the band from top to bottom; inside the page
-  Box crop;  // box with padding; may reach outside the page
+  Box box;               // ink from left to right, the band from top to bottom; inside the page
+  Box crop;              // box with padding; may reach outside the page
+  std::vector<Box> ink;  // its connected components, by their left edges
   PieceStart start = PieceStart::kWord;
 };
 
@@ -58,14 +60,10 @@ struct LinePage {
   // The page made easy to read: upright (larger than the input when turned), dark on light, evenly
   // lit.
   Image image;
+  PageTransform transform;  // from `image` to the input
   double skew_degrees = 0;  // the input was turned by this much, clockwise positive
   bool inverted = false;
   std::vector<TextLine> lines;  // in reading order; empty for a page without text
-  int original_width_px = 0;
-  int original_height_px = 0;
-
-  // The point of the input that a point of `image` shows.
-  void ToOriginal(double x, double y, double* original_x, double* original_y) const;
 };
 
 // Errors: kInvalidArgument (empty image), kResourceExhausted (max_lines), kOutOfMemory.

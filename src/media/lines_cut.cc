@@ -134,6 +134,9 @@ TextLine CutLine(const Chain& chain, const std::vector<Chain>& all, int page_wid
     const int x0 = std::clamp(spans[run.begin].begin, 0, page_width - 1);
     const int x1 = std::clamp(spans[run.end - 1].end, x0 + 1, page_width);
     piece.box = {x0, band.top, x1 - x0, height};
+    for (const Box& p : chain.parts) {
+      if (p.x >= spans[run.begin].begin && p.x < spans[run.end - 1].end) piece.ink.push_back(p);
+    }
     // The neighbours of a cut keep their letters: padding ends in the middle of the gap where the
     // gap is small.
     int left = pad_x, right = pad_x;

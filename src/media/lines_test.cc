@@ -89,8 +89,8 @@ TEST(Lines, SkewIsReportedAndUndone) {
   ASSERT_TRUE(page.ok());
   EXPECT_NEAR(page->skew_degrees, 2.0, 0.1);
   // The page's middle stays; a point right of it lies lower on the page that was turned clockwise.
-  double x = 0, y = 0;
-  page->ToOriginal(page->image.width_px / 2.0 + 300, page->image.height_px / 2.0, &x, &y);
+  const auto [x, y] = page->transform.ToInput(
+      PointF{page->image.width_px / 2.0 + 300, page->image.height_px / 2.0});
   EXPECT_NEAR(x, image.width_px / 2.0 + 300 * std::cos(0.0349), 1.5);
   EXPECT_NEAR(y, image.height_px / 2.0 + 300 * std::sin(0.0349), 1.5);
 }

@@ -321,6 +321,16 @@ void SortInk(Pix* binary, Pix* gray, const LineFinderOptions& options, PageInk* 
   for (Box& b : out->vertical_rules) b = Transposed(b);
 }
 
+// What pixRotate did: it lays the page into the middle of a larger one, whole pixels from its
+// border, and turns about the middle of the pixel at half its width and height.
+PageTransform StraighteningOf(double skew_degrees, const Image& page, Pix* upright) {
+  const int width = pixGetWidth(upright), height = pixGetHeight(upright);
+  const PointF middle = {width / 2 + 0.5, height / 2 + 0.5};
+  const int left = (width - page.width_px) / 2, top = (height - page.height_px) / 2;
+  return PageTransform::Rotation(skew_degrees, middle, {middle.x - left, middle.y - top},
+                                 page.width_px, page.height_px);
+}
+
 PageInk Find(const Image& page, const LineFinderOptions& options) {
   SilenceLeptonica();
   PageInk out;
@@ -335,12 +345,14 @@ PageInk Find(const Image& page, const LineFinderOptions& options) {
   const bool drawn = IsDrawn(gray.get());
   PixPtr binary = Binarise(even_gray.get(), drawn);
   const double turn = FindSkew(binary.get(), options);
+  out.transform = PageTransform::Identity(page.width_px, page.height_px);
   if (turn != 0) {
     const auto radians = static_cast<l_float32>(turn * std::numbers::pi / 180);
     color = OrThrow(pixRotate(color.get(), radians, L_ROTATE_AREA_MAP, L_BRING_IN_WHITE,
                               page.width_px, page.height_px));
     gray = OrThrow(pixConvertRGBToLuminance(color.get()));
     out.skew_degrees = -turn;
+    out.transform = StraighteningOf(out.skew_degrees, page, color.get());
   }
   out.panels = InvertPanels(gray.get(), color.get());
   if (turn != 0 || !out.panels.empty()) {

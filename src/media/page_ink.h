@@ -5,7 +5,7 @@
 // morphology and components are leptonica's. How to use:
 //   GLM_ASSIGN(PageInk ink, FindInk(image));
 //   GLM_ASSIGN(auto chains, lines::FindChains(ink.letters, ink.letter_px, {}));
-// All boxes are in pixels of PageInk::image.
+// All boxes are in pixels of PageInk::image; PageInk::transform leads back to the input.
 #pragma once
 
 #include <vector>
@@ -13,11 +13,13 @@
 #include "base/result.h"
 #include "media/image.h"
 #include "media/lines.h"
+#include "media/page_transform.h"
 
 namespace glmocr {
 
 struct PageInk {
   Image image;  // upright (larger than the input when turned), dark on light, evenly lit
+  PageTransform transform;  // from `image` to the input
   double skew_degrees = 0;  // the input was turned by this much, clockwise positive
   bool inverted = false;    // the whole input is light on dark
   // Light writing on dark areas of a page that else is dark on light: `image` shows it inverted.

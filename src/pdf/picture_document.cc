@@ -67,6 +67,7 @@ class PictureDocument::Impl {
  public:
   explicit Impl(pdf::WorkerJob job) : document(std::move(job)) {}
   pdf::WorkerDocument document;
+  int n_frames = 1;
 };
 
 PictureDocument::PictureDocument(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -119,8 +120,11 @@ int PictureDocument::n_pages() const { return impl_->document.n_pages(); }
 
 Result<Image> PictureDocument::Read(int index, int next) {
   GLM_ASSIGN(pdf::RawPage page, impl_->document.Read(index, next));
+  impl_->n_frames = page.n_frames;
   return std::move(page.image);
 }
+
+int PictureDocument::n_frames() const { return impl_->n_frames; }
 
 pid_t PictureDocument::worker_pid() const { return impl_->document.worker_pid(); }
 

@@ -59,6 +59,8 @@ class PictureDocument {
   // Page `index`, 0-based; `next` is decoded meanwhile, -1 for none. Errors as above; other pages
   // may be read after any of them.
   Result<Image> Read(int index, int next);
+  // ImageInfo::frames, once a page has been read.
+  int n_frames() const;
 
   // Of the running worker, or -1. For tests.
   pid_t worker_pid() const;

@@ -39,6 +39,7 @@ std::optional<FailureReason> PictureSource::Open(std::string payload) {
   const auto picture = ReadImageInfo(bytes_, "picture", options_);
   if (!picture.ok()) return ReasonOf(picture.error());
   n_pages_ = static_cast<uint32_t>(picture->pages);
+  n_frames_ = picture->frames;
   return std::nullopt;
 }
 
@@ -46,8 +47,10 @@ std::optional<FailureReason> PictureSource::Page(const PageRequest& request, Rep
   if (request.index >= n_pages_) return FailureReason::kPictureRefused;
   const auto image = DecodePage(bytes_, "picture", static_cast<int>(request.index), options_);
   if (!image.ok()) return ReasonOf(image.error());
-  const PictureHeader header{
-      .index = request.index, .width_px = image->width_px, .height_px = image->height_px};
+  const PictureHeader header{.index = request.index,
+                             .width_px = image->width_px,
+                             .height_px = image->height_px,
+                             .n_frames = n_frames_};
   reply.Begin(ReplyType::kPicture);
   reply.Write(&header, sizeof(header));
   reply.Write(image->rgb.data(), image->rgb.size());

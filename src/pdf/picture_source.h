@@ -22,6 +22,7 @@ class PictureSource : public WorkerSource {
   std::span<const std::byte> bytes_;  // of payload_
   DecodeOptions options_;
   uint32_t n_pages_ = 0;
+  int32_t n_frames_ = 1;
 };
 
 }  // namespace glmocr::pdf

@@ -1,5 +1,6 @@
 #include "pdf/protocol.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -46,6 +47,7 @@ Result<RawPage> ReadPicture(ByteSource& source, const ReplyLimits& limits) {
   page.header.index = header.index;
   page.header.width_px = header.width_px;
   page.header.height_px = header.height_px;
+  page.n_frames = header.n_frames < 0 ? kManyFrames : std::max(1, header.n_frames);
   page.image = Image(header.width_px, header.height_px);
   GLM_RETURN_IF_ERROR(source.Read(page.image.rgb.data(), page.image.rgb.size()));
   return page;
@@ -84,6 +86,24 @@ std::string EncodePageRequest(const PageRequest& request) {
   return out;
 }
 
+std::string EncodeRewrite(const RewriteOptions& options) {
+  RewriteRequest request{.flags = 0,
+                         .n_pages = static_cast<uint32_t>(options.pages.size()),
+                         .password_bytes = static_cast<uint32_t>(options.password.size()),
+                         .language_bytes = static_cast<uint32_t>(options.language.size())};
+  if (options.replace_hidden_text) request.flags |= RewriteRequest::kReplaceHiddenText;
+  if (options.pdfa) request.flags |= RewriteRequest::kPdfa;
+  std::string payload;
+  Append(&payload, request);
+  payload += options.password + options.language;
+  for (const RewritePage& page : options.pages) Append(&payload, page);
+  GLM_CHECK(payload.size() <= kMaxRewriteBytes);
+  std::string out;
+  Append(&out, RequestHeader{static_cast<uint32_t>(RequestType::kRewrite),
+                             static_cast<uint32_t>(payload.size())});
+  return out + payload;
+}
+
 Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits) {
   ReplyHeader header;
   GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));
@@ -108,6 +128,8 @@ Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits) {
       } catch (const std::bad_alloc&) {
         return Error{ErrorCode::kOutOfMemory, "not enough memory for the page's picture"};
       }
+    default:
+      break;
   }
   return Nonsense("a reply of unknown kind");
 }

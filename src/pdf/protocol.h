@@ -18,12 +18,16 @@
 #include "base/result.h"
 #include "media/decode.h"
 #include "media/image.h"
+#include "pdf/rewriter.h"
 
 namespace glmocr::pdf {
 
+// In place of the library's name: the worker writes a PDF anew.
+inline constexpr const char* kRewriteMode = "--rewrite";
+
 // --- Requests ---
 // The first is one of the two that open. A worker has one PDF; of pictures, one after the other.
-enum class RequestType : uint32_t { kOpenPdf = 1, kPage = 2, kOpenPicture = 3 };
+enum class RequestType : uint32_t { kOpenPdf = 1, kPage = 2, kOpenPicture = 3, kRewrite = 4 };
 struct RequestHeader {
   uint32_t type = 0;
   uint32_t payload_bytes = 0;
@@ -41,6 +45,16 @@ struct PictureRequest {
   uint32_t truncated = 0;    // TruncatedMode
   uint32_t gray16 = 0;       // Gray16Mode
 };
+// The only request to a worker that writes a PDF anew. The payload: this, the strings whose lengths
+// it tells, and a RewritePage for every page of the result.
+struct RewriteRequest {
+  enum Flag : uint32_t { kReplaceHiddenText = 1, kPdfa = 2 };
+  uint32_t flags = 0;
+  uint32_t n_pages = 0;
+  uint32_t password_bytes = 0;
+  uint32_t language_bytes = 0;
+};
+inline constexpr uint32_t kMaxRewriteBytes = uint32_t{1} << 26;
 // The payload of kPage. Of pictures only the index counts.
 struct PageRequest {
   uint32_t index = 0;  // 0-based
@@ -51,7 +65,14 @@ struct PageRequest {
 };
 
 // --- Replies ---
-enum class ReplyType : uint32_t { kOpened = 1, kFailed = 2, kPage = 3, kPicture = 4 };
+enum class ReplyType : uint32_t {
+  kOpened = 1,
+  kFailed = 2,
+  kPage = 3,
+  kPicture = 4,
+  kRewrittenPart = 5,
+  kRewritten = 6,
+};
 inline constexpr uint32_t kReplyMagic = 0x50464447;
 struct ReplyHeader {
   uint32_t magic = kReplyMagic;
@@ -86,7 +107,7 @@ struct PictureHeader {
   uint32_t index = 0;
   int32_t width_px = 0;
   int32_t height_px = 0;
-  uint32_t reserved = 0;
+  int32_t n_frames = 0;  // of the file: ImageInfo::frames
 };
 // kPage: PageHeader, then n_chars CharRecords, then height_px * width_px * 3 bytes of RGB.
 struct PageHeader {
@@ -96,6 +117,15 @@ struct PageHeader {
   uint32_t n_chars = 0;
   double width_pt = 0;  // as shown: after rotation
   double height_pt = 0;
+};
+// kRewrittenPart: a uint32_t and as many bytes of the result. kRewritten: the result is whole;
+// this, then a RewrittenPage a page.
+inline constexpr uint32_t kMaxRewrittenPart = uint32_t{1} << 20;
+struct Rewritten {
+  enum Flag : uint32_t { kChanged = 1, kEncrypted = 2, kSigned = 4 };
+  uint32_t flags = 0;
+  uint32_t pdfa_problem = 0;  // PdfaProblem
+  uint32_t n_pages = 0;
 };
 // One character of the text layer in the order in which the page's content places it.
 struct CharRecord {
@@ -123,6 +153,8 @@ static_assert(sizeof(PageHeader) == 32 && sizeof(CharRecord) == 24);
 std::string EncodeOpenPdf(std::string_view password);
 std::string EncodeOpenPicture(const DecodeOptions& options, std::span<const std::byte> bytes);
 std::string EncodePageRequest(const PageRequest& request);
+// Strings and pages lie within kMaxRewriteBytes.
+std::string EncodeRewrite(const RewriteOptions& options);
 
 // Where a reply's bytes come from.
 class ByteSource {
@@ -137,6 +169,7 @@ struct RawPage {
   PageHeader header;
   std::vector<CharRecord> chars;
   Image image;
+  int32_t n_frames = 1;  // of a picture's file; 1, any number above it, or kManyFrames
 };
 using Reply = std::variant<Opened, Failed, RawPage>;
 

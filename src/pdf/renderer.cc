@@ -54,6 +54,7 @@ std::optional<FailureReason> Renderer::Open(const std::string& password) {
   access_.param = const_cast<int*>(&fd_);
   document_ = pdfium_.LoadCustomDocument(&access_, password.empty() ? nullptr : password.c_str());
   if (document_ == nullptr) return ReasonOf(pdfium_.GetLastError());
+  units_.emplace(fd_, password);
   // Values of form fields are drawn by the form module alone.
   if (pdfium_.GetFormType(document_) != kFpdfFormNone) {
     form_info_.version = 2;
@@ -112,8 +113,9 @@ std::optional<FailureReason> Renderer::Render(const PageRequest& request, const 
   const std::unique_ptr<FpdfPage, void (*)(FpdfPage*)> close_page(page, pdfium_.ClosePage);
   PageHeader header;
   header.index = request.index;
-  header.width_pt = pdfium_.GetPageWidthF(page);
-  header.height_pt = pdfium_.GetPageHeightF(page);
+  const double unit = units_->Of(request.index);
+  header.width_pt = unit * pdfium_.GetPageWidthF(page);
+  header.height_pt = unit * pdfium_.GetPageHeightF(page);
   if (!std::isfinite(header.width_pt) || !std::isfinite(header.height_pt) || header.width_pt <= 0 ||
       header.height_pt <= 0)
     return FailureReason::kPageSize;

@@ -11,6 +11,7 @@
 
 #include "pdf/pdfium.h"
 #include "pdf/protocol.h"
+#include "pdf/rewriter.h"
 
 namespace glmocr::pdf {
 
@@ -45,6 +46,7 @@ class Renderer {
   FpdfFormFillInfo form_info_{};
   FpdfDocument* document_ = nullptr;
   FpdfFormHandle* form_ = nullptr;
+  std::optional<UserUnits> units_;
 };
 
 }  // namespace glmocr::pdf

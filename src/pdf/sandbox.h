@@ -21,7 +21,7 @@ bool LimitProcess(uint64_t max_memory_bytes);
 void LimitCpuFromNow(unsigned seconds);
 // What is still needed: PDFium opens fonts when a page names them; some codecs (HEIC, AVIF) decode
 // on threads of their own and hang or fail without.
-enum class Needs { kFonts, kThreads };
+enum class Needs { kFonts, kThreads, kNothing };
 // Landlock (files: none, or reading below the system's font folders) and seccomp (no sockets,
 // programs, processes; threads of this process only where needed). Called after libraries are
 // loaded. Kernels without one of them leave that part out: the limits above hold everywhere. True

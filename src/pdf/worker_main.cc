@@ -2,7 +2,10 @@
 //
 //   glm-ocr-worker MAX_MEMORY_BYTES CPU_SECONDS_PER_REQUEST [LIBPDFIUM]
 //
-// With a LIBPDFIUM it reads a PDF, without pictures. Descriptor 3 is a socket to the parent
+//   glm-ocr-worker MAX_MEMORY_BYTES CPU_SECONDS --rewrite
+//
+// With a LIBPDFIUM it reads a PDF, without pictures; with --rewrite it writes the PDF anew with the
+// text of the PDF at descriptor 5. Descriptor 3 is a socket to the parent
 // (pdf/protocol.h), 4 the PDF file. Limits itself (pdf/sandbox.h) before it looks at foreign bytes,
 // ends when the socket closes. `--check-sandbox` shows what the limits refuse, for tests.
 #include <fcntl.h>
@@ -12,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +29,7 @@
 #include "pdf/picture_source.h"
 #include "pdf/protocol.h"
 #include "pdf/renderer.h"
+#include "pdf/rewriter.h"
 #include "pdf/sandbox.h"
 #include "pdf/worker_source.h"
 
@@ -33,6 +38,7 @@ namespace {
 
 constexpr int kSocket = 3;
 constexpr int kFile = 4;
+constexpr int kLayerFile = 5;
 
 // Buffered writing to the parent. A parent that is gone ends the process.
 class Writer : public ReplySink {
@@ -202,6 +208,84 @@ int ServePicture(unsigned cpu_seconds) {
   return Server(source, cpu_seconds).Serve();
 }
 
+// The payload of kRewrite; nothing when it is none.
+std::optional<RewriteOptions> DecodeRewrite(std::string_view payload) {
+  RewriteRequest request;
+  if (payload.size() < sizeof(request)) return std::nullopt;
+  std::memcpy(&request, payload.data(), sizeof(request));
+  payload.remove_prefix(sizeof(request));
+  if (payload.size() != uint64_t{request.password_bytes} + request.language_bytes +
+                            uint64_t{request.n_pages} * sizeof(RewritePage))
+    return std::nullopt;
+  RewriteOptions options;
+  options.replace_hidden_text = (request.flags & RewriteRequest::kReplaceHiddenText) != 0;
+  options.pdfa = (request.flags & RewriteRequest::kPdfa) != 0;
+  options.password = payload.substr(0, request.password_bytes);
+  options.language = payload.substr(request.password_bytes, request.language_bytes);
+  payload.remove_prefix(request.password_bytes + request.language_bytes);
+  options.pages.resize(request.n_pages);
+  if (!payload.empty()) std::memcpy(options.pages.data(), payload.data(), payload.size());
+  return options;
+}
+
+// One request, and the parts of the result.
+int ServeRewrite(unsigned cpu_seconds) {
+  LimitCpuFromNow(cpu_seconds);
+  Confine(Needs::kNothing);
+  RequestHeader header;
+  if (!ReadExactly(&header, sizeof(header))) return 0;
+  if (header.type != static_cast<uint32_t>(RequestType::kRewrite) ||
+      header.payload_bytes > kMaxRewriteBytes)
+    return 2;
+  std::string payload(header.payload_bytes, '\0');
+  if (!ReadExactly(payload.data(), payload.size())) return 0;
+  const std::optional<RewriteOptions> options = DecodeRewrite(payload);
+  if (!options) return 2;
+  Writer writer;
+  std::optional<FailureReason> failure;
+  std::string part;
+  const auto send = [&] {
+    if (part.empty()) return;
+    writer.Begin(ReplyType::kRewrittenPart);
+    writer.Put(static_cast<uint32_t>(part.size()));
+    writer.Write(part.data(), part.size());
+    writer.Flush();
+    part.clear();
+  };
+  try {
+    const auto sink = [&](const void* data, size_t n) {
+      const auto* from = static_cast<const char*>(data);
+      while (n > 0) {
+        const size_t now = std::min<size_t>(n, kMaxRewrittenPart - part.size());
+        part.append(from, now);
+        from += now;
+        n -= now;
+        if (part.size() == kMaxRewrittenPart) send();
+      }
+    };
+    const RewriteReport report = Rewrite(kFile, kLayerFile, *options, sink);
+    send();
+    Rewritten said{.pdfa_problem = static_cast<uint32_t>(report.pdfa_problem),
+                   .n_pages = static_cast<uint32_t>(report.pages.size())};
+    if (report.changed) said.flags |= Rewritten::kChanged;
+    if (report.encrypted) said.flags |= Rewritten::kEncrypted;
+    if (report.is_signed) said.flags |= Rewritten::kSigned;
+    writer.Begin(ReplyType::kRewritten);
+    writer.Put(said);
+    writer.Write(report.pages.data(), report.pages.size());
+  } catch (const std::bad_alloc&) {
+    failure = FailureReason::kMemory;
+  } catch (const std::exception&) {
+    failure = FailureReason::kFormat;
+  }
+  if (failure) {
+    writer.Begin(ReplyType::kFailed);
+    writer.Put(Failed{static_cast<uint32_t>(*failure)});
+  }
+  writer.Flush();
+  return 0;
+}
+
 // One line per thing that the worker must not be able to do: "NAME allowed" or "NAME refused".
 [[noreturn]] void CheckSandbox(Needs needs) {
   const auto say = [](const char* what, bool refused) {
@@ -242,6 +326,7 @@ int Main(int argc, char** argv) {
   }
   if (!LimitProcess(std::strtoull(argv[1], nullptr, 10))) return 3;
   const auto cpu_seconds = static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10));
+  if (argc == 4 && std::strcmp(argv[3], kRewriteMode) == 0) return ServeRewrite(cpu_seconds);
   return argc == 4 ? ServePdf(argv[3], cpu_seconds) : ServePicture(cpu_seconds);
 }
 

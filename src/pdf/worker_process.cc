@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kWorkerSocket = 3;
 constexpr int kWorkerFile = 4;
+constexpr int kWorkerSecondFile = 5;
 
 // Actions and attributes of posix_spawn, freed at the end of a scope.
 struct Spawn {
@@ -36,7 +37,7 @@ struct Spawn {
   posix_spawnattr_t attributes{};
 };
 
-int Prepare(Spawn* spawn, int socket, int file) {
+int Prepare(Spawn* spawn, int socket, int file, int second) {
   posix_spawn_file_actions_t* actions = &spawn->actions;
   int error = 0;
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
@@ -45,11 +46,13 @@ int Prepare(Spawn* spawn, int socket, int file) {
   if (error == 0) error = ::posix_spawn_file_actions_adddup2(actions, socket, kWorkerSocket);
   if (error == 0 && file >= 0)
     error = ::posix_spawn_file_actions_adddup2(actions, file, kWorkerFile);
+  if (error == 0 && second >= 0)
+    error = ::posix_spawn_file_actions_adddup2(actions, second, kWorkerSecondFile);
   // Others' descriptors that lack close-on-exec.
-  if (error == 0) {
-    error = ::posix_spawn_file_actions_addclosefrom_np(actions,
-                                                       file >= 0 ? kWorkerFile + 1 : kWorkerFile);
-  }
+  const int first_unused = second >= 0 ? kWorkerSecondFile + 1
+                           : file >= 0 ? kWorkerFile + 1
+                                       : kWorkerFile;
+  if (error == 0) error = ::posix_spawn_file_actions_addclosefrom_np(actions, first_unused);
   sigset_t none, all;
   ::sigemptyset(&none);
   ::sigfillset(&all);
@@ -78,7 +81,7 @@ UniqueFd::~UniqueFd() {
 }
 
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerOptions& options,
-                                                            int file_fd) {
+                                                            int file_fd, int second_fd) {
   const auto failed = [&](int error) {
     return Error{error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
                  fmt::format("cannot start the worker '{}': {}", options.program.string(),
@@ -90,15 +93,18 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerOptions&
   // Out of the way of the numbers that the worker's get, which are copied one after the other.
   const UniqueFd high_socket(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 16));
   const UniqueFd high_file(file_fd < 0 ? -1 : ::fcntl(file_fd, F_DUPFD_CLOEXEC, 16));
-  if (high_socket.get() < 0 || (file_fd >= 0 && high_file.get() < 0)) return failed(errno);
+  const UniqueFd high_second(second_fd < 0 ? -1 : ::fcntl(second_fd, F_DUPFD_CLOEXEC, 16));
+  if (high_socket.get() < 0 || (file_fd >= 0 && high_file.get() < 0) ||
+      (second_fd >= 0 && high_second.get() < 0))
+    return failed(errno);
 
   Spawn spawn;
-  int error = Prepare(&spawn, high_socket.get(), high_file.get());
+  int error = Prepare(&spawn, high_socket.get(), high_file.get(), high_second.get());
   if (error != 0) return failed(error);
   std::string program = options.program.string();
   std::string memory = std::to_string(options.max_memory_bytes);
   std::string cpu = std::to_string(options.cpu_seconds_per_request);
-  std::string pdfium = options.pdfium;
+  std::string pdfium = options.rewrites ? kRewriteMode : options.pdfium;
   char* const argv[] = {program.data(), memory.data(), cpu.data(),
                         pdfium.empty() ? nullptr : pdfium.data(), nullptr};
   char* const environment[] = {nullptr};

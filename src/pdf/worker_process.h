@@ -36,6 +36,7 @@ struct WorkerOptions {
   std::string pdfium;  // the library; empty: a worker for pictures
   uint64_t max_memory_bytes = 0;
   unsigned cpu_seconds_per_request = 0;
+  bool rewrites = false;  // a worker that writes a PDF anew (pdf/rewrite.h)
   bool operator==(const WorkerOptions&) const = default;
 };
 
@@ -44,8 +45,10 @@ class WorkerProcess : public ByteSource {
  public:
   // Starts `options.program` in a process group of its own (a Ctrl-C at the terminal is ours to
   // handle), without environment, with /dev/null as its standard streams and `file_fd` as its only
-  // file (-1: none). Errors: kNotFound or kIo, naming the program.
-  static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerOptions& options, int file_fd);
+  // files, with `second_fd` where there is one (-1: none). Errors: kNotFound or kIo, naming the
+  // program.
+  static Result<std::unique_ptr<WorkerProcess>> Start(const WorkerOptions& options, int file_fd,
+                                                      int second_fd = -1);
   ~WorkerProcess() override;  // kills it
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;

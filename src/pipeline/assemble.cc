@@ -1,7 +1,10 @@
 #include "pipeline/assemble.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
+
+#include "tokenizer/stream_decoder.h"
 
 namespace glmocr {
 namespace {
@@ -81,6 +84,37 @@ std::string TableHtml(std::span<const ReadCell> cells) {
   }
   if (row >= 0) out += "</tr>";
   return out + "</table>";
+}
+
+void WordSplitter::Break() {
+  // Tags are the table's structure, no words of it.
+  if (open_ && words_.back().text.starts_with('<') && words_.back().text.ends_with('>'))
+    words_.pop_back();
+  open_ = false;
+}
+
+void WordSplitter::Add(std::string_view bytes, float probability) {
+  const auto doubt = [&] {
+    if (open_) words_.back().confidence = std::min(words_.back().confidence, probability);
+  };
+  // A space in front of a word belongs to the token's choice of that word, not of the one before.
+  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) doubt();
+  for (const char c : bytes) {
+    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (space || c == '<') Break();
+    if (space) continue;
+    if (!open_) words_.push_back({.text = {}, .confidence = 1});
+    open_ = true;
+    words_.back().text += c;
+    doubt();
+    if (c == '>' && words_.back().text.front() == '<') Break();
+  }
+}
+
+std::vector<WordConfidence> WordSplitter::Finish() {
+  Break();
+  for (WordConfidence& word : words_) word.text = RepairUtf8(word.text);
+  return std::exchange(words_, {});
 }
 
 void AssembleText(ReadRegion& region) {

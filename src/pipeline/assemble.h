@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "document/page.h"
 
@@ -16,6 +17,20 @@ std::string JoinParagraph(std::span<const std::string_view> lines);
 
 // Cells as an HTML table, <th> for header cells, row by row. Texts are escaped.
 std::string TableHtml(std::span<const ReadCell> cells);
+
+// The words of what a model wrote, from its tokens.
+class WordSplitter {
+ public:
+  // A line, or a piece of a line that begins with a new word, ends here.
+  void Break();
+  // `bytes` are empty for the token that ends an answer.
+  void Add(std::string_view bytes, float probability);
+  std::vector<WordConfidence> Finish();
+
+ private:
+  bool open_ = false;  // the last of words_ may go on
+  std::vector<WordConfidence> words_;
+};
 
 // Sets region.text from its lines, or from its cells where it has some.
 void AssembleText(ReadRegion& region);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace glmocr {
 namespace {
 
@@ -40,6 +42,36 @@ TEST(AssembleText, KeepsTheLinesOfCode) {
   region.label = RegionLabel::kAlgorithm;
   AssembleText(region);
   EXPECT_EQ(region.text, "for x:\ngo-\non");
+}
+
+std::string Words(WordSplitter& splitter) {
+  std::string all;
+  for (const WordConfidence& word : splitter.Finish())
+    all += word.text + ":" + std::to_string(std::lround(word.confidence * 100)) + " ";
+  return all;
+}
+
+TEST(WordSplitter, AWordIsAsSureAsTheLeastOfItsTokens) {
+  WordSplitter words;
+  words.Add("In", 0.9F);
+  words.Add(" 18", 0.8F);
+  words.Add("4", 0.95F);
+  words.Add("", 0.4F);  // the end: another digit was as likely
+  words.Break();
+  words.Add("next", 0.99F);
+  words.Add("\n", 0.5F);
+  words.Add("a b", 0.7F);
+  EXPECT_EQ(Words(words), "In:90 184:40 next:50 a:70 b:70 ");
+  EXPECT_EQ(Words(words), "");
+}
+
+TEST(WordSplitter, TagsAreNoWordsAndCharactersStayWhole) {
+  WordSplitter words;
+  words.Add("<table><tr><td>a", 0.9F);
+  words.Add("</td><td>\xe6\xbc", 0.8F);
+  words.Add("\xa2</td>", 0.7F);
+  words.Add(" x < y", 0.6F);
+  EXPECT_EQ(Words(words), "a:80 \u6f22:70 x:60 <:60 y:60 ");
 }
 
 }  // namespace

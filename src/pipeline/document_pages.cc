@@ -34,7 +34,9 @@ double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageS
     } else if (known && IsOf(*known, source, input->image)) {
       status = reader.AddKnown(input->image, *std::move(known), keep_going);
     } else {
-      status = reader.Add(input->image, source, keep_going, input->text ? &*input->text : nullptr);
+      PageSource with = source;
+      for (Warning& warning : input->warnings) with.warnings.push_back(std::move(warning));
+      status = reader.Add(input->image, with, keep_going, input->text ? &*input->text : nullptr);
     }
     if (input.ok() && !status.ok()) status = status.error().With(PageName(source));
   } catch (const std::bad_alloc&) {

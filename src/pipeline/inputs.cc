@@ -256,25 +256,43 @@ Hash128 HashOf(std::string_view bytes) {
   return hash.value();
 }
 
+// Of a file of several pictures that are no pages, the first is read.
+InputPage FirstOf(int n_frames, Image image) {
+  InputPage out{.image = std::move(image)};
+  if (n_frames == 1) return out;
+  const std::string of = n_frames == kManyFrames ? "several" : std::to_string(n_frames);
+  out.warnings.push_back({.kind = WarningKind::kFramesSkipped,
+                          .message = fmt::format("only the first of {} pictures in the file was "
+                                                 "read (save the others as files of their own)",
+                                                 of)});
+  return out;
+}
+
 class PictureReader : public DocumentReader {
  public:
-  PictureReader(std::string bytes, std::string name, const DecodeOptions& options, int n_pages)
-      : bytes_(std::move(bytes)), name_(std::move(name)), options_(options), n_pages_(n_pages) {}
+  PictureReader(std::shared_ptr<const std::string> bytes, std::string name,
+                const DecodeOptions& options, const ImageInfo& info)
+      : bytes_(std::move(bytes)),
+        name_(std::move(name)),
+        options_(options),
+        n_pages_(info.pages),
+        n_frames_(info.frames) {}
   int n_pages() const override { return n_pages_; }
-  Hash128 content_hash() const override { return HashOf(bytes_); }
+  Hash128 content_hash() const override { return HashOf(*bytes_); }
   Result<InputPage> Read(int index, int) override {
-    auto image = DecodePage(std::as_bytes(std::span(bytes_)), name_, index, options_);
+    auto image = DecodePage(std::as_bytes(std::span(*bytes_)), name_, index, options_);
     if (!image.ok()) {
       if (n_pages_ == 1) return image.error();
       return image.error().With(fmt::format("page {} of {}", index + 1, n_pages_));
     }
-    return InputPage{.image = *std::move(image)};
+    return FirstOf(n_frames_, *std::move(image));
   }
 
  private:
-  const std::string bytes_, name_;
+  const std::shared_ptr<const std::string> bytes_;
+  const std::string name_;
   const DecodeOptions options_;
-  const int n_pages_;
+  const int n_pages_, n_frames_;
 };
 
 // The same in a worker.
@@ -286,7 +304,7 @@ class WorkerPictureReader : public DocumentReader {
   Hash128 content_hash() const override { return hash_; }
   Result<InputPage> Read(int index, int next) override {
     GLM_ASSIGN(Image image, picture_->Read(index, next));
-    return InputPage{.image = std::move(image)};
+    return FirstOf(picture_->n_frames(), std::move(image));
   }
 
  private:
@@ -315,13 +333,36 @@ class PdfReader : public DocumentReader {
   const bool has_text_;
 };
 
+// What the document was opened with.
+std::shared_ptr<DocumentSource> WithOptions(std::shared_ptr<DocumentSource> source,
+                                            const InputOptions& options) {
+  source->password = options.pdf.password;
+  source->turned_upright = options.decode.orientation == OrientationMode::kApply;
+  return source;
+}
+
+// `path`: the file that the bytes are of, empty when there is none.
 Result<std::unique_ptr<DocumentReader>> OpenBytes(std::string bytes, const std::string& name,
+                                                  const std::string& path,
                                                   const InputOptions& options) {
+  using Kind = DocumentSource::Kind;
   const auto data = std::as_bytes(std::span(bytes));
   if (LooksLikePdf(data)) {
-    GLM_ASSIGN(std::unique_ptr<PdfDocument> pdf, PdfDocument::OpenBytes(data, name, options.pdf));
-    return std::unique_ptr<DocumentReader>(
-        std::make_unique<PdfReader>(std::move(pdf), HashOf(bytes), options.pdf.read_text));
+    std::unique_ptr<PdfDocument> pdf;
+    std::shared_ptr<DocumentSource> source;
+    if (options.keep_source && !bytes.empty()) {
+      GLM_ASSIGN(source, DocumentSource::OfCopy(Kind::kPdf, data));
+      PdfOptions of_copy = options.pdf;
+      of_copy.name = name;
+      GLM_ASSIGN(pdf, PdfDocument::Open(source->path(), of_copy));
+      source = WithOptions(std::move(source), options);
+    } else {
+      GLM_ASSIGN(pdf, PdfDocument::OpenBytes(data, name, options.pdf));
+    }
+    std::unique_ptr<DocumentReader> reader =
+        std::make_unique<PdfReader>(std::move(pdf), HashOf(bytes), options.pdf.read_text);
+    reader->set_source(std::move(source));
+    return reader;
   }
   if (!bytes.empty() && !SniffImageFormat(data)) {
     return Error{
@@ -330,15 +371,26 @@ Result<std::unique_ptr<DocumentReader>> OpenBytes(std::string bytes, const std::
                     "WebP, TIFF, BMP, GIF, PNM, HEIC, AVIF)",
                     name)};
   }
+  std::unique_ptr<DocumentReader> reader;
+  std::shared_ptr<DocumentSource> source;
   if (options.picture_worker) {
     GLM_ASSIGN(std::unique_ptr<PictureDocument> picture,
                PictureDocument::Open(data, name, options.decode, *options.picture_worker));
-    return std::unique_ptr<DocumentReader>(
-        std::make_unique<WorkerPictureReader>(std::move(picture), HashOf(bytes)));
+    reader = std::make_unique<WorkerPictureReader>(std::move(picture), HashOf(bytes));
+    if (options.keep_source && path.empty()) {
+      source = DocumentSource::OfBytes(Kind::kPicture,
+                                       std::make_shared<const std::string>(std::move(bytes)));
+    } else if (options.keep_source) {
+      GLM_ASSIGN(source, DocumentSource::OfFile(Kind::kPicture, path));
+    }
+  } else {
+    GLM_ASSIGN(const ImageInfo info, ReadImageInfo(data, name, options.decode));
+    auto kept = std::make_shared<const std::string>(std::move(bytes));
+    if (options.keep_source) source = DocumentSource::OfBytes(Kind::kPicture, kept);
+    reader = std::make_unique<PictureReader>(std::move(kept), name, options.decode, info);
   }
-  GLM_ASSIGN(const ImageInfo info, ReadImageInfo(data, name, options.decode));
-  return std::unique_ptr<DocumentReader>(
-      std::make_unique<PictureReader>(std::move(bytes), name, options.decode, info.pages));
+  if (source) reader->set_source(WithOptions(std::move(source), options));
+  return reader;
 }
 
 // The hash of a regular file that begins as a PDF does; nothing for all others, also for those that
@@ -400,22 +452,30 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
   const std::string& location = input.location.empty() ? input.name : input.location;
   if (location == "-") {
     GLM_ASSIGN(std::string bytes, ReadStdin(kMaxBytes, options.keep_going));
-    return OpenBytes(std::move(bytes), "standard input", options);
+    return OpenBytes(std::move(bytes), "standard input", "", options);
   }
   if (StartsWithNoCase(location, "data:") && !input.location.empty()) {
     GLM_ASSIGN(std::string bytes, DecodeDataUri(location, input.name, kMaxBytes));
-    return OpenBytes(std::move(bytes), input.name, options);
+    return OpenBytes(std::move(bytes), input.name, "", options);
   }
   if (const std::optional<Hash128> hash = HashOfPdfFile(location)) {
     PdfOptions pdf_options = options.pdf;
     pdf_options.name = input.name;
     GLM_ASSIGN(std::unique_ptr<PdfDocument> pdf, PdfDocument::Open(location, pdf_options));
-    return std::unique_ptr<DocumentReader>(
-        std::make_unique<PdfReader>(std::move(pdf), *hash, options.pdf.read_text));
+    std::unique_ptr<DocumentReader> reader =
+        std::make_unique<PdfReader>(std::move(pdf), *hash, options.pdf.read_text);
+    if (options.keep_source) {
+      GLM_ASSIGN(std::shared_ptr<DocumentSource> source,
+                 DocumentSource::OfFile(DocumentSource::Kind::kPdf, location));
+      reader->set_source(WithOptions(std::move(source), options));
+    }
+    return reader;
   }
   GLM_ASSIGN(std::string bytes, IsFifo(location) ? ReadFifo(location, kMaxBytes, options.keep_going)
                                                  : ReadFile(location, kMaxBytes));
-  return OpenBytes(std::move(bytes), input.name, options);
+  std::error_code unknown;
+  const bool regular = fs::is_regular_file(location, unknown);
+  return OpenBytes(std::move(bytes), input.name, regular ? location : std::string(), options);
 }
 
 Result<std::string> DecodeDataUri(std::string_view uri, const std::string& name,
@@ -453,7 +513,7 @@ Result<std::unique_ptr<DocumentReader>> OpenDocumentBytes(std::string bytes, std
     return Error{ErrorCode::kResourceExhausted,
                  fmt::format("'{}': more than the limit of {} bytes", shown, kMaxBytes)};
   }
-  return OpenBytes(std::move(bytes), shown, options);
+  return OpenBytes(std::move(bytes), shown, "", options);
 }
 
 Result<PageSelection> SelectPages(const std::string& ranges, int n_pages) {

@@ -18,6 +18,8 @@
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "document/source.h"
+#include "document/warning.h"
 #include "media/decode.h"
 #include "pdf/pdf_document.h"
 #include "pdf/picture_document.h"
@@ -45,6 +47,7 @@ struct InputOptions {
   // Asked while a pipe or standard input gives nothing; false gives it up (kCancelled). May be
   // empty.
   std::function<bool()> keep_going;
+  bool keep_source = false;  // DocumentReader::source() is set
   // What of these options decides about a page's picture; equal for equal pictures.
   std::string Fingerprint() const;
 };
@@ -53,6 +56,7 @@ struct InputPage {
   Image image;
   std::optional<PdfTextLayer> text;    // of PDF pages, unless PdfOptions::read_text is off
   double width_pt = 0, height_pt = 0;  // of PDF pages, 72 points an inch; else 0
+  std::vector<Warning> warnings;       // what of the file is not in the picture
 };
 
 // An open document. For one thread at a time.
@@ -67,6 +71,14 @@ class DocumentReader {
   // meanwhile; -1 for none. Without it: the following one.
   virtual Result<InputPage> Read(int index, int next) = 0;
   Result<InputPage> Read(int index) { return Read(index, index + 1); }
+
+  // The document as it came in, for writers that keep it; it outlives this reader. Null unless
+  // InputOptions::keep_source was set.
+  const std::shared_ptr<DocumentSource>& source() const { return source_; }
+  void set_source(std::shared_ptr<DocumentSource> source) { source_ = std::move(source); }
+
+ private:
+  std::shared_ptr<DocumentSource> source_;
 };
 
 // The documents behind what a user names, in the order of the names:

@@ -1,11 +1,12 @@
 #include "pipeline/page_crops.h"
 
 #include <algorithm>
+#include <cmath>
+#include <span>
 
 #include "base/check.h"
-#include "media/page_ink.h"
-#include "media/resize.h"
 #include "document/sdk_box.h"
+#include "media/resize.h"
 #include "pipeline/task.h"
 
 namespace glmocr {
@@ -27,6 +28,60 @@ Layout LayoutOf(const CropOptions& options) {
   return options.reads_lines ? Layout::kLines : Layout::kNone;
 }
 
+std::vector<Point> Rounded(std::span<const PointF> points, const PageTransform& transform) {
+  std::vector<Point> out;
+  for (const PointF& p : points) {
+    const auto at = [](double value, int size) {
+      return static_cast<int>(std::lround(std::clamp(value, 0.0, static_cast<double>(size))));
+    };
+    out.push_back({at(p.x, transform.input_width_px()), at(p.y, transform.input_height_px())});
+  }
+  return out;
+}
+
+std::vector<Point> PointsInInput(const std::vector<Point>& points, const PageTransform& transform) {
+  if (transform.IsIdentity()) return points;
+  std::vector<PointF> mapped;
+  for (const Point& p : points)
+    mapped.push_back(transform.ToInput(PointF{static_cast<double>(p.x), static_cast<double>(p.y)}));
+  return Rounded(mapped, transform);
+}
+
+// Nothing where the box in the input says as much.
+std::vector<Point> OutlineInInput(const Box& box, const PageTransform& transform) {
+  if (transform.KeepsAxes()) return {};
+  return Rounded(transform.CornersInInput(box), transform);
+}
+
+double Distance(const PointF& a, const PointF& b) { return std::hypot(a.x - b.x, a.y - b.y); }
+
+// Where the line is in the input; its text is not known yet.
+ReadLine LineInInput(const TextLine& line, const PageTransform& transform) {
+  const double x0 = line.box.x, x1 = line.box.right(), middle = (x0 + x1) / 2;
+  const auto reach = [&](double y) {
+    return Distance(transform.ToInput(PointF{middle, line.baseline_y}),
+                    transform.ToInput(PointF{middle, y}));
+  };
+  return {.box_px = transform.ToInput(line.box),
+          .place = {.start = transform.ToInput(PointF{x0, line.baseline_y}),
+                    .end = transform.ToInput(PointF{x1, line.baseline_y}),
+                    .ascent_px = reach(line.box.y),
+                    .descent_px = reach(line.box.bottom())}};
+}
+
+std::vector<InkPart> InkInInput(const TextLine& line, const LinePiece& piece,
+                                const PageTransform& transform) {
+  const auto along = [&](double x) {
+    return Distance(transform.ToInput(PointF{1.0 * line.box.x, line.baseline_y}),
+                    transform.ToInput(PointF{x, line.baseline_y}));
+  };
+  std::vector<InkPart> out;
+  out.reserve(piece.ink.size());
+  for (const Box& b : piece.ink)
+    out.push_back({along(b.x), along(b.right()), transform.ToInput(b)});
+  return out;
+}
+
 class Cropper {
  public:
   Cropper(const GlmOcrProcessor& processor, const CropOptions& options)
@@ -35,6 +90,7 @@ class Cropper {
   Result<PageCrops> Run(const Image& image) {
     out_.page.width_px = image.width_px;
     out_.page.height_px = image.height_px;
+    if (options_.keep_image) out_.page.image = std::make_shared<const Image>(image);
     Status status;
     switch (LayoutOf(options_)) {
       case Layout::kLines:
@@ -55,10 +111,6 @@ class Cropper {
     return options_.instruction.empty() ? std::string(TaskInstruction(task)) : options_.instruction;
   }
 
-  void Keep(const Image& image) {
-    if (options_.keep_image) out_.page.image = std::make_shared<const Image>(image);
-  }
-
   Result<PageCrop> WholeCrop(Image image, Task task) const {
     GLM_ASSIGN(ImageInput input, processor_.PrepareImage(image));
     return PageCrop{.input = std::move(input),
@@ -72,12 +124,42 @@ class Cropper {
     GLM_ASSIGN(PageCrop crop, WholeCrop(image, Task::kText));
     out_.regions.emplace_back().push_back(std::move(crop));
     out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
-    Keep(image);
+    Measure(image, {.text = {{0, 0, image.width_px, image.height_px}}});
     return OkStatus();
   }
 
-  Status AddLine(const Image& image, const TextLine& line, int index, int cell,
-                 std::vector<PageCrop>* crops) const {
+  // What the page's warnings need of its picture; boxes and fonts are those of `image`.
+  struct Seen {
+    std::vector<Box> text, pictures;
+    std::vector<double> fonts_px;
+    void AddLine(const TextLine& line) { fonts_px.push_back(line.font_px); }
+    void AddRegion(const LayoutRegion& region) {
+      (TaskOf(region.label) == RegionTask::kSkip ? pictures : text).push_back(region.box);
+      for (const TextLine& line : region.lines) AddLine(line);
+      for (const TableCell& cell : region.cells) {
+        for (const TextLine& line : cell.lines) AddLine(line);
+      }
+    }
+  };
+  void Measure(const Image& image, Seen seen) {
+    const double page_px = static_cast<double>(image.width_px) * image.height_px;
+    for (const Box& box : seen.pictures) {
+      const double area = static_cast<double>(box.width) * box.height;
+      out_.facts.largest_picture = std::max(out_.facts.largest_picture, area / page_px);
+    }
+    const bool known = !seen.fonts_px.empty();
+    out_.facts.ink = MeasureInk(image, seen.text, seen.pictures,
+                                known ? LetterHeight::kLeave : LetterHeight::kMeasure);
+    if (!known) return;
+    const auto middle =
+        seen.fonts_px.begin() + static_cast<std::ptrdiff_t>(seen.fonts_px.size() / 2);
+    std::nth_element(seen.fonts_px.begin(), middle, seen.fonts_px.end());
+    out_.facts.font_px = *middle;
+  }
+
+  // `transform`: from `image` to the input.
+  Status AddLine(const Image& image, const TextLine& line, const PageTransform& transform,
+                 int index, int cell, std::vector<PageCrop>* crops) const {
     for (const LinePiece& piece : line.pieces) {
       Image pixels = PieceForModel(image, piece);
       GLM_ASSIGN(ImageInput input, processor_.PrepareImage(pixels));
@@ -90,7 +172,8 @@ class Cropper {
                         .max_new_tokens = limit,
                         .start = piece.start,
                         .line = index,
-                        .cell = cell});
+                        .cell = cell,
+                        .ink = InkInInput(line, piece, transform)});
     }
     return OkStatus();
   }
@@ -101,7 +184,8 @@ class Cropper {
     out_.page.skew_degrees = found.skew_degrees;
     const TextLine* previous = nullptr;
     for (const TextLine& line : found.lines) {
-      GLM_RETURN_IF_ERROR(AddLine(found.image, line, -1, -1, &out_.regions.emplace_back()));
+      GLM_RETURN_IF_ERROR(
+          AddLine(found.image, line, found.transform, -1, -1, &out_.regions.emplace_back()));
       const bool new_column = previous != nullptr && previous->column != line.column;
       const double pitch = previous == nullptr ? 0 : line.baseline_y - previous->baseline_y;
       // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins
@@ -110,11 +194,20 @@ class Cropper {
           previous != nullptr &&
           (pitch > 1.75 * std::max(line.font_px, previous->font_px) ||
            line.font_px > 1.25 * previous->font_px || previous->font_px > 1.25 * line.font_px);
-      out_.page.regions.push_back(
-          {.box_px = line.box, .column = line.column, .new_paragraph = new_column || gap});
+      ReadRegion& region = out_.page.regions.emplace_back();
+      region.box_px = found.transform.ToInput(line.box);
+      region.polygon_px = OutlineInInput(line.box, found.transform);
+      region.column = line.column;
+      region.new_paragraph = new_column || gap;
+      region.lines.push_back(LineInInput(line, found.transform));
       previous = &line;
     }
-    Keep(found.image);
+    Seen seen;
+    for (const TextLine& line : found.lines) {
+      seen.text.push_back(line.box);
+      seen.AddLine(line);
+    }
+    Measure(found.image, std::move(seen));
     return OkStatus();
   }
 
@@ -123,20 +216,20 @@ class Cropper {
     GLM_ASSIGN(LayoutPage layout, options_.engine->Analyze(image));
     out_.page.layout = options_.engine->name();
     out_.page.skew_degrees = layout.skew_degrees;
+    Seen seen;
+    for (const LayoutRegion& region : layout.regions) seen.AddRegion(region);
+    Measure(layout.image, std::move(seen));
     for (LayoutRegion& region : layout.regions) {
-      GLM_RETURN_IF_ERROR(AddRegion(layout.image, std::move(region)));
+      GLM_RETURN_IF_ERROR(AddRegion(layout.image, layout.transform, std::move(region)));
     }
-    UseTextLayer(layout.skew_degrees == 0 && layout.image.width_px == image.width_px &&
-                 layout.image.height_px == image.height_px);
-    if (options_.keep_image)
-      out_.page.image = std::make_shared<const Image>(std::move(layout.image));
+    UseTextLayer(layout.transform);
     return OkStatus();
   }
 
-  void UseTextLayer(bool same_pixels) {
+  void UseTextLayer(const PageTransform& transform) {
     const PdfTextLayer* layer = options_.text_layer;
-    if (layer == nullptr || options_.text_layer_mode == TextLayerMode::kOff || !same_pixels) return;
-    const TextLayerUse use(*layer, out_.page);
+    if (layer == nullptr || options_.text_layer_mode == TextLayerMode::kOff) return;
+    const TextLayerUse use(*layer, out_.page, transform);
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       ReadRegion& region = out_.page.regions[r];
       if (!use.Covers(r) || TaskOf(region.label) == RegionTask::kSkip) continue;
@@ -156,16 +249,17 @@ class Cropper {
     }
   }
 
-  Status AddRegion(const Image& image, LayoutRegion region) {
+  Status AddRegion(const Image& image, const PageTransform& transform, LayoutRegion region) {
     ReadRegion& read = out_.page.regions.emplace_back();
     std::vector<PageCrop>& crops = out_.regions.emplace_back();
-    read.box_px = region.box;
+    read.box_px = transform.ToInput(region.box);
+    read.polygon_px = region.polygon.empty() ? OutlineInInput(region.box, transform)
+                                             : PointsInInput(region.polygon, transform);
     read.label = region.label;
     read.layout_score = region.score;
     read.heading_level = region.heading_level;
     read.new_paragraph = true;
     if (!region.lines.empty()) read.column = region.lines.front().column;
-    for (const Point& p : region.polygon) read.polygon_px.push_back(p);
     if (TaskOf(region.label) == RegionTask::kSkip) return OkStatus();
     if (!options_.reads_lines) {
       const Box box = SdkCropBox(BoxIn1000(region.box, image.width_px, image.height_px),
@@ -175,27 +269,30 @@ class Cropper {
       crops.push_back(std::move(crop));
       return OkStatus();
     }
-    if (!region.cells.empty()) return AddCells(image, region.cells, &read, &crops);
-    if (!region.lines.empty()) return AddLines(image, region.lines, {}, &read, &crops);
+    if (!region.cells.empty()) return AddCells(image, region.cells, transform, &read, &crops);
+    if (!region.lines.empty()) return AddLines(image, region.lines, transform, &read, &crops);
     // The engine tells of regions only: their lines are found here.
     const Image cut = Crop(image, region.box);
     GLM_ASSIGN(LinePage found, FindTextLines(cut));
-    return AddLines(found.image, found.lines, region.box, &read, &crops);
+    const PageTransform in_page = found.transform.Compose(
+        PageTransform::Crop(region.box, image.width_px, image.height_px).Compose(transform));
+    return AddLines(found.image, found.lines, in_page, &read, &crops);
   }
 
-  // `at`: where `image` lies in the page.
-  Status AddLines(const Image& image, const std::vector<TextLine>& lines, const Box& at,
-                  ReadRegion* read, std::vector<PageCrop>* crops) const {
+  // `transform`: from `image` to the input.
+  Status AddLines(const Image& image, const std::vector<TextLine>& lines,
+                  const PageTransform& transform, ReadRegion* read,
+                  std::vector<PageCrop>* crops) const {
     for (const TextLine& line : lines) {
-      const Box box = {line.box.x + at.x, line.box.y + at.y, line.box.width, line.box.height};
-      read->lines.push_back({.box_px = box, .baseline_y = line.baseline_y + at.y});
+      read->lines.push_back(LineInInput(line, transform));
       GLM_RETURN_IF_ERROR(
-          AddLine(image, line, static_cast<int>(read->lines.size()) - 1, -1, crops));
+          AddLine(image, line, transform, static_cast<int>(read->lines.size()) - 1, -1, crops));
     }
     return OkStatus();
   }
 
-  Status AddCells(const Image& image, const std::vector<TableCell>& cells, ReadRegion* read,
+  Status AddCells(const Image& image, const std::vector<TableCell>& cells,
+                  const PageTransform& transform, ReadRegion* read,
                   std::vector<PageCrop>* crops) const {
     for (const TableCell& cell : cells) {
       read->cells.push_back({.row = cell.row,
@@ -203,10 +300,12 @@ class Cropper {
                              .row_span = cell.row_span,
                              .column_span = cell.column_span,
                              .header = cell.header,
-                             .box_px = cell.box});
+                             .box_px = transform.ToInput(cell.box),
+                             .polygon_px = OutlineInInput(cell.box, transform)});
       for (const TextLine& line : cell.lines) {
-        read->lines.push_back({.box_px = line.box, .baseline_y = line.baseline_y});
-        GLM_RETURN_IF_ERROR(AddLine(image, line, static_cast<int>(read->lines.size()) - 1,
+        read->lines.push_back(LineInInput(line, transform));
+        GLM_RETURN_IF_ERROR(AddLine(image, line, transform,
+                                    static_cast<int>(read->lines.size()) - 1,
                                     static_cast<int>(read->cells.size()) - 1, crops));
       }
     }
@@ -223,20 +322,6 @@ class Cropper {
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options) {
   return Cropper(processor, options).Run(image);
-}
-
-Result<Image> PagePicture(const Image& image, const CropOptions& options) {
-  switch (LayoutOf(options)) {
-    case Layout::kRegions:
-      GLM_CHECK(options.engine != nullptr);
-      return options.engine->Picture(image);
-    case Layout::kLines: {
-      GLM_ASSIGN(PageInk ink, FindInk(image));
-      return std::move(ink.image);
-    }
-    default:
-      return image;
-  }
 }
 
 }  // namespace glmocr

@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "document/page.h"
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
-#include "document/page.h"
+#include "pipeline/page_warnings.h"
 #include "pipeline/text_layer_use.h"
+#include "pipeline/word_places.h"
 
 namespace glmocr {
 
@@ -30,6 +32,7 @@ struct PageCrop {
   PieceStart start = PieceStart::kWord;  // how it continues the crop before it, in the same line
   int line = -1;                         // in ReadRegion::lines; -1: the crop is the region
   int cell = -1;                         // in ReadRegion::cells; -1: no table
+  std::vector<InkPart> ink;              // of a piece of a line
 };
 
 struct PageCrops {
@@ -37,6 +40,7 @@ struct PageCrops {
   // boxes.
   ReadPage page;
   std::vector<std::vector<PageCrop>> regions;  // of every page.regions; empty for pictures
+  PageFacts facts;                             // for the page's warnings
 };
 
 struct CropOptions {
@@ -45,8 +49,8 @@ struct CropOptions {
   bool reads_lines = false;              // the model wants single lines
   std::string instruction;               // empty: what each region's task asks for
   int64_t max_new_tokens = 8192;
-  bool keep_image = false;  // in page.image
-  // Of kRegions, in pixels of the picture; not used when the layout had to straighten the page.
+  bool keep_image = false;  // `image` itself, in page.image
+  // Of kRegions, in pixels of the picture.
   const PdfTextLayer* text_layer = nullptr;
   TextLayerMode text_layer_mode = TextLayerMode::kOff;
 };
@@ -54,7 +58,5 @@ struct CropOptions {
 // Errors: what layout and the processor refuse (empty picture, too many lines, no memory).
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options);
-// What CropPage keeps as page.image, without looking for regions. Errors: those of layout.
-Result<Image> PagePicture(const Image& image, const CropOptions& options);
 
 }  // namespace glmocr

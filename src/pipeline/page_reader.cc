@@ -7,6 +7,7 @@
 
 #include "media/resize.h"
 #include "pipeline/assemble.h"
+#include "pipeline/word_places.h"
 
 namespace glmocr {
 namespace {
@@ -97,11 +98,13 @@ struct PageReader::Region {
 
 struct PageReader::PendingPage : std::enable_shared_from_this<PageReader::PendingPage> {
   ReadPage page;
+  PageFacts facts;
   std::vector<Region> regions;
   std::vector<RequestId> requests;
   size_t regions_left = 0;
   size_t next_region = 0;  // with TextOrder::kReading: the region whose turn it is
   Clock::time_point begun = Clock::now();
+  bool fresh = false;  // read now: its warnings are not judged yet
 };
 
 // What the reader's thread and the engine's share, under InFlight's lock. The engine's thread
@@ -173,9 +176,13 @@ Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
   auto pending = std::make_shared<PendingPage>();
   GLM_ASSIGN(PageCrops crops, CropPage(image, recognizer_.processor(), OptionsOfCrops(text_layer)));
   pending->page = std::move(crops.page);
+  pending->facts = crops.facts;
+  pending->fresh = true;
   pending->page.source = source.source;
   pending->page.page = source.page;
   pending->page.n_pages = source.n_pages;
+  pending->page.warnings = source.warnings;
+  for (Warning& warning : pending->page.warnings) warning.page = source.page;
   for (std::vector<PageCrop>& of_region : crops.regions) {
     Region& region = pending->regions.emplace_back();
     const size_t index = pending->regions.size() - 1;
@@ -336,10 +343,7 @@ Status PageReader::AddKnown(const Image& image, ReadPage page,
   if (!WaitForPlace(keep_going)) return OkStatus();
   auto pending = std::make_shared<PendingPage>();
   pending->page = std::move(page);
-  if (options_.keep_image) {
-    GLM_ASSIGN(Image picture, PagePicture(image, OptionsOfCrops(nullptr)));
-    pending->page.image = std::make_shared<const Image>(std::move(picture));
-  }
+  if (options_.keep_image) pending->page.image = std::make_shared<const Image>(image);
   pending_.push_back(std::move(pending));
   EmitFinished();
   return OkStatus();
@@ -510,6 +514,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
   std::vector<double> line_log_probability(read.lines.size());
   std::vector<size_t> line_tokens(read.lines.size());
   std::vector<std::vector<size_t>> cell_lines(read.cells.size());
+  WordSplitter words;
   for (size_t p = 0; p < region.pieces.size(); ++p) {
     Piece& piece = region.pieces[p];
     const PageCrop& crop = piece.crop;
@@ -519,6 +524,16 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
         crop.line >= 0 ? read.lines[static_cast<size_t>(crop.line)].text : read.text;
     if (same_line && crop.start == PieceStart::kWord) text += ' ';
     text += reading.text;
+    if (!same_line || crop.start == PieceStart::kWord) words.Break();
+    for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
+    const int line_of_words = crop.line >= 0 || read.lines.empty() ? crop.line : 0;
+    if (line_of_words >= 0) {
+      AddWords({.text = reading.text,
+                .tokens = reading.tokens,
+                .start = same_line ? crop.start : PieceStart::kWord,
+                .ink = crop.ink},
+               page.page, &read.lines[static_cast<size_t>(line_of_words)]);
+    }
     if (crop.line >= 0) {
       const auto line = static_cast<size_t>(crop.line);
       line_log_probability[line] += reading.log_probability;
@@ -540,6 +555,12 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
   read.confidence = MeanProbability(log_probability, n_tokens);
+  read.word_confidences = words.Finish();
+  if (!region.by_line && read.lines.size() == 1) {  // the region is a line
+    read.lines[0].text = read.text;
+    line_log_probability[0] = log_probability;
+    line_tokens[0] = n_tokens;
+  }
   for (size_t l = 0; l < read.lines.size(); ++l)
     read.lines[l].confidence = MeanProbability(line_log_probability[l], line_tokens[l]);
   if (!region.by_line) return;
@@ -555,6 +576,10 @@ void PageReader::EmitFinished() {
   while (!pending_.empty() && pending_.front()->regions_left == 0) {
     const std::shared_ptr<PendingPage> front = pending_.front();
     pending_.pop_front();
+    if (front->fresh) {
+      for (Warning& warning : JudgePage(front->page, front->facts))
+        front->page.warnings.push_back(std::move(warning));
+    }
     on_page_(std::move(front->page));
     ReleaseText();
   }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "media/image.h"
 #include "pipeline/page_crops.h"
@@ -44,6 +45,7 @@ struct PageSource {
   std::string source;
   int page = 1;
   int n_pages = 1;
+  std::vector<Warning> warnings = {};  // what is known before the page is read
 };
 
 class PageReader {

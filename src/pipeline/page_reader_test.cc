@@ -274,6 +274,14 @@ TEST(PageReader, KnownPagesKeepTheirPlaceAndPicture) {
     for (size_t i = 0; i < first.size(); ++i) {
       EXPECT_EQ(second[i].page, first[i].page);
       EXPECT_EQ(second[i].image->rgb, first[i].image->rgb);
+      const Image input = picture(static_cast<int>(i) + 1);
+      EXPECT_EQ(first[i].image->rgb, input.rgb) << "the picture as it came";
+      EXPECT_EQ(first[i].width_px, input.width_px);
+      for (const ReadRegion& region : first[i].regions) {
+        const Box& box = region.box_px;
+        EXPECT_TRUE(box.x >= 0 && box.y >= 0 && box.right() <= input.width_px &&
+                    box.bottom() <= input.height_px);
+      }
       ASSERT_EQ(second[i].regions.size(), first[i].regions.size());
       for (size_t r = 0; r < first[i].regions.size(); ++r)
         EXPECT_EQ(second[i].regions[r].text, first[i].regions[r].text);

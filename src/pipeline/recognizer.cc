@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/file.h"
+#include "engine/loop_guard.h"
 #include "tokenizer/stream_decoder.h"
 
 namespace glmocr {
@@ -61,6 +62,7 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
   GLM_ASSIGN(request.prompt, processor_.Process(std::move(images), instruction));
   request.generation = generation;
   request.generation.sampling.n_top_logprobs = 0;
+  request.priority = generation.priority;
 
   auto reading = std::make_shared<Reading>();
   request.on_token = [reading, on_text = std::move(on_text)](const TokenEvent& event) {
@@ -86,12 +88,10 @@ Result<RequestId> Recognizer::Submit(std::vector<ImageInput> images, std::string
       r.finish = FinishReason::kError;
       r.error = Error{ErrorCode::kOutOfMemory, "out of memory"};
     }
-    // A runaway answer keeps what stands before the repetition (one copy of the repeated part
-    // included).
-    const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
-    if (outcome.reason == FinishReason::kLoop && repeated < reading->text_ends.size()) {
-      r.tokens.resize(r.tokens.size() - repeated);
-      r.text.resize(reading->text_ends[reading->text_ends.size() - repeated - 1]);
+    const size_t kept = TokensToKeep(outcome, r.tokens.size());
+    if (kept < r.tokens.size()) {
+      r.tokens.resize(kept);
+      r.text.resize(reading->text_ends[kept - 1]);
     }
     done(std::move(r));
   };

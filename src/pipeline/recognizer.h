@@ -13,11 +13,11 @@
 #include <optional>
 #include <string>
 
+#include "document/page.h"
 #include "engine/engine.h"
 #include "models/glm_ocr/processor.h"
 #include "models/glm_ocr/runner.h"
 #include "pipeline/in_flight.h"
-#include "document/page.h"
 
 namespace glmocr {
 
@@ -35,6 +35,7 @@ struct GenerationOptions {
   SamplingParams sampling;  // greedy by default
   int64_t max_new_tokens = 8192;
   std::vector<std::string> stop_strings;
+  int32_t priority = 0;  // of crops, as Request::priority; a PromptRequest has its own
 };
 
 struct CropReading {

@@ -2,8 +2,8 @@
 // be compared with what was read.
 #pragma once
 
-#include "pdf/text_layer.h"
 #include "document/page.h"
+#include "pdf/text_layer.h"
 
 namespace glmocr {
 
@@ -17,8 +17,10 @@ enum class TextLayerMode {
 // their words out of the text.
 class TextLayerUse {
  public:
-  // `page`: sizes and regions, in the pixels of the layer. Both must outlive this.
-  TextLayerUse(const PdfTextLayer& layer, const ReadPage& page);
+  // `page`: sizes and regions, in the pixels of the layer. Both must outlive this. `transform`:
+  // from the page made upright, in which lines run along rows.
+  TextLayerUse(const PdfTextLayer& layer, const ReadPage& page,
+               const PageTransform& transform = {});
 
   // Whether the layer has words there.
   bool Covers(size_t region) const { return !words_[region].empty(); }
@@ -30,7 +32,11 @@ class TextLayerUse {
  private:
   std::vector<ReadLine> Lines(const std::vector<int>& words) const;
 
+  Box Upright(const Box& box) const;
+  void Place(const std::vector<Box>& boxes, const Box& box, ReadLine& line) const;
+
   const PdfTextLayer& layer_;
+  const PageTransform transform_;
   std::vector<std::vector<int>> words_;  // by region
   std::vector<int> uncovered_;
 };

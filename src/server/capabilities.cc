@@ -16,7 +16,10 @@ void AddCapabilityRoutes(Router& router, Service& service) {
       {"model",
        {{"id", config.served_model_name},
         {"reads", service.recognizer.reads_lines() ? "lines" : "pages"},
-        {"max_image_pixels", service.recognizer.processor().max_image_pixels()}}},
+        {"max_image_pixels", service.recognizer.processor().max_image_pixels()},
+        {"parameters", service.recognizer.runner().model().n_params()},
+        // It shows the program, not what GLM-OCR reads.
+        {"demonstration", service.recognizer.reads_lines()}}},
       {"tasks", SupportedTasks(service)},
       {"layouts", SupportedLayouts(service)},
       {"text_layers", {"off", "prefer", "compare"}},

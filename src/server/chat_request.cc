@@ -280,6 +280,20 @@ void ReadStream(Fields& fields, TextRequest* request) {
   fields.Adopt(inner);
 }
 
+void ReadGlmOcr(Fields& fields, TextRequest* request) {
+  const ordered_json* object = fields.Object("glmocr");
+  if (object == nullptr) return;
+  Fields inner(*object, "glmocr");
+  if (inner.Any("layout") != nullptr) {
+    bool layout = false;
+    inner.Bool("layout", &layout);
+    request->layout = layout;
+  }
+  for (const std::string& name : inner.Unknown())
+    fields.Fail(name, "is not known: 'glmocr' may hold 'layout'");
+  if (inner.error()) fields.Adopt(inner);
+}
+
 void ReadChoices(Fields& fields, const ServerConfig& config, TextRequest* request) {
   int64_t n = 1;
   fields.Integer("n", &n, 1, config.max_choices);
@@ -303,6 +317,8 @@ std::variant<TextRequest, ApiError> ParseChatRequest(const ordered_json& body,
   int64_t& max_tokens = request.generation.max_new_tokens;
   fields.Integer("max_tokens", &max_tokens, 1, config.max_tokens);
   fields.Integer("max_completion_tokens", &max_tokens, 1, config.max_tokens);
+  request.names_max_tokens =
+      fields.Any("max_tokens") != nullptr || fields.Any("max_completion_tokens") != nullptr;
   ReadChoices(fields, config, &request);
   fields.Bool("logprobs", &request.logprobs);
   int64_t top_logprobs = 0;
@@ -313,6 +329,7 @@ std::variant<TextRequest, ApiError> ParseChatRequest(const ordered_json& body,
   ReadStream(fields, &request);
   ReadResponseFormat(fields, &request.format);
   ReadChatTemplateArguments(fields, &request.chat);
+  ReadGlmOcr(fields, &request);
   RefuseTools(fields);
   fields.Ignore({"user", "safety_identifier", "store", "metadata", "service_tier"});
   if (fields.error()) return *fields.error();

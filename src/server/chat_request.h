@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,7 +34,11 @@ struct TextRequest {
   bool stream = false;
   bool include_usage = false;
   bool logprobs = false;
+  bool names_max_tokens = false;  // else generation.max_new_tokens is ours
   OutputFormat format;
+  // Whether pictures go through the layout: "glmocr": {"layout": true}. By itself they do with a
+  // model that reads lines.
+  std::optional<bool> layout;
   std::vector<std::string> unknown;  // members that nobody knows
 };
 
@@ -49,6 +54,8 @@ void ReadSampling(Fields& fields, const ServerConfig& config, GenerationOptions*
 void ReadStop(Fields& fields, GenerationOptions* generation);
 // "stream" and "stream_options".
 void ReadStream(Fields& fields, TextRequest* request);
+// "glmocr": what this server takes beside the API's own members.
+void ReadGlmOcr(Fields& fields, TextRequest* request);
 // "n".
 void ReadChoices(Fields& fields, const ServerConfig& config, TextRequest* request);
 // One message's content, a string or an array of parts, at `path`.

@@ -16,7 +16,11 @@ struct ServerConfig {
   std::vector<ApiKey> keys;  // empty: none is asked for, which only loopback addresses allow
   std::vector<std::string> allowed_hosts;  // Host headers, beside the address listened on; "*": any
   std::vector<std::string> allowed_origins;   // of web pages elsewhere that may call (CORS)
-  std::string served_model_name = "glm-ocr";  // what /v1/models says; requests may say anything
+  std::string served_model_name = "glm-ocr";  // what /v1/models says
+  // Further names under which requests may ask for it: what the tested clients and the recipes of
+  // GLM-OCR's authors send. "*": any.
+  std::vector<std::string> model_aliases = {"glm-ocr", "GLM-OCR", "zai-org/GLM-OCR", "glmocr",
+                                            "mistral-ocr-latest"};
 
   // Work
   int64_t max_queue = 512;         // generations queued or running; more get 429
@@ -36,6 +40,7 @@ struct ServerConfig {
   int64_t max_prepared_bytes = int64_t{4} << 30;
   int max_pages = 1000;
   int64_t max_tokens = 16384;
+  size_t max_json_values = 100000;  // of one request: numbers, strings, objects, ...
   int max_choices = 8;
 
   // Files that requests name

@@ -15,7 +15,6 @@ namespace glmocr::server {
 namespace {
 
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
-constexpr size_t kMinKeyLength = 16;
 constexpr std::string_view kPrefix = "GLMOCR_";
 
 Error Wrong(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
@@ -206,6 +205,9 @@ Result<KeyDigest> DigestOfHex(std::string_view hex) {
     if (error != std::errc() || end != byte.data() + 2)
       return Wrong("sha256 takes 64 hexadecimal digits");
   }
+  // What sha256sum says when the variable that should hold the key is not set.
+  if (digest == DigestOfKey("") || digest == DigestOfKey("\n"))
+    return Wrong("sha256 is the digest of an empty key");
   return digest;
 }
 

@@ -39,6 +39,9 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
 
   const auto work = group("Work");
   work("served_model_name", &c.served_model_name, "The model's name in /v1/models");
+  work("model_aliases", &c.model_aliases,
+       "Other names that requests may give it; *: any. A model that is none of them is answered "
+       "404");
   work("max_queue", &c.max_queue, "Requests queued or running; more are answered 429", 1, 1e6);
   work("workers", &c.workers, "Threads that decode and prepare requests", 1, 256);
   work("max_prepared_bytes", &c.max_prepared_bytes,
@@ -68,6 +71,7 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   bounds("max_image_pixels", &c.max_image_pixels, "Of one picture", 1, 1e10);
   bounds("max_images", &c.max_images, "Pictures of one request", 1, 10000);
   bounds("max_pages", &c.max_pages, "Pages of one document", 1, 1e6);
+  bounds("max_json_values", &c.max_json_values, "Values in a request's JSON", 1000, 1e8);
   bounds("max_tokens", &c.max_tokens, "Tokens of one answer", 1, 1e7);
   bounds("max_choices", &c.max_choices, "Answers to one request (n)", 1, 128);
 
@@ -107,6 +111,8 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
               "Of all connections' request bodies together", 1024, 1e13);
   connections("max_unsent_bytes", &limits.max_unsent_bytes,
               "Of one answer that its client does not take; then it is dropped", 1024, 1e12);
+  connections("max_unsent_bytes_in_sum", &limits.max_unsent_bytes_in_sum,
+              "Of all answers together that their clients do not take", 1024, 1e13);
   connections("idle_timeout_s", &limits.idle_timeout_s, "Seconds between a connection's requests",
               0.1, 1e6);
   connections("header_timeout_s", &limits.header_timeout_s, "Seconds for a request's header", 0.1,
@@ -114,7 +120,7 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   connections("body_timeout_s", &limits.body_timeout_s,
               "Seconds for a request's body, beside those for min_bytes_per_s", 0.1, 1e6);
   connections("min_bytes_per_s", &limits.min_bytes_per_s,
-              "Slowest body: each so many bytes give a second more", 1, 1e12);
+              "Slowest body: each so many bytes that have come give a second more", 1, 1e12);
   connections("write_timeout_s", &limits.write_timeout_s,
               "Seconds for a client to take 256 KiB of its answer", 0.1, 1e6);
 

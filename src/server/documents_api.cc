@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/file.h"
 #include "base/untrusted_text.h"
 #include "format/formats.h"
 #include "media/decode.h"
 #include "pdf/pdf_document.h"
+#include "server/archive.h"
 #include "server/document_request.h"
+#include "server/file_body.h"
 #include "server/json_call.h"
 #include "server/multipart.h"
+#include "server/request_id.h"
 #include "tokenizer/stream_decoder.h"
 
 namespace glmocr::server {
@@ -23,6 +27,7 @@ constexpr size_t kMaxNameBytes = 200;
 constexpr size_t kFormOverheadBytes = size_t{1} << 20;
 constexpr int64_t kMaxListed = 1000;
 constexpr size_t kMaxResultBytes = size_t{2} << 30;
+constexpr int64_t kMaxArchives = 8;  // on their way to clients: each has its copy on disk
 
 using Request = std::shared_ptr<const HttpRequest>;
 using Reply = std::shared_ptr<Responder>;
@@ -81,6 +86,7 @@ ordered_json WarningsOf(const Job& job) {
 
 ordered_json JobJson(const Job& job, double keep_s) {
   const std::string url = "/v1/documents/" + job.id;
+  const bool timed = job.started_at > 0 && job.finished_at > 0;
   const auto time_or_null = [](double time) {
     return time > 0 ? ordered_json(static_cast<int64_t>(time)) : ordered_json();
   };
@@ -91,6 +97,8 @@ ordered_json JobJson(const Job& job, double keep_s) {
       {"created_at", static_cast<int64_t>(job.created_at)},
       {"started_at", time_or_null(job.started_at)},
       {"finished_at", time_or_null(job.finished_at)},
+      {"seconds", timed ? ordered_json(std::round((job.finished_at - job.started_at) * 100) / 100)
+                        : ordered_json()},
       {"expires_at", time_or_null(job.finished_at > 0 ? job.finished_at + keep_s : 0)},
       {"name", job.name},
       {"pages", job.n_pages < 0 ? ordered_json() : ordered_json(job.n_pages)},
@@ -182,7 +190,7 @@ std::optional<ApiError> ReadForm(const Service& service, const HttpRequest& requ
 
 std::optional<ApiError> ReadJson(const Service& service, const HttpRequest& request,
                                  Submission* submission) {
-  auto body = ParseRequestObject(request.body);
+  auto body = ParseRequestObject(request.body, service.config.max_json_values);
   if (!body.ok()) return ApiErrorOf(body.error());
   Fields fields(*body, "");
   std::string file, name = "document";
@@ -321,7 +329,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
       if (pumping_) return;
       pumping_ = true;
     }
-    service_.work.Post([self = shared_from_this()] { self->Pump(); });
+    service_.work.Post(owner_, [self = shared_from_this()] { self->Pump(); });
   }
 
   void Pump() {
@@ -397,6 +405,93 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   int n_pages_ = -1;
 };
 
+ApiError NotFinished() {
+  return {.status = 409,
+          .message = "The document is not read yet.",
+          .code = "not_finished",
+          .retry_after_s = 2};
+}
+
+// All that was made of the document, as one file that goes away when it is sent.
+std::optional<ApiError> SendArchive(Service& service, Admission& archives, const Jobs& jobs,
+                                    const Job& job, const Reply& reply) {
+  namespace fs = std::filesystem;
+  if (!IsFinal(job.status)) return NotFinished();
+  const Admission::Ticket ticket = archives.TryEnter(job.owner);
+  if (!ticket) {
+    return ApiError{.status = 429,
+                    .message = "Too many archives are being sent. Try again later.",
+                    .code = "queue_full",
+                    .retry_after_s = 2};
+  }
+  const std::string stem = SdkFileStem(job.name);
+  const fs::path out = jobs.ResultPath(job.id, "");
+  std::vector<ArchiveFile> files;
+  std::error_code error;
+  for (auto at = fs::recursive_directory_iterator(out, error);
+       !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    if (!at->is_regular_file(error)) continue;
+    // "result.md" -> "stem/stem.md"; pictures keep the names that the Markdown has for them.
+    const std::string name = at->path().lexically_relative(out).generic_string();
+    constexpr std::string_view kResult = "result";
+    files.push_back(
+        {at->path(),
+         stem + "/" + (name.starts_with(kResult) ? stem + name.substr(kResult.size()) : name)});
+  }
+  if (files.empty()) {
+    return ApiError{.status = 404,
+                    .message = "There is no result: the document could not be read.",
+                    .code = "no_result"};
+  }
+  std::sort(files.begin(), files.end(),
+            [](const ArchiveFile& a, const ArchiveFile& b) { return a.name < b.name; });
+  const fs::path path = out.parent_path().parent_path() / ("archive-" + NewRequestId());
+  Status sent = WriteArchive(path, files);
+  if (sent.ok()) {
+    HttpResponse head = {.content_type = "application/zip",
+                         .headers = {{"Content-Disposition",
+                                      "attachment; filename=\"" + AsciiName(stem, ".zip") + "\""}}};
+    auto file = FileBody::Open(path, ticket);
+    if (file.ok()) {
+      reply->SendFile(std::move(head), std::move(*file));
+    } else {
+      sent = file.error();
+    }
+  }
+  fs::remove(path, error);
+  if (sent.ok()) return std::nullopt;
+  service.log.Failure("archive not made", {{"job", job.id}, {"error", sent.error().message}});
+  return ApiError{.status = 507,
+                  .message =
+                      "The archive could not be made: the server's disk is full or not "
+                      "writable."};
+}
+
+// Reads the upload once more, with other options or another password.
+std::optional<ApiError> Reread(Service& service, Jobs& jobs, const Job& job, const Request& request,
+                               const Reply& reply) {
+  if (!IsFinal(job.status)) return NotFinished();
+  Submission submission;
+  submission.request = DocumentRequestFromJson(json::parse(job.request, nullptr, false));
+  if (!request->body.empty()) {
+    const auto body = ParseRequestObject(request->body);
+    if (!body.ok()) return ApiErrorOf(body.error());
+    if (auto error = ReadOptions(service, *request, *body, &submission)) return error;
+  }
+  const auto bytes = ReadFile(jobs.UploadPath(job.id), service.config.max_upload_bytes);
+  if (!bytes.ok()) return NoSuchDocument();
+  const auto made = jobs.Add(request->key_name, job.name, submission.request, *bytes);
+  if (!made.ok()) {
+    ApiError failed = ApiErrorOf(made.error());
+    if (made.error().code == ErrorCode::kResourceExhausted) failed.status = 507;
+    return failed;
+  }
+  reply->Send({.status = 202,
+               .body = Dump(JobJson(*made, service.config.keep_jobs_s)),
+               .headers = {{"Location", "/v1/documents/" + made->id}}});
+  return std::nullopt;
+}
+
 std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& request,
                                    const Reply& reply) {
   const json stored = json::parse(job.request, nullptr, false);
@@ -413,31 +508,26 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
                         "when you upload the document.",
                     .param = "format"};
   }
-  if (!IsFinal(job.status)) {
-    return ApiError{.status = 409,
-                    .message = "The document is not read yet.",
-                    .code = "not_finished",
-                    .retry_after_s = 2};
-  }
+  if (!IsFinal(job.status)) return NotFinished();
   const std::string ending(FormatEnding(info->format, made("sdk-json")));
-  auto bytes = ReadFile(jobs.ResultPath(job.id, "result" + ending), kMaxResultBytes);
-  if (!bytes.ok()) {
+  auto file = FileBody::Open(jobs.ResultPath(job.id, "result" + ending));
+  if (!file.ok()) {
     return ApiError{.status = 404,
                     .message = "There is no result: the document could not be read.",
                     .code = "no_result"};
   }
-  reply->Send(
+  reply->SendFile(
       {.content_type = std::string(info->mime_type),
-       .body = std::move(*bytes),
        .headers = {{"Content-Disposition",
-                    "attachment; filename=\"" + AsciiName(SdkFileStem(job.name), ending) + "\""}}});
+                    "attachment; filename=\"" + AsciiName(SdkFileStem(job.name), ending) + "\""}}},
+      std::move(*file));
   return std::nullopt;
 }
 
 std::optional<ApiError> SendPicture(const std::filesystem::path& path, const Reply& reply) {
-  auto bytes = ReadFile(path, kMaxResultBytes);
-  if (!bytes.ok()) return ApiError{.status = 404, .message = "There is no such picture."};
-  reply->Send({.content_type = "image/jpeg", .body = std::move(*bytes)});
+  auto file = FileBody::Open(path);
+  if (!file.ok()) return ApiError{.status = 404, .message = "There is no such picture."};
+  reply->SendFile({.content_type = "image/jpeg"}, std::move(*file));
   return std::nullopt;
 }
 
@@ -454,7 +544,7 @@ void AddDocumentRoutes(Router& router, Service& service, Jobs& jobs) {
               .pattern = "/v1/documents",
               .handler =
                   [&service, &jobs](Request request, Reply reply) {
-                    const Admission::Ticket ticket = service.admission.TryEnter();
+                    const Admission::Ticket ticket = service.admission.TryEnter(request->Owner());
                     if (!ticket) {
                       return reply->Send(ErrorResponse(
                           {.status = 429,
@@ -476,7 +566,8 @@ void AddDocumentRoutes(Router& router, Service& service, Jobs& jobs) {
               })});
   // All others are about one document.
   using JobWork = std::function<std::optional<ApiError>(const Job&, const Request&, const Reply&)>;
-  const auto add = [&](const char* method, const char* pattern, JobWork work) {
+  const auto add = [&](const char* method, const char* pattern, JobWork work,
+                       BodyKind body = BodyKind::kNone) {
     router.Add(
         {.method = method,
          .pattern = std::string("/v1/documents/{id}") + pattern,
@@ -486,7 +577,9 @@ void AddDocumentRoutes(Router& router, Service& service, Jobs& jobs) {
                                const auto job = jobs.Find(q->key_name, q->path_values[0]);
                                if (!job) return NoSuchDocument();
                                return work(*job, q, r);
-                             })});
+                             }),
+         .body = body,
+         .max_body_bytes = body == BodyKind::kNone ? 0 : kFormOverheadBytes});
   };
   add("GET", "", [&service](const Job& job, const Request&, const Reply& r) {
     r->Send({.body = Dump(JobJson(job, service.config.keep_jobs_s))});
@@ -506,15 +599,25 @@ void AddDocumentRoutes(Router& router, Service& service, Jobs& jobs) {
         r->Send({.body = Dump(JobJson(*now, service.config.keep_jobs_s))});
         return std::nullopt;
       });
+  add(
+      "POST", "/reread",
+      [&service, &jobs](const Job& job, const Request& q, const Reply& r) {
+        return Reread(service, jobs, job, q, r);
+      },
+      BodyKind::kJson);
   add("GET", "/events", [&service, &jobs](const Job& job, const Request& q, const Reply& r) {
     const auto known = WholeNumber(q->Header("last-event-id"));
     const int n_known = static_cast<int>(std::clamp<int64_t>(known.value_or(0), 0, INT32_MAX));
     std::make_shared<EventStream>(service, jobs, q->key_name, job.id, r, n_known)->Begin();
     return std::nullopt;
   });
-  add("GET", "/result", [&jobs](const Job& job, const Request& q, const Reply& r) {
-    return SendResult(jobs, job, q, r);
-  });
+  const auto archives = std::make_shared<Admission>(kMaxArchives);
+  add("GET", "/result",
+      [&service, &jobs, archives](const Job& job, const Request& q, const Reply& r) {
+        if (QueryValue(q->query, "format") == "zip")
+          return SendArchive(service, *archives, jobs, job, r);
+        return SendResult(jobs, job, q, r);
+      });
   add("GET", "/pages/{n}/image",
       [&jobs](const Job& job, const Request& q, const Reply& r) -> std::optional<ApiError> {
         const auto page = WholeNumber(q->path_values[1]);

@@ -43,6 +43,44 @@ TEST(DocumentsApi, ReadsAPictureInEveryApi) {
   EXPECT_FALSE(ocr.Json()["pages"][0]["markdown"].get<std::string>().empty()) << ocr.body;
 }
 
+TEST(DocumentsApi, TellsHowSureItIsOfEveryWord) {
+  TestServer server;
+  const GoldenLine& line = GoldenLines()[1];
+  const json made = server.Post("/v1/documents", {{"file", line.uri}, {"layout", "lines"}}).Json();
+  EXPECT_GT(WaitFor(server, made["id"])["seconds"].get<double>(), 0);
+  const HttpReply events = server.Get("/v1/documents/" + made["id"].get<std::string>() + "/events");
+  std::string text;
+  for (const json& word : events.Events()[1]["regions"][0]["words"]) {
+    text += (text.empty() ? "" : " ") + word["text"].get<std::string>();
+    EXPECT_GT(word["confidence"].get<double>(), 0);
+    EXPECT_LE(word["confidence"].get<double>(), 1);
+  }
+  EXPECT_EQ(text, line.text);
+}
+
+TEST(DocumentsApi, ReadsAnUploadOnceMoreWithOtherOptions) {
+  TestServer server;
+  const json first = server
+                         .Post("/v1/documents", {{"file", GoldenLines()[1].uri},
+                                                 {"name", "line.png"},
+                                                 {"layout", "lines"},
+                                                 {"formats", {"text"}}})
+                         .Json();
+  const std::string url = "/v1/documents/" + first["id"].get<std::string>();
+  WaitFor(server, first["id"]);
+  const json bad = server.Refused(url + "/reread", {{"layout", "x"}});
+  EXPECT_EQ(bad["param"], "layout");
+  server.Refused("/v1/documents/none/reread", json::object(), 404);
+  const HttpReply reply = server.Post(url + "/reread", {{"formats", "md"}});
+  ASSERT_EQ(reply.status, 202) << reply.body;
+  const json second = WaitFor(server, reply.Json()["id"]);
+  EXPECT_NE(second["id"], first["id"]);
+  EXPECT_EQ(second["name"], "line.png");
+  EXPECT_EQ(second["status"], "succeeded");
+  EXPECT_EQ(second["formats"], json({"md"}));
+  EXPECT_EQ(server.Get("/v1/documents").Json()["data"].size(), 2u);
+}
+
 TEST(DocumentsApi, DocumentsAndPagesAreCounted) {
   TestServer server;
   const std::string uri = GoldenLines()[1].uri;

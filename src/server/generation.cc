@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/loop_guard.h"
+
 namespace glmocr::server {
 namespace {
 
@@ -86,10 +88,9 @@ struct Running {
     choice.finish = outcome.reason;
     choice.stop_string = outcome.stop_string;
     choice.error = outcome.error;
-    // A runaway answer keeps one copy of what it repeats. (What was streamed cannot be taken back.)
-    const auto repeated = static_cast<size_t>(outcome.trailing_repeat_tokens);
-    if (outcome.reason == FinishReason::kLoop && repeated < stream.text_ends.size()) {
-      const size_t kept = stream.text_ends.size() - repeated;
+    // What was streamed cannot be taken back.
+    const size_t kept = TokensToKeep(outcome, stream.text_ends.size());
+    if (kept < stream.text_ends.size()) {
       choice.text.resize(stream.text_ends[kept - 1]);
       if (choice.tokens.size() > kept) choice.tokens.resize(kept);
     }
@@ -146,7 +147,7 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
   GenerationTask& t = running->task;
   const size_t n = t.prompts.size() * static_cast<size_t>(t.n);
   if (n > 1) {  // the first has its place from the request
-    t.held.push_back(service.admission.TryEnter(static_cast<int64_t>(n) - 1));
+    t.held.push_back(service.admission.TryEnter(t.owner, static_cast<int64_t>(n) - 1));
     if (!t.held.back()) {
       return Error{ErrorCode::kUnavailable,
                    "Too many requests are waiting for so many choices. Try again later."};

@@ -1,6 +1,7 @@
 // What an answer must look like: the client's response_format as masks for the engine.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <list>
 #include <memory>
@@ -30,12 +31,16 @@ class Grammars {
   Result<MaskMaker> Json(const std::string& schema);
 
  private:
+  static constexpr size_t kMaxRefused = 256;
   static constexpr size_t kMaxKept = 32;  // a bound grammar holds up to 32 MB of masks
   const Tokenizer& tokenizer_;
   const std::vector<int32_t> eos_ids_;
   std::mutex mutex_;  // of the following
   std::shared_ptr<const TokenTrie> trie_;
   std::list<std::pair<std::string, std::shared_ptr<const BoundGrammar>>> kept_;  // latest first
+  // Schemas that were refused, by SHA-256: to find out costs as much as to compile.
+  using Digest = std::array<unsigned char, 32>;
+  std::list<std::pair<Digest, Error>> refused_;  // latest first
 };
 
 }  // namespace glmocr::server

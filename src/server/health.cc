@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "server/json_call.h"
+#include "server/model_names.h"
 
 namespace glmocr::server {
 
@@ -39,13 +40,9 @@ void AddHealthRoutes(Router& router, Service& service, const std::atomic<bool>& 
               .pattern = "/v1/models/{id}",
               .handler = [&service, one = Dump(model)](std::shared_ptr<const HttpRequest> request,
                                                        std::shared_ptr<Responder> r) {
-                if (request->path_values[0] == service.config.served_model_name) {
-                  return r->Send({.body = one});
-                }
-                r->Send(ErrorResponse({.status = 404,
-                                       .message = "This server has no such model.",
-                                       .code = "model_not_found"},
-                                      ErrorShape::kOpenAi, *request));
+                if (const auto error = CheckModel(service.config, request->path_values[0]))
+                  return r->Send(ErrorResponse(*error, ErrorShape::kOpenAi, *request));
+                r->Send({.body = one});
               }});
 }
 

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "server/admission.h"
+#include "server/file_body.h"
 
 namespace glmocr::server {
 
@@ -29,6 +31,8 @@ struct HttpRequest {
   std::vector<std::string> path_values;
   int route = -1;        // index into Router::routes
   bool entered = false;  // counted against the key's limits
+  // The body's bytes, counted against those of all bodies for as long as the request is there.
+  Admission::Ticket body_place;
 
   // The first header of that (lower-case) name; empty without.
   std::string_view Header(std::string_view name) const {
@@ -37,6 +41,8 @@ struct HttpRequest {
     }
     return {};
   }
+  // Whom what the request holds counts for: its key, without keys the address it came from.
+  const std::string& Owner() const { return key_name.empty() ? peer : key_name; }
   // Of the body, in lower case and without parameters: "text/html" for "text/HTML; charset=utf-8".
   std::string MediaType() const {
     std::string_view type = Header("content-type");
@@ -55,11 +61,14 @@ struct HttpResponse {
 
 // The way back to one client. Calls may come from any thread and never block; what a slow client
 // has not taken yet waits here, up to the server's bound, beyond which the client is dropped.
-// Either Send, or Begin, any number of Write, End. One that goes away unanswered answers 500.
+// Either Send, or SendFile, or Begin, any number of Write, End. One that goes away unanswered answers 500.
 class Responder {
  public:
   virtual ~Responder() = default;
   virtual void Send(HttpResponse response) = 0;
+  // As Send, with a file's bytes as the body (`head.body` stays empty): they are read a slice at a
+  // time, as the client takes them.
+  virtual void SendFile(HttpResponse head, std::shared_ptr<const FileBody> file) = 0;
   // The head of a streaming answer; `head.body` is its first piece.
   virtual void Begin(HttpResponse head) = 0;
   virtual void Write(std::string_view bytes) = 0;

@@ -9,8 +9,10 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <thread>
 #include <unordered_map>
@@ -33,6 +35,8 @@ using TlsStream = asio::ssl::stream<Tcp::socket>;
 constexpr size_t kWriteSliceBytes = size_t{256} << 10;
 constexpr size_t kReadBytes = size_t{64} << 10;
 constexpr size_t kWatchBytes = 4096;
+// Of a file at once: what each connection that takes a result holds.
+constexpr size_t kFileSliceBytes = size_t{32} << 10;
 constexpr double kLingerSeconds = 2;
 constexpr double kHandshakeSeconds = 10;
 
@@ -73,15 +77,24 @@ struct Shared {
   HttpServer::Callbacks callbacks;
   std::atomic<bool> stopping{false};
   std::atomic<bool> closed{false};  // nobody runs `io` any more
-  std::atomic<int64_t> connections{0}, connections_total{0}, refused{0}, buffered{0};
+  std::atomic<int64_t> connections{0}, connections_total{0}, refused{0}, failed{0};
+  // Bytes of request bodies, and of answers that their clients have not taken.
+  std::optional<Admission> bodies, unsent;
+};
+
+// Bytes that go out as they are, or a part of a file.
+struct Outgoing {
+  std::string bytes;
+  std::shared_ptr<const FileBody> file;  // set: its bytes from `offset` on
+  int64_t offset = 0;
 };
 
 // Where a Responder puts its bytes; lives on the network's thread.
 class ByteSink {
  public:
   virtual ~ByteSink() = default;
-  virtual void Enqueue(std::string bytes, bool last) = 0;  // any thread
-  virtual void Drop() = 0;                                 // any thread
+  virtual void Enqueue(Outgoing out, bool last) = 0;  // any thread
+  virtual void Drop() = 0;                            // any thread
 };
 
 // One request with its answer, shared by the session and the responder.
@@ -92,6 +105,7 @@ struct Exchange {
   Clock::time_point begun_at = Clock::now();
   std::atomic<size_t> unsent{0};
   std::atomic<bool> gone{false};
+  Admission::Ticket unsent_place;  // of `unsent`, in what all answers may leave unsent
 
   std::mutex mutex;  // of the following
   int status = 0;
@@ -108,18 +122,21 @@ class ResponderImpl : public Responder {
   ResponderImpl(const ResponderImpl&) = delete;
   ResponderImpl& operator=(const ResponderImpl&) = delete;
   ~ResponderImpl() override {
-    bool begun = false;
-    {
-      std::lock_guard lock(exchange_->mutex);
-      if (exchange_->ended) return;
-      begun = exchange_->begun;
-    }
-    if (begun) {
-      sink_->Drop();  // a cut answer must not look like a whole one
-    } else {
-      Send({.status = 500,
-            .body = R"({"error":{"message":"The server failed to answer.",)"
-                    R"("type":"server_error","param":null,"code":null}})"});
+    try {
+      bool begun = false;
+      {
+        std::lock_guard lock(exchange_->mutex);
+        if (exchange_->ended) return;
+        begun = exchange_->begun;
+      }
+      if (begun) {
+        sink_->Drop();  // a cut answer must not look like a whole one
+      } else {
+        Send({.status = 500,
+              .body = R"({"error":{"message":"The server failed to answer.",)"
+                      R"("type":"server_error","param":null,"code":null}})"});
+      }
+    } catch (...) {  // NOLINT(bugprone-empty-catch): no memory even for that; the client times out
     }
   }
 
@@ -137,6 +154,22 @@ class ResponderImpl : public Responder {
       exchange_->sent = response.body.size();
     }
     Put(std::move(bytes), true);
+  }
+
+  void SendFile(HttpResponse head, std::shared_ptr<const FileBody> file) override {
+    std::string bytes;
+    const bool body = exchange_->request->method != "HEAD" && file->size_bytes() > 0;
+    {
+      std::lock_guard lock(exchange_->mutex);
+      if (exchange_->begun) return;
+      exchange_->begun = exchange_->ended = true;
+      exchange_->status = head.status;
+      bytes = HeadBytes(head, exchange_->version, exchange_->keep_alive, false,
+                        static_cast<size_t>(file->size_bytes()), exchange_->request->id);
+      exchange_->sent = static_cast<size_t>(file->size_bytes());
+    }
+    Put(std::move(bytes), !body);
+    if (body && !gone()) sink_->Enqueue({.file = std::move(file)}, true);
   }
 
   void Begin(HttpResponse head) override {
@@ -195,13 +228,15 @@ class ResponderImpl : public Responder {
  private:
   void Put(std::string bytes, bool last) {
     if (exchange_->gone) return;
-    // A whole answer may be as large as it is; the bound is for streams that nobody reads.
-    if (!last && (exchange_->unsent += bytes.size()) > max_unsent_) {
+    // A whole answer may be as large as it is; the bound of one answer is for streams that nobody
+    // reads, that of all answers for both.
+    const size_t unsent = exchange_->unsent += bytes.size();
+    if ((!last && unsent > max_unsent_) ||
+        !exchange_->unsent_place->Resize(static_cast<int64_t>(unsent))) {
       sink_->Drop();
       return;
     }
-    if (last) exchange_->unsent += bytes.size();
-    sink_->Enqueue(std::move(bytes), last);
+    sink_->Enqueue({.bytes = std::move(bytes)}, last);
   }
 
   std::shared_ptr<ByteSink> sink_;
@@ -214,6 +249,11 @@ class SessionBase : public ByteSink {
   virtual void Start() = 0;
   virtual void CloseIfIdle() = 0;
   virtual void Close() = 0;
+  virtual const std::string& peer() const = 0;
+  virtual bool closed() const = 0;
+  // Since when it has been waiting for the client's next request to be complete as far as its
+  // header; nothing while a request is read or answered.
+  virtual std::optional<Clock::time_point> quiet_since() const = 0;
 };
 
 // A connection: reads a request, hands it on, writes the answer, again. All members are used on the
@@ -226,24 +266,29 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
         shared_(*owner_),
         stream_(std::move(stream)),
         peer_(std::move(peer)),
+        buffer_(shared_.options.limits.max_header_bytes + kReadBytes),
         read_timer_(stream_.get_executor()),
         write_timer_(stream_.get_executor()) {
     ++shared_.connections;
     ++shared_.connections_total;
   }
-  ~Session() override {
-    Release();
-    --shared_.connections;
+  ~Session() override { --shared_.connections; }
+
+  const std::string& peer() const override { return peer_; }
+  bool closed() const override { return state_ == State::kClosed; }
+  std::optional<Clock::time_point> quiet_since() const override {
+    if (state_ == State::kIdle || (state_ == State::kReading && !exchange_)) return quiet_since_;
+    return std::nullopt;
   }
 
   void Start() override {
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       Arm(read_timer_, kHandshakeSeconds);
       stream_.async_handshake(asio::ssl::stream_base::server,
-                              [self = Self()](const ErrorCodeBoost& error) {
-                                if (error) return self->Close();
-                                self->Idle();
-                              });
+                              On([](Session& self, const ErrorCodeBoost& error) {
+                                if (error) return self.Close();
+                                self.Idle();
+                              }));
     } else {
       Idle();
     }
@@ -261,18 +306,18 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     write_timer_.cancel(ignored);
     Socket().shutdown(Tcp::socket::shutdown_both, ignored);
     Socket().close(ignored);
-    Release();
+    out_.clear();
     EndExchange(false);
   }
 
-  void Enqueue(std::string bytes, bool last) override {
+  void Enqueue(Outgoing out, bool last) override {
     if (shared_.closed) return;
-    asio::post(stream_.get_executor(), [self = Self(), bytes = std::move(bytes), last]() mutable {
-      if (self->state_ != State::kAnswering) return;
-      self->out_.push_back(std::move(bytes));
-      self->last_queued_ |= last;
-      if (!self->writing_) self->WriteSome();
-    });
+    asio::post(stream_.get_executor(), On([out = std::move(out), last](Session& self) mutable {
+                 if (self.state_ != State::kAnswering) return;
+                 self.out_.push_back(std::move(out));
+                 self.last_queued_ |= last;
+                 if (!self.writing_) self.WriteSome();
+               }));
   }
   void Drop() override {
     if (shared_.closed) return;
@@ -283,6 +328,27 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   enum class State { kIdle, kReading, kAnswering, kLingering, kClosed };
 
   std::shared_ptr<Session> Self() { return this->shared_from_this(); }
+
+  // A handler for Asio that keeps this session alive. What it throws (no memory, most likely) ends
+  // the session, never the network's thread.
+  template <typename Handler>
+  auto On(Handler handler) {
+    return [self = Self(), handler = std::move(handler)](const auto&... arguments) mutable {
+      try {
+        handler(*self, arguments...);
+      } catch (...) {
+        self->Fail();
+      }
+    };
+  }
+  void Fail() {
+    ++shared_.failed;
+    try {
+      Close();
+    } catch (...) {  // NOLINT(bugprone-empty-catch): a callback had no memory; it is closed
+    }
+  }
+
   Tcp::socket& Socket() {
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       return stream_.next_layer();
@@ -294,20 +360,17 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   // When the time is over, the connection is. A timer that was set again fires for nobody.
   void Arm(asio::steady_timer& timer, double seconds) {
     timer.expires_after(Duration(seconds));
-    timer.async_wait([self = Self(), &timer](const ErrorCodeBoost& error) {
-      if (!error && timer.expiry() <= Clock::now()) self->Close();
-    });
-  }
-
-  void Release() {
-    shared_.buffered -= static_cast<int64_t>(reserved_);
-    reserved_ = 0;
+    timer.async_wait(On([&timer](Session& self, const ErrorCodeBoost& error) {
+      if (!error && timer.expiry() <= Clock::now()) self.Close();
+    }));
   }
 
   // Waits for a request's first byte.
   void Idle() {
     if (shared_.stopping) return Close();
     state_ = State::kIdle;
+    quiet_since_ = Clock::now();
+    SkipEmptyLines();
     if (buffer_.size() > 0) return StartRequest();
     Arm(read_timer_, shared_.options.limits.idle_timeout_s);
     Watch();
@@ -320,16 +383,26 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     if (watching_ || buffer_.size() > 0) return;
     watching_ = true;
     stream_.async_read_some(buffer_.prepare(kWatchBytes),
-                            [self = Self()](const ErrorCodeBoost& error, size_t n) {
-                              self->watching_ = false;
-                              if (error) return self->Close();
-                              if (self->state_ == State::kClosed) return;
-                              if (self->state_ == State::kLingering) {
-                                return self->Watch();  // unread: nothing of it is kept
+                            On([](Session& self, const ErrorCodeBoost& error, size_t n) {
+                              self.watching_ = false;
+                              if (error) return self.Close();
+                              if (self.state_ == State::kClosed) return;
+                              if (self.state_ == State::kLingering) {
+                                return self.Watch();  // unread: nothing of it is kept
                               }
-                              self->buffer_.commit(n);
-                              if (self->state_ == State::kIdle) self->StartRequest();
-                            });
+                              self.buffer_.commit(n);
+                              if (self.state_ != State::kIdle) return;
+                              self.SkipEmptyLines();
+                              if (self.buffer_.size() == 0) return self.Watch();
+                              self.StartRequest();
+                            }));
+  }
+
+  // RFC 9112, 2.2: empty lines before a request line are nothing.
+  void SkipEmptyLines() {
+    while (buffer_.size() >= 2 &&
+           std::memcmp(static_cast<const char*>(buffer_.data().data()), "\r\n", 2) == 0)
+      buffer_.consume(2);
   }
 
   void StartRequest() {
@@ -339,11 +412,11 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     parser_->body_limit(UINT64_MAX);  // until the route has said
     Arm(read_timer_, shared_.options.limits.header_timeout_s);
     http::async_read_header(stream_, buffer_, *parser_,
-                            [self = Self()](const ErrorCodeBoost& error, size_t) {
-                              if (self->state_ == State::kClosed) return;
-                              if (error) return self->OnBadRequest(error);
-                              self->OnHeader();
-                            });
+                            On([](Session& self, const ErrorCodeBoost& error, size_t) {
+                              if (self.state_ == State::kClosed) return;
+                              if (error) return self.OnBadRequest(error);
+                              self.OnHeader();
+                            }));
   }
 
   // The answer to what is no request, or to one that is not wanted; its body stays unread.
@@ -366,7 +439,8 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   }
 
   void OnBadRequest(const ErrorCodeBoost& error) {
-    if (error == http::error::header_limit) {
+    if (error == http::error::header_limit ||
+        (error == http::error::buffer_overflow && !exchange_)) {
       return Refuse(Problem(431, "The request's header is too large."));
     }
     if (error == http::error::body_limit) {
@@ -385,12 +459,22 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     request->method = std::string(message.method_string());
     request->target = std::string(message.target());
     const size_t question = request->target.find('?');
-    request->path = request->target.substr(0, question);
-    if (question != std::string::npos) request->query = request->target.substr(question + 1);
     for (const auto& field : message) {
       std::string name = ToLowerAscii(std::string(field.name_string()));
       request->headers.emplace_back(std::move(name), std::string(field.value()));
     }
+    std::string path = request->target.substr(0, question);
+    // RFC 9112, 3.2.2: of an absolute target the host counts, not the header's.
+    const size_t scheme = path.find("://");
+    const bool absolute = StartsWithNoCase(path, "http://") || StartsWithNoCase(path, "https://");
+    if (absolute) {
+      const size_t slash = std::min(path.find('/', scheme + 3), path.size());
+      std::erase_if(request->headers, [](const auto& header) { return header.first == "host"; });
+      request->headers.emplace_back("host", path.substr(scheme + 3, slash - scheme - 3));
+      path = slash == path.size() ? "/" : path.substr(slash);
+    }
+    request->path = std::move(path);
+    if (question != std::string::npos) request->query = request->target.substr(question + 1);
     request->peer = peer_;
     request->id = RequestIdOf(request->Header("x-request-id"));
     request->trace_id = TraceIdOf(request->Header("traceparent"));
@@ -400,6 +484,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     if (message.version() != 10 && message.version() != 11) {
       return Refuse(Problem(505, "This server speaks HTTP/1.1."));
     }
+    if (auto refusal = WrongFraming(message)) return Refuse(std::move(*refusal));
     HeaderVerdict verdict = shared_.callbacks.on_header(*request);
     if (auto* refusal = std::get_if<HttpResponse>(&verdict)) {
       const bool has_body = parser_->chunked() || parser_->content_length_remaining().value_or(0);
@@ -412,23 +497,51 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     max_body_ = std::get<BodyLimit>(verdict).max_bytes;
     const uint64_t announced = parser_->content_length_remaining().value_or(0);
     if (announced > max_body_) return Refuse(TooLarge());
+    if (parser_->chunked() && max_body_ == 0)
+      return Refuse(Problem(400, "This route takes no body."));
     parser_->body_limit(max_body_);
-    if (!Reserve(announced)) return Refuse(NoRoom());
-    const HttpLimits& limits = shared_.options.limits;
+    exchange_->request->body_place = shared_.bodies->TryEnter(exchange_->request->Owner(), 0);
     // Beast reads as much at once as the buffer holds, 1.5 KiB at first.
     buffer_.reserve(std::min<size_t>(announced, kReadBytes));
-    Arm(read_timer_,
-        limits.body_timeout_s + static_cast<double>(parser_->chunked() ? max_body_ : announced) /
-                                    limits.min_bytes_per_s);
+    body_begun_at_ = Clock::now();
+    ArmForBody();
     if (boost::beast::iequals(message[http::field::expect], "100-continue")) {
       asio::async_write(stream_, asio::buffer(kContinue, sizeof(kContinue) - 1),
-                        [self = Self()](const ErrorCodeBoost& error, size_t) {
-                          if (error) return self->Close();
-                          self->ReadBody();
-                        });
+                        On([](Session& self, const ErrorCodeBoost& error, size_t) {
+                          if (error) return self.Close();
+                          self.ReadBody();
+                        }));
       return;
     }
     ReadBody();
+  }
+
+  // What would leave two readers of the same bytes at odds about where the request ends (RFC 9112,
+  // 6.1 and 6.3), or about whom it is meant for (3.2).
+  template <typename Message>
+  static std::optional<HttpResponse> WrongFraming(const Message& message) {
+    const auto codings = message.equal_range(http::field::transfer_encoding);
+    const auto n_codings = std::distance(codings.first, codings.second);
+    if (n_codings > 0 && (n_codings > 1 || message.version() < 11 ||
+                          !boost::beast::iequals(codings.first->value(), "chunked"))) {
+      return Problem(501, "The only Transfer-Encoding that this server knows is 'chunked'.");
+    }
+    const auto n_hosts = message.count(http::field::host);
+    if (n_hosts > 1 || (n_hosts == 0 && message.version() >= 11))
+      return Problem(400, "A request has exactly one Host header.");
+    return std::nullopt;
+  }
+
+  // The slowest body: body_timeout_s, and a second more for each min_bytes_per_s that have come.
+  void ArmForBody() {
+    const HttpLimits& limits = shared_.options.limits;
+    read_timer_.expires_at(
+        body_begun_at_ +
+        Duration(limits.body_timeout_s +
+                 static_cast<double>(parser_->get().body().size()) / limits.min_bytes_per_s));
+    read_timer_.async_wait(On([](Session& self, const ErrorCodeBoost& error) {
+      if (!error && self.read_timer_.expiry() <= Clock::now()) self.Close();
+    }));
   }
 
   HttpResponse TooLarge() const {
@@ -441,26 +554,21 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     return response;
   }
 
-  // Counts `bytes` in all for this request's body against what all bodies may hold.
-  bool Reserve(size_t bytes) {
-    if (bytes <= reserved_) return true;
-    const size_t more = bytes - reserved_;
-    const int64_t now = shared_.buffered += static_cast<int64_t>(more);
-    reserved_ = bytes;
-    return now <= static_cast<int64_t>(shared_.options.limits.max_buffered_bytes);
-  }
-
   void ReadBody() {
     if (parser_->is_done()) return OnRequest();
-    http::async_read_some(stream_, buffer_, *parser_,
-                          [self = Self()](const ErrorCodeBoost& error, size_t) {
-                            if (self->state_ == State::kClosed) return;
-                            if (error) return self->OnBadRequest(error);
-                            if (!self->Reserve(self->parser_->get().body().size())) {
-                              return self->Refuse(self->NoRoom());
-                            }
-                            self->ReadBody();
-                          });
+    http::async_read_some(
+        stream_, buffer_, *parser_, On([](Session& self, const ErrorCodeBoost& error, size_t) {
+          if (self.state_ == State::kClosed) return;
+          if (error) return self.OnBadRequest(error);
+          // Counted as it comes: what is only announced takes no room.
+          const size_t size = self.parser_->get().body().size();
+          if (!self.exchange_->request->body_place->Resize(static_cast<int64_t>(size))) {
+            self.parser_->get().body() = {};
+            return self.Refuse(self.NoRoom());
+          }
+          self.ArmForBody();
+          self.ReadBody();
+        }));
   }
 
   void OnRequest() {
@@ -477,6 +585,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   void BeginExchange(std::shared_ptr<HttpRequest> request) {
     exchange_ = std::make_shared<Exchange>();
     exchange_->request = std::move(request);
+    exchange_->unsent_place = shared_.unsent->TryEnter(peer_, 0);
     last_queued_ = false;
     linger_ = false;
   }
@@ -485,43 +594,62 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
                                            shared_.options.limits.max_unsent_bytes);
   }
 
-  void WriteSome() {
-    if (written_ == current_.size()) {
-      current_.clear();
-      written_ = 0;
-      while (!out_.empty() &&
-             (current_.empty() || current_.size() + out_.front().size() <= 65536)) {
-        if (current_.empty()) {
-          current_ = std::move(out_.front());
-        } else {
-          current_ += out_.front();
-        }
-        out_.pop_front();
-      }
+  // Makes `current_` what goes out next. False: nothing is there, or the file cannot be read.
+  bool TakeNext() {
+    current_.clear();
+    written_ = 0;
+    while (!out_.empty() && !out_.front().file &&
+           (current_.empty() || current_.size() + out_.front().bytes.size() <= 65536)) {
       if (current_.empty()) {
-        if (last_queued_) Answered();
-        return;
+        current_ = std::move(out_.front().bytes);
+      } else {
+        current_ += out_.front().bytes;
       }
+      out_.pop_front();
+    }
+    counted_ = current_.size();
+    if (!current_.empty() || out_.empty()) return !current_.empty();
+    Outgoing& front = out_.front();
+    auto slice = front.file->Read(front.offset, kFileSliceBytes);
+    if (!slice.ok()) {  // the announced length does not come: the client sees that it was cut
+      Close();
+      return false;
+    }
+    current_ = std::move(*slice);
+    front.offset += static_cast<int64_t>(current_.size());
+    if (front.offset >= front.file->size_bytes()) out_.pop_front();
+    return true;
+  }
+
+  void WriteSome() {
+    if (written_ == current_.size() && !TakeNext()) {
+      if (last_queued_ && state_ == State::kAnswering) Answered();
+      return;
     }
     writing_ = true;
     Arm(write_timer_, shared_.options.limits.write_timeout_s);
     const size_t size = std::min(kWriteSliceBytes, current_.size() - written_);
     asio::async_write(stream_, asio::buffer(current_.data() + written_, size),
-                      [self = Self()](const ErrorCodeBoost& error, size_t n) {
-                        self->writing_ = false;
-                        if (self->state_ == State::kClosed) return;
-                        if (error) return self->Close();
+                      On([](Session& self, const ErrorCodeBoost& error, size_t n) {
+                        self.writing_ = false;
+                        if (self.state_ == State::kClosed) return;
+                        if (error) return self.Close();
                         ErrorCodeBoost ignored;
-                        self->write_timer_.cancel(ignored);
-                        self->written_ += n;
-                        self->exchange_->unsent -= n;
-                        self->WriteSome();
-                      });
+                        self.write_timer_.cancel(ignored);
+                        self.written_ += n;
+                        if (self.written_ == self.current_.size()) self.Forget();
+                        self.WriteSome();
+                      }));
+  }
+
+  // `current_` has gone out: it is counted no longer.
+  void Forget() {
+    const size_t unsent = exchange_->unsent -= std::exchange(counted_, 0);
+    exchange_->unsent_place->Resize(static_cast<int64_t>(unsent));
   }
 
   void Answered() {
     const bool keep_alive = exchange_->keep_alive && !shared_.stopping;
-    Release();
     EndExchange(true);
     if (keep_alive) return Idle();
     if (!linger_) return Close();
@@ -548,6 +676,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
       status = exchange->status;
       sent = exchange->sent;
     }
+    exchange->unsent_place->Leave();
     if (!complete && on_gone) on_gone();
     if (shared_.callbacks.on_done) {
       shared_.callbacks.on_done(
@@ -562,16 +691,20 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
   Shared& shared_;
   Stream stream_;
   const std::string peer_;
-  asio::steady_timer read_timer_, write_timer_;
+  // As large as a header may be, and what is read at once: chunk extensions and trailers, which
+  // have no limit of their own, end there.
   boost::beast::flat_buffer buffer_;
+  asio::steady_timer read_timer_, write_timer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   State state_ = State::kIdle;
   bool watching_ = false, writing_ = false, last_queued_ = false, linger_ = false;
-  size_t reserved_ = 0, max_body_ = 0;
+  size_t max_body_ = 0;
+  Clock::time_point quiet_since_, body_begun_at_;
   std::shared_ptr<Exchange> exchange_;
-  std::deque<std::string> out_;
+  std::deque<Outgoing> out_;
   std::string current_;  // being written, from `written_` on
   size_t written_ = 0;
+  size_t counted_ = 0;  // of Exchange::unsent in `current_`
 };
 
 }  // namespace
@@ -581,6 +714,8 @@ class HttpServer::Impl {
   Impl(const HttpServerOptions& options, Callbacks callbacks) {
     shared_.options = options;
     shared_.callbacks = std::move(callbacks);
+    shared_.bodies.emplace(static_cast<int64_t>(options.limits.max_buffered_bytes));
+    shared_.unsent.emplace(static_cast<int64_t>(options.limits.max_unsent_bytes_in_sum));
   }
   ~Impl() {
     StopListening();
@@ -645,7 +780,14 @@ class HttpServer::Impl {
     Accept();
     thread_ = std::thread([this] {
       NameThread("network");
-      io_.run();
+      while (true) {  // what a handler of the acceptor throws ends its connection, not the server
+        try {
+          io_.run();
+          return;
+        } catch (...) {
+          ++shared_.failed;
+        }
+      }
     });
     return OkStatus();
   }
@@ -662,7 +804,8 @@ class HttpServer::Impl {
 
   uint16_t port() const { return port_; }
   HttpServerStats stats() const {
-    return {shared_.connections, shared_.connections_total, shared_.refused, shared_.buffered};
+    return {shared_.connections,      shared_.connections_total, shared_.refused,
+            shared_.bodies->active(), shared_.unsent->active(),  shared_.failed};
   }
 
  private:
@@ -685,16 +828,39 @@ class HttpServer::Impl {
         });
         return;
       }
-      Serve(std::move(socket));
+      try {
+        Serve(std::move(socket));
+      } catch (...) {  // no memory for it
+        ++shared_.failed;
+      }
       Accept();
     });
+  }
+
+  // Closes the connection that has waited longest for its client's next request, of the peer that
+  // has most connections and one that waits. False: all are being answered.
+  bool MakeRoom() {
+    const auto sessions = Sessions();
+    std::unordered_map<std::string, size_t> n_of_peer;
+    for (const auto& session : sessions) n_of_peer[session->peer()] += !session->closed();
+    SessionBase* victim = nullptr;
+    const auto rank = [&](const SessionBase& session) {
+      return std::make_pair(n_of_peer[session.peer()], Clock::now() - *session.quiet_since());
+    };
+    for (const auto& session : sessions) {
+      if (session->quiet_since() && (victim == nullptr || rank(*session) > rank(*victim)))
+        victim = session.get();
+    }
+    if (victim == nullptr) return false;
+    victim->Close();
+    return true;
   }
 
   void Serve(Tcp::socket socket) {
     ErrorCodeBoost error;
     const auto endpoint = socket.remote_endpoint(error);
     if (error) return;
-    if (shared_.connections >= shared_.options.limits.max_connections) {
+    if (shared_.connections >= shared_.options.limits.max_connections && !MakeRoom()) {
       ++shared_.refused;
       return;  // closes it
     }

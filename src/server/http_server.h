@@ -2,8 +2,10 @@
 //
 // One thread runs all sockets (Boost.Asio, Boost.Beast); handlers must not block it. A request's
 // header is shown to `on_header` before its body is read, so that what has no key, no route or too
-// large a body costs nothing. The client's end of the connection is watched while its answer is
-// made, so that work for a client that left is dropped.
+// large a body costs nothing. Bodies count as they come, for as long as anybody has the request;
+// when connections run out, the one that has waited longest gives way to a new one. The client's
+// end of the connection is watched while its answer is made, so that work for a client that left is
+// dropped.
 #pragma once
 
 #include <atomic>
@@ -21,12 +23,13 @@ namespace glmocr::server {
 
 struct HttpLimits {
   size_t max_header_bytes = size_t{32} << 10;
-  size_t max_buffered_bytes = size_t{1} << 30;  // request bodies of all connections together
-  size_t max_unsent_bytes = size_t{64} << 20;   // of one answer
+  size_t max_buffered_bytes = size_t{1} << 30;         // request bodies of all connections together
+  size_t max_unsent_bytes = size_t{64} << 20;          // of one streamed answer
+  size_t max_unsent_bytes_in_sum = size_t{512} << 20;  // of all answers that are held in memory
   int max_connections = 4096;
   double idle_timeout_s = 75;    // between requests of a connection
   double header_timeout_s = 10;  // from a request's first byte to its header's end
-  // For a body: so much, and a second more for each `min_bytes_per_s`.
+  // For a body: so much, and a second more for each `min_bytes_per_s` that have come.
   double body_timeout_s = 20;
   double min_bytes_per_s = 32 << 10;
   double write_timeout_s = 30;  // for a client to take 256 KiB, or less where there is less
@@ -55,7 +58,9 @@ struct HttpServerStats {
   int64_t connections = 0;        // open now
   int64_t connections_total = 0;  // accepted since the start
   int64_t refused_connections = 0;
-  int64_t buffered_bytes = 0;
+  int64_t buffered_bytes = 0;  // request bodies
+  int64_t unsent_bytes = 0;    // of answers
+  int64_t failed = 0;          // connections that ended with the server's lack of memory
 };
 
 class HttpServer {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -88,6 +89,18 @@ Result<std::string> PageJpeg(const Image& image) {
                     kPageImageQuality);
 }
 
+// Words of a page in its event; with more, none are told.
+constexpr size_t kMaxEventWords = 20000;
+
+ordered_json WordsJson(const ReadRegion& region) {
+  ordered_json words = ordered_json::array();
+  for (const WordConfidence& word : region.word_confidences) {
+    words.push_back(
+        {{"text", word.text}, {"confidence", std::round(double{word.confidence} * 1e4) / 1e4}});
+  }
+  return words;
+}
+
 ordered_json RegionJson(const ReadRegion& region, size_t index) {
   ordered_json out = {
       {"index", index},
@@ -126,6 +139,7 @@ struct Jobs::Active {
   std::string id;
   DocumentRequest request;
   std::vector<DocumentFormat> formats;
+  std::shared_ptr<DocumentSource> source;  // the upload, where a format keeps it
   std::optional<DocumentWriter> writer;
   std::string stem;
   size_t n_pages = 0, n_images = 0;
@@ -326,6 +340,8 @@ fs::path Jobs::PageImagePath(const std::string& id, int page) const {
   return Dir(id) / "pages" / (std::to_string(page) + ".jpg");
 }
 
+fs::path Jobs::UploadPath(const std::string& id) const { return Dir(id) / "input"; }
+
 fs::path Jobs::ResultPath(const std::string& id, std::string_view name) const {
   return Dir(id) / "out" / name;
 }
@@ -399,13 +415,18 @@ void Jobs::Run(const Job& job) {
       job.status = JobStatus::kRunning;
       job.started_at = Now();
     });
-    return OpenDocument({name, (Dir(active->id) / "input").string(), {}},
-                        InputOptionsOf(service_, active->request, owner));
+    InputOptions options = InputOptionsOf(service_, active->request, owner);
+    options.keep_source = true;
+    GLM_ASSIGN(std::unique_ptr<DocumentReader> reader,
+               OpenDocument({name, (Dir(active->id) / "input").string(), {}}, options));
+    active->source = reader->source();
+    return reader;
   };
   task.on_open = [this, active, owner = job.owner](const OpenedDocument& opened) {
     active->writer.emplace(DocumentOptions{.formats = active->formats,
                                            .stem = active->stem,
                                            .pixels_per_inch = active->request.dpi,
+                                           .source = active->source,
                                            .spool_folder = Dir(active->id)});
     active->warnings = opened.warnings;
     Update(active->id, [&](Job& job) {
@@ -476,14 +497,19 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
                         {"seconds", page.seconds},
                         {"regions", ordered_json::array()},
                         {"markdown", formatted.markdown}};
-  for (size_t i = 0; i < page.regions.size(); ++i)
-    event["regions"].push_back(RegionJson(page.regions[i], i));
-  if (page.error) event["error"] = page.error->message;
-  event["warnings"] = WarningsJson(page.warnings, WarningPages::kLeaveOut);
-  for (Warning warning : page.warnings) {
-    warning.page = page.page;
-    active.warnings.push_back(std::move(warning));
+  size_t n_words = 0;
+  for (const ReadRegion& region : page.regions) n_words += region.word_confidences.size();
+  for (size_t i = 0; i < page.regions.size(); ++i) {
+    const ReadRegion& region = page.regions[i];
+    event["regions"].push_back(RegionJson(region, i));
+    if (n_words <= kMaxEventWords && !region.from_text_layer)
+      event["regions"].back()["words"] = WordsJson(region);
   }
+  if (page.error) event["error"] = page.error->message;
+  std::vector<Warning> warnings = page.warnings;
+  for (Warning& warning : warnings) warning.page = page.page;
+  if (!warnings.empty()) event["warnings"] = WarningsJson(warnings, WarningPages::kTell);
+  active.warnings.insert(active.warnings.end(), warnings.begin(), warnings.end());
   if (page.image && !page.image->empty()) {
     GLM_ASSIGN(std::string jpeg, PageJpeg(*page.image));
     GLM_RETURN_IF_ERROR(
@@ -504,6 +530,8 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
 Status Jobs::WriteResult(Active& active, const std::vector<Warning>& warnings) {
   for (const Warning& warning : warnings) active.writer->AddWarning(warning);
   const auto finished = active.writer->Finish();
+  const std::vector<Warning> more = active.writer->warnings();
+  active.warnings.insert(active.warnings.end(), more.begin(), more.end());
   if (!finished.ok()) return Storing(active, finished.error());
   const std::vector<OutputFile>& files = *finished;
   for (const OutputFile& file : files) {
@@ -550,6 +578,7 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
   Update(active.id, [&](Job& job) {
     exists = true;
     job.stored_bytes += active.written_bytes;
+    job.warnings = WarningsText(active.warnings);
     // The password is needed no more.
     DocumentRequest request = active.request;
     request.password.clear();

@@ -62,6 +62,7 @@ class Jobs {
   // Files of a job, for those who have found it. The path's existence is not looked at.
   std::filesystem::path PageEventPath(const std::string& id, int number) const;  // from 1
   std::filesystem::path PageImagePath(const std::string& id, int page) const;    // page of the file
+  std::filesystem::path UploadPath(const std::string& id) const;
   std::filesystem::path ResultPath(const std::string& id, std::string_view name) const;
 
   // `changed` is called after each change of the job, on any thread, until Unwatch, and `tick` is

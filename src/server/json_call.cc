@@ -11,8 +11,10 @@ using nlohmann::ordered_json;
 void AnswerOnWorker(Service& service, ErrorShape errors, std::shared_ptr<const HttpRequest> request,
                     std::shared_ptr<Responder> responder,
                     std::function<std::optional<ApiError>()> work) {
-  service.work.Post([&service, errors, request = std::move(request),
-                     responder = std::move(responder), work = std::move(work)]() mutable {
+  const std::string owner = request->Owner();
+  service.work.Post(owner, [&service, errors, request = std::move(request),
+                            responder = std::move(responder), work = std::move(work)]() mutable {
+    if (responder->gone()) return;
     std::optional<ApiError> error;
     try {
       error = std::exchange(work, nullptr)();  // what it held goes before the answer
@@ -30,7 +32,7 @@ HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work) {
   return [&service, errors, work = std::move(work)](
              const std::shared_ptr<const HttpRequest>& request,
              const std::shared_ptr<Responder>& responder) {
-    Admission::Ticket ticket = service.admission.TryEnter();
+    Admission::Ticket ticket = service.admission.TryEnter(request->Owner());
     if (!ticket) {
       responder->Send(ErrorResponse({.status = 429,
                                      .message = "Too many requests are waiting. Try again later.",
@@ -39,14 +41,13 @@ HttpHandler JsonHandler(Service& service, ErrorShape errors, JsonWork work) {
                                     errors, *request));
       return;
     }
-    AnswerOnWorker(
-        service, errors, request, responder,
-        [work, request, responder, ticket = std::move(ticket)]() -> std::optional<ApiError> {
-          if (responder->gone()) return std::nullopt;
-          auto body = ParseRequestObject(request->body);
-          if (!body.ok()) return ApiErrorOf(body.error());
-          return work({request, responder, std::move(*body), ticket});
-        });
+    AnswerOnWorker(service, errors, request, responder,
+                   [&service, work, request, responder,
+                    ticket = std::move(ticket)]() -> std::optional<ApiError> {
+                     auto body = ParseRequestObject(request->body, service.config.max_json_values);
+                     if (!body.ok()) return ApiErrorOf(body.error());
+                     return work({request, responder, std::move(*body), ticket});
+                   });
   };
 }
 

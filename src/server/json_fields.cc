@@ -12,9 +12,32 @@ using nlohmann::ordered_json;
 
 constexpr size_t kMaxDepth = 64;
 
+// Not fewer than there are values in a JSON text: each but the first of an object or array follows
+// a comma, and the first an opening. Names count as values. One pass without memory: what is
+// refused for its number was never built.
+size_t CountJsonValues(std::string_view text) {
+  size_t n = 1;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == ',' || c == '[' || c == '{' || c == ':') {
+      ++n;
+    } else if (c == '"') {
+      do {
+        i = text.find_first_of("\"\\", i + 1);
+        if (i == std::string_view::npos) return n;
+      } while (text[i] == '\\' && ++i < text.size());
+    }
+  }
+  return n;
+}
+
 }  // namespace
 
-Result<ordered_json> ParseRequestObject(const std::string& body) {
+Result<ordered_json> ParseRequestObject(const std::string& body, size_t max_values) {
+  if (CountJsonValues(body) > max_values) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("The request's JSON holds more than {} values.", max_values)};
+  }
   Result<ordered_json> parsed = ParseBoundedOrderedJson(body, "request", kMaxDepth);
   if (!parsed.ok()) {
     if (parsed.error().code != ErrorCode::kCorrupt) return parsed.error();

@@ -19,9 +19,12 @@
 
 namespace glmocr::server {
 
-// The text of a request as one JSON object; an error otherwise. Nesting and size are bounded. Its
-// members keep their order: answers of a JSON schema have their properties in the schema's.
-Result<nlohmann::ordered_json> ParseRequestObject(const std::string& body);
+inline constexpr size_t kMaxJsonValues = 100000;
+// The text of a request as one JSON object; an error otherwise. Nesting and the number of values
+// are bounded. Its members keep their order: answers of a JSON schema have their properties in the
+// schema's.
+Result<nlohmann::ordered_json> ParseRequestObject(const std::string& body,
+                                                  size_t max_values = kMaxJsonValues);
 
 class Fields {
  public:

@@ -72,6 +72,28 @@ TEST(Security, HugeJsonIsRefusedByDepthAndDuplicates) {
   }
 }
 
+// security: json-values
+TEST(Security, JsonValuesAreCountedBeforeTheyAreBuilt) {
+  const auto array_of = [](size_t n, const std::string& value) {
+    std::string body = R"({"a":[)" + value;
+    for (size_t i = 1; i < n; ++i) body += "," + value;
+    return body + "]}";
+  };
+  // The object, the name's value and n elements; opening and colon count too.
+  EXPECT_TRUE(ParseRequestObject(array_of(kMaxJsonValues - 10, "0")).ok());
+  for (const std::string& body :
+       {array_of(kMaxJsonValues + 1, "0"), array_of(kMaxJsonValues / 2 + 1, "[]"),
+        array_of(kMaxJsonValues / 3 + 1, R"({"":0})"), array_of(kMaxJsonValues + 1, R"("\"")")}) {
+    const auto parsed = ParseRequestObject(body);
+    ASSERT_FALSE(parsed.ok());
+    EXPECT_THAT(parsed.error().message, HasSubstr("values"));
+  }
+  // Commas and brackets in strings are no values.
+  const std::string commas(3 * kMaxJsonValues, ',');
+  EXPECT_TRUE(ParseRequestObject("{\"a\":\"" + commas + "\\\"[{:\"}").ok());
+  EXPECT_TRUE(ParseRequestObject("{\"a\":\"\\\\\",\"b\":\"" + commas + "\"}").ok());
+}
+
 TEST(JsonString, IsReadBackByAParser) {
   std::string all;
   for (int c = 0; c < 128; ++c) all += static_cast<char>(c);

@@ -20,6 +20,7 @@ KeyRing::KeyRing(std::vector<ApiKey> keys) : keys_(std::move(keys)) {
 }
 
 std::optional<std::string> KeyRing::Find(std::string_view presented) const {
+  if (presented.size() < kMinKeyLength) return std::nullopt;
   const KeyDigest digest = DigestOfKey(presented);
   const ApiKey* found = nullptr;
   for (const ApiKey& key : keys_) {

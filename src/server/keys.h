@@ -16,6 +16,8 @@ namespace glmocr::server {
 
 using KeyDigest = std::array<unsigned char, 32>;  // SHA-256
 KeyDigest DigestOfKey(std::string_view key);
+// Shorter ones can be guessed: none is taken, whatever digest a configuration holds.
+inline constexpr size_t kMinKeyLength = 16;
 
 struct ApiKey {
   std::string name;  // for logs and metrics; never the key

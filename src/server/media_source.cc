@@ -98,7 +98,7 @@ Result<std::string> MediaSource::ReadBelowMediaPath(const std::string& reference
 
 Result<std::string> MediaSource::Read(const MediaReference& media) const {
   const std::string& reference = media.reference;
-  if (reference.starts_with("data:")) {
+  if (StartsWithNoCase(reference, "data:")) {
     return DecodeDataUri(reference, media.name, config_.max_upload_bytes / 3 * 4 + 1024);
   }
   if (reference.starts_with("http://") || reference.starts_with("https://")) {

@@ -7,6 +7,7 @@
 #include "format/document_json.h"
 #include "format/document_writer.h"
 #include "server/document_call.h"
+#include "server/model_names.h"
 #include "server/page_format.h"
 
 namespace glmocr::server {
@@ -248,6 +249,7 @@ std::optional<ApiError> Ocr(Service& service, DocumentThreads& threads, const Js
   const ordered_json* document = fields.Object("document");
   if (document == nullptr) fields.Fail("document", "is missing");
   if (fields.error()) return fields.error();
+  if (auto error = CheckModel(service.config, answer->model)) return error;
   DocumentReference reference;
   if (auto error = ReadDocument(*document, &reference)) return error;
   LogUnknown(service, *call.request, fields.Unknown());

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "server/model_names.h"
 #include "server/text_api.h"
 
 namespace glmocr::server {
@@ -60,11 +61,12 @@ struct Answer {
            fmt::format(
                R"(,"done":true,"done_reason":"{}","total_duration":{},"load_duration":{},)"
                R"("prompt_eval_count":{},"prompt_eval_duration":{},"eval_count":{},)"
-               R"("eval_duration":{}}})",
+               R"("eval_duration":{})",
                OpenAiFinish(result.choices[0].finish), Nanoseconds(total_s),
                Nanoseconds(std::max(0.0, total_s - timing.total_s) + timing.queued_s),
                result.usage.prompt_tokens, Nanoseconds(timing.first_token_s - timing.queued_s),
-               result.usage.completion_tokens, Nanoseconds(timing.total_s - timing.first_token_s));
+               result.usage.completion_tokens, Nanoseconds(timing.total_s - timing.first_token_s)) +
+           GlmOcrMember(result.choices[0]) + '}';
   }
 };
 
@@ -114,15 +116,16 @@ ordered_json OptionsAsOpenAi(const ordered_json& options) {
   return renamed;
 }
 
-void ReadOptions(Fields& fields, const ServerConfig& config, GenerationOptions* generation) {
+void ReadOptions(Fields& fields, const ServerConfig& config, TextRequest* request) {
   const ordered_json* given = fields.Object("options");
   const ordered_json options = given == nullptr ? ordered_json::object() : OptionsAsOpenAi(*given);
   Fields inner(options, "options");
-  ReadSampling(inner, config, generation);
+  ReadSampling(inner, config, &request->generation);
   int64_t n = -1;
   inner.Integer("num_predict", &n, -2, INT32_MAX);  // -1, -2: as much as fits
   if (n == 0) inner.Fail("num_predict", "must not be 0");
-  if (n > 0) generation->max_new_tokens = std::min(n, config.max_tokens);
+  request->names_max_tokens = n > 0;
+  if (n > 0) request->generation.max_new_tokens = std::min(n, config.max_tokens);
   inner.Ignore({"num_ctx", "num_keep", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap",
                 "use_mlock", "numa", "low_vram"});
   fields.Adopt(inner);
@@ -133,8 +136,9 @@ void ReadCommon(Fields& fields, const ServerConfig& config, Parsed* parsed) {
   fields.RequiredString("model", &request.model);
   request.stream = true;
   fields.Bool("stream", &request.stream);
-  ReadOptions(fields, config, &request.generation);
+  ReadOptions(fields, config, &request);
   ReadOllamaFormat(fields, &request.format);
+  ReadGlmOcr(fields, &request);
   if (const ordered_json* think = fields.Any("think")) {
     if (!think->is_boolean()) fields.Fail("think", "must be true or false");
     request.chat.thinking = *think == true ? Thinking::kEnabled : Thinking::kDisabled;
@@ -234,6 +238,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call, Api api
   auto parsed = Parse(call.body, api, service.config);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
   Parsed& request = std::get<Parsed>(parsed);
+  if (auto error = CheckModel(service.config, request.request.model)) return error;
   const Answer answer = {.http = call.request,
                          .responder = call.responder,
                          .api = api,
@@ -249,6 +254,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call, Api api
   if (auto* error = std::get_if<ApiError>(&task)) return *error;
   auto& ready = std::get<GenerationTask>(task);
   ready.held.push_back(call.ticket);
+  ready.owner = call.request->Owner();
   return stream ? StreamAnswer(service, answer, std::move(ready))
                 : WholeAnswer(service, answer, std::move(ready));
 }
@@ -272,9 +278,9 @@ std::optional<ApiError> Show(Service& service, const JsonCall& call) {
   fields.String("name", &model);  // its old name
   fields.String("model", &model);
   if (fields.error()) return fields.error();
-  const std::string& name = service.config.served_model_name;
-  if (model != name && model != name + ":latest")
-    return ApiError{.status = 404, .message = "model '" + model + "' not found"};
+  if (model.empty()) fields.Fail("model", "is missing");
+  if (fields.error()) return fields.error();
+  if (auto error = CheckModel(service.config, model)) return error;
   const auto& info = service.recognizer.runner().info();
   call.responder->Send({.body = Dump({{"modelfile", ""},
                                       {"parameters", ""},

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "server/model_names.h"
 #include "server/text_api.h"
 
 namespace glmocr::server {
@@ -37,7 +38,8 @@ std::string ChoiceJson(size_t index, const Choice& choice, bool logprobs) {
   } else {
     out += "null";
   }
-  return out + R"(,"finish_reason":")" + std::string(OpenAiFinish(choice.finish)) + "\"}";
+  return out + R"(,"finish_reason":")" + std::string(OpenAiFinish(choice.finish)) + '"' +
+         StopMembers(choice) + '}';
 }
 
 void SendWhole(const ChatAnswer& answer, const GenerationResult& result) {
@@ -51,7 +53,8 @@ void SendWhole(const ChatAnswer& answer, const GenerationResult& result) {
     if (c > 0) body += ',';
     body += ChoiceJson(c, result.choices[c], answer.logprobs);
   }
-  body += "],\"usage\":" + Dump(UsageJson(result.usage)) + R"(,"system_fingerprint":null})";
+  body += "],\"usage\":" + Dump(UsageJson(result.usage)) + R"(,"system_fingerprint":null)" +
+          GlmOcrMember(result.choices[0]) + '}';
   answer.responder->Send({.body = std::move(body)});
 }
 
@@ -65,7 +68,8 @@ class ChatChunks {
     std::string head = Dump(answer.Head("chat.completion.chunk"));
     head.back() = ',';
     head_ = "data: " + head + "\"choices\":[";
-    tail_ = answer.include_usage ? "],\"usage\":null}\n\n" : "]}\n\n";
+    tail_ = answer.include_usage ? "],\"usage\":null" : "]";
+    end_ = tail_ + "}\n\n";
   }
 
   std::string Role(int choice) const {
@@ -87,25 +91,28 @@ class ChatChunks {
     } else {
       out += R"(},"logprobs":null,"finish_reason":null})";
     }
-    out += tail_;
+    out += end_;
     return out;
   }
-  std::string Finish(int choice, FinishReason reason) const {
-    return Chunk(choice, R"({},"logprobs":null,"finish_reason":")" +
-                             std::string(OpenAiFinish(reason)) + "\"");
+  std::string Finish(int index, const Choice& choice) const {
+    return Chunk(index,
+                 R"({},"logprobs":null,"finish_reason":")" +
+                     std::string(OpenAiFinish(choice.finish)) + '"' + StopMembers(choice),
+                 GlmOcrMember(choice));
   }
   std::string Usage(const glmocr::Usage& usage) const {
     return head_ + "],\"usage\":" + Dump(UsageJson(usage)) + "}\n\n";
   }
 
  private:
-  std::string Chunk(int choice, const std::string& delta_and_rest) const {
+  std::string Chunk(int choice, const std::string& delta_and_rest,
+                    const std::string& more = {}) const {
     return head_ + "{\"index\":" + std::to_string(choice) + ",\"delta\":" + delta_and_rest + "}" +
-           tail_;
+           tail_ + more + "}\n\n";
   }
 
   const bool logprobs_;
-  std::string head_, tail_;
+  std::string head_, tail_, end_;  // around a choice; end_ is tail_ with the chunk's end
 };
 
 std::optional<ApiError> StreamAnswer(Service& service, const ChatAnswer& answer,
@@ -124,7 +131,7 @@ std::optional<ApiError> StreamAnswer(Service& service, const ChatAnswer& answer,
     if (const auto error = FailureOf(choice)) {
       stream->Write("data: " + ErrorResponse(*error, ErrorShape::kOpenAi, *http).body + "\n\n");
     } else {
-      stream->Write(chunks->Finish(c, choice.finish));
+      stream->Write(chunks->Finish(c, choice));
     }
   };
   task.on_done = [stream, chunks, usage = answer.include_usage](const GenerationResult& result) {
@@ -137,6 +144,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   auto parsed = ParseChatRequest(call.body, service.config);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
   TextRequest& request = std::get<TextRequest>(parsed);
+  if (auto error = CheckModel(service.config, request.model)) return error;
   ChatAnswer answer = {.http = call.request,
                        .responder = call.responder,
                        .n = request.n,
@@ -149,6 +157,7 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   if (auto* error = std::get_if<ApiError>(&prepared)) return *error;
   auto& task = std::get<GenerationTask>(prepared);
   task.held.push_back(call.ticket);
+  task.owner = call.request->Owner();
   return stream
              ? StreamAnswer(service, answer, std::move(task))
              : StartWhole(service, call.responder, std::move(task), answer.logprobs,

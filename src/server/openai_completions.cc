@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "server/model_names.h"
 #include "server/text_api.h"
 
 namespace glmocr::server {
@@ -150,6 +151,7 @@ std::string LogprobsJson(std::span<const TokenInfo> tokens, size_t* offset) {
   return Dump(all);
 }
 
+// `finish`: `"stop"` and the members behind it, or "null".
 std::string ChoiceJson(int index, std::string_view text, const std::string& logprobs,
                        const std::string& finish) {
   std::string out = "{\"text\":";
@@ -158,7 +160,9 @@ std::string ChoiceJson(int index, std::string_view text, const std::string& logp
          fmt::format(R"(,"index":{},"logprobs":{},"finish_reason":{}}})", index, logprobs, finish);
 }
 
-std::string Quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
+std::string FinishOf(const Choice& choice) {
+  return '"' + std::string(OpenAiFinish(choice.finish)) + '"' + StopMembers(choice);
+}
 
 void SendWhole(const Answer& answer, const GenerationResult& result) {
   if (const auto error = FailureOf(result)) {
@@ -172,7 +176,7 @@ void SendWhole(const Answer& answer, const GenerationResult& result) {
     body += i == 0 ? "" : ",";
     body += ChoiceJson(c, std::string(answer.EchoOf(c)) + choice.text,
                        answer.logprobs ? LogprobsJson(choice.tokens, &offset) : "null",
-                       Quoted(OpenAiFinish(choice.finish)));
+                       FinishOf(choice));
   }
   body += "],\"usage\":" + Dump(UsageJson(result.usage)) + "}";
   answer.responder->Send({.body = std::move(body)});
@@ -205,7 +209,7 @@ std::optional<ApiError> StreamAnswer(Service& service, const Answer& answer, Gen
     if (const auto error = FailureOf(choice)) {
       stream->Write("data: " + ErrorResponse(*error, ErrorShape::kOpenAi, *http).body + "\n\n");
     } else {
-      stream->Write(chunks->Of(ChoiceJson(c, "", "null", Quoted(OpenAiFinish(choice.finish)))));
+      stream->Write(chunks->Of(ChoiceJson(c, "", "null", FinishOf(choice))));
     }
   };
   task.on_done = [stream, chunks,
@@ -233,9 +237,11 @@ std::optional<ApiError> Complete(Service& service, const JsonCall& call) {
   ReadStream(fields, &request);
   ReadResponseFormat(fields, &request.format);
   if (fields.error()) return fields.error();
+  if (auto error = CheckModel(service.config, request.model)) return error;
   LogUnknown(service, *call.request, fields.Unknown());
   GenerationTask task;
   task.held.push_back(call.ticket);
+  task.owner = call.request->Owner();
   if (auto error = PrepareOptions(service, request, &task)) return error;
   for (std::vector<int32_t>& ids : prompts.ids)
     task.prompts.push_back({.ids = std::move(ids)});  // positions: 0, 1, 2, ...

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "server/model_names.h"
 #include "server/text_api.h"
 
 namespace glmocr::server {
@@ -98,6 +99,7 @@ std::variant<TextRequest, ApiError> Parse(const ordered_json& body, const Server
   CheckCounts(request, config, "input", fields);
   ReadSampling(fields, config, &request.generation);
   fields.Integer("max_output_tokens", &request.generation.max_new_tokens, 1, config.max_tokens);
+  request.names_max_tokens = fields.Any("max_output_tokens") != nullptr;
   ReadStream(fields, &request);
   ReadLogprobs(fields, &request);
   if (const ordered_json* text = fields.Object("text")) {
@@ -106,6 +108,7 @@ std::variant<TextRequest, ApiError> Parse(const ordered_json& body, const Server
     ReadTextFormat(inner, &request.format);
     fields.Adopt(inner);
   }
+  ReadGlmOcr(fields, &request);
   RefuseState(fields);
   if (const ordered_json* metadata = fields.Object("metadata");
       metadata != nullptr && metadata->size() > 16)
@@ -211,6 +214,8 @@ ordered_json DoneObject(const Answer& answer, const GenerationResult& result) {
                      {"output_tokens", usage.completion_tokens},
                      {"output_tokens_details", {{"reasoning_tokens", 0}}},
                      {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
+  if (const std::string member = GlmOcrMember(choice); !member.empty())
+    object.update(ordered_json::parse('{' + member.substr(1) + '}'));
   return object;
 }
 
@@ -308,6 +313,7 @@ std::optional<ApiError> Respond(Service& service, const JsonCall& call) {
   auto parsed = Parse(call.body, service.config);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
   TextRequest& request = std::get<TextRequest>(parsed);
+  if (auto error = CheckModel(service.config, request.model)) return error;
   const std::string id = "resp_" + call.request->id;
   const Answer answer = {.http = call.request,
                          .responder = call.responder,
@@ -320,6 +326,7 @@ std::optional<ApiError> Respond(Service& service, const JsonCall& call) {
   if (auto* error = std::get_if<ApiError>(&task)) return *error;
   auto& ready = std::get<GenerationTask>(task);
   ready.held.push_back(call.ticket);
+  ready.owner = call.request->Owner();
   return stream
              ? StreamAnswer(service, answer, std::move(ready))
              : StartWhole(service, call.responder, std::move(ready), answer.logprobs,

@@ -31,11 +31,11 @@ class OpenAiResponses : public testing::Test {
 };
 
 TEST_F(OpenAiResponses, ReadsALine) {
-  const json answer =
-      Good(With(AskToRead(1), {{"metadata", {{"a", "b"}}}, {"store", true}, {"model", "m"}}));
+  const json answer = Good(With(
+      AskToRead(1), {{"metadata", {{"a", "b"}}}, {"store", true}, {"model", "glm-ocr:latest"}}));
   EXPECT_EQ(answer["object"], "response");
   EXPECT_EQ(answer["status"], "completed");
-  EXPECT_EQ(answer["model"], "m");
+  EXPECT_EQ(answer["model"], "glm-ocr:latest");
   EXPECT_EQ(answer["store"], false);
   EXPECT_EQ(answer["metadata"]["a"], "b");
   ASSERT_EQ(answer["output"].size(), 1u);

@@ -34,9 +34,17 @@ std::optional<std::vector<std::string>> Match(std::string_view pattern, std::str
   return values;
 }
 
-std::string_view WithoutPort(std::string_view host) {
-  if (!host.empty() && host.front() == '[') return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
+// The name in "name", "name:80", "name." or "[::1]:80"; nothing where something else follows it.
+std::optional<std::string> HostName(std::string_view host) {
+  const bool literal = !host.empty() && host.front() == '[';
+  const size_t end = literal ? host.find(']') : host.find(':');
+  std::string_view name = host.substr(0, literal && end != std::string_view::npos ? end + 1 : end);
+  std::string_view port = host.substr(name.size());
+  if (!port.empty() &&
+      (port.front() != ':' || port.find_first_not_of("0123456789", 1) != std::string_view::npos))
+    return std::nullopt;
+  if (!literal && name.ends_with('.')) name.remove_suffix(1);  // the root of all names
+  return ToLowerAscii(name);
 }
 
 // "Bearer KEY", or the key alone as the SDK's cloud clients may send it; else X-Api-Key.
@@ -46,6 +54,7 @@ std::string_view PresentedKey(const HttpRequest& request) {
   constexpr std::string_view kBearer = "bearer ";
   if (value.size() > kBearer.size() && StartsWithNoCase(value, kBearer)) {
     value.remove_prefix(kBearer.size());
+    while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
   }
   return value;
 }
@@ -66,6 +75,10 @@ class DecoratingResponder : public Responder {
   }
   void Write(std::string_view bytes) override { next_->Write(bytes); }
   void End() override { next_->End(); }
+  void SendFile(HttpResponse head, std::shared_ptr<const FileBody> file) override {
+    router_.Decorate(*request_, head);
+    next_->SendFile(std::move(head), std::move(file));
+  }
   bool gone() const override { return next_->gone(); }
   void OnGone(std::function<void()> callback) override { next_->OnGone(std::move(callback)); }
 
@@ -91,7 +104,9 @@ std::vector<std::string> Router::RouteNames() const {
 // name of its own (DNS rebinding); so the name must be one that means this machine.
 bool Router::HostAllowed(std::string_view host) const {
   if (!keys_.empty()) return true;
-  const std::string name = ToLowerAscii(WithoutPort(host));
+  const std::optional<std::string> given = HostName(host);
+  if (!given) return false;
+  const std::string& name = *given;
   if (name.empty() || name == "localhost" || name == "[::1]" || IsLoopback(name)) return true;
   return std::any_of(config_.allowed_hosts.begin(), config_.allowed_hosts.end(),
                      [&](const std::string& allowed) { return allowed == "*" || allowed == name; });
@@ -103,8 +118,13 @@ bool Router::OriginAllowed(const HttpRequest& request, std::string_view origin) 
       ToLowerAscii(origin.substr(scheme + 3)) == ToLowerAscii(request.Header("host"))) {
     return true;  // our own page
   }
-  return std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(), origin) !=
-         config_.allowed_origins.end();
+  return OriginListed(origin);
+}
+
+bool Router::OriginListed(std::string_view origin) const {
+  return !origin.empty() &&
+         std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(), origin) !=
+             config_.allowed_origins.end();
 }
 
 HeaderVerdict Router::Check(HttpRequest& request) {
@@ -120,6 +140,7 @@ HeaderVerdict Router::Check(HttpRequest& request) {
   if (!origin.empty() && !OriginAllowed(request, origin)) {
     return refuse({.status = 403, .message = "Pages of that origin may not call this server."});
   }
+  if (request.path.size() > 1 && request.path.back() == '/') request.path.pop_back();
   const Route* found = nullptr;
   std::string methods;
   for (const Route& route : routes_) {
@@ -133,9 +154,10 @@ HeaderVerdict Router::Check(HttpRequest& request) {
     }
     methods += (methods.empty() ? "" : ", ") + route.method;
   }
-  if (found == nullptr && !methods.empty() && request.method == "OPTIONS" && !origin.empty()) {
+  // A browser asks before it sends a key: what it is told is the same whatever the path.
+  if (found == nullptr && request.method == "OPTIONS" && OriginListed(origin)) {
     HttpResponse response = {.status = 204, .content_type = ""};
-    response.headers.emplace_back("Access-Control-Allow-Methods", methods);
+    response.headers.emplace_back("Access-Control-Allow-Methods", "DELETE, GET, POST");
     response.headers.emplace_back("Access-Control-Allow-Headers",
                                   "Authorization, Content-Type, X-Request-Id");
     response.headers.emplace_back("Access-Control-Max-Age", "600");
@@ -166,6 +188,11 @@ HeaderVerdict Router::Check(HttpRequest& request) {
   request.route = static_cast<int>(found - routes_.data());
   const std::string type = request.MediaType();
   const bool sends = found->body != BodyKind::kNone;
+  const std::string coding = ToLowerAscii(request.Header("content-encoding"));
+  if (sends && !coding.empty() && coding != "identity") {
+    return refuse({.status = 415, .message = "Send the body as it is, without Content-Encoding."},
+                  found->errors);
+  }
   if (found->body == BodyKind::kJson && type != "application/json") {
     return refuse({.status = 415, .message = "Send JSON, with Content-Type: application/json."},
                   found->errors);
@@ -211,8 +238,7 @@ void Router::Decorate(const HttpRequest& request, HttpResponse& response) const 
   add("X-Frame-Options", "DENY");
   add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
   const std::string_view origin = request.Header("origin");
-  if (!origin.empty() && std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(),
-                                   origin) != config_.allowed_origins.end()) {
+  if (OriginListed(origin)) {
     add("Access-Control-Allow-Origin", std::string(origin));
     add("Vary", "Origin");
   }

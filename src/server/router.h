@@ -51,6 +51,7 @@ class Router {
 
  private:
   bool HostAllowed(std::string_view host) const;
+  bool OriginListed(std::string_view origin) const;
   bool OriginAllowed(const HttpRequest& request, std::string_view origin) const;
 
   const ServerConfig& config_;

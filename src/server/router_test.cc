@@ -71,10 +71,17 @@ TEST(Router, MatchesPathsWhole) {
   EXPECT_EQ(f.Status(Call("GET", "/v1/things/x/parts/3")), 0);
   EXPECT_THAT(f.last.path_values, testing::ElementsAre("x", "3"));
   for (const char* path :
-       {"/", "", "health", "/health/", "//health", "/Health", "/v1/things/", "/v1/things/x/",
-        "/v1/things/x/parts", "/health%2f", "/v1/../health", "*", "http://127.0.0.1/health"}) {
+       {"/", "", "health", "//health", "/health//", "/Health", "/v1/things//", "/v1/things/x/parts",
+        "/health%2f", "/v1/../health", "*", "http://127.0.0.1/health"}) {
     EXPECT_EQ(f.Status(Call("GET", path)), 404) << path;
   }
+}
+
+TEST(Router, TakesASlashAtTheEnd) {
+  Fixture f;
+  EXPECT_EQ(f.Status(Call("GET", "/health/")), 0);
+  EXPECT_EQ(f.Status(Call("GET", "/v1/things/x/")), 0);
+  EXPECT_THAT(f.last.path_values, testing::ElementsAre("x"));
 }
 
 TEST(Router, SaysWhichMethodsAPathTakes) {
@@ -120,13 +127,15 @@ TEST(Router, TakesKeysInTheFormsThatClientsSend) {
   for (const auto& header :
        std::vector<std::pair<std::string, std::string>>{{"authorization", "Bearer " + key},
                                                         {"authorization", "bearer " + key},
+                                                        {"authorization", "Bearer  " + key},
+                                                        {"authorization", "Bearer \t" + key},
                                                         {"authorization", key},
                                                         {"x-api-key", key}}) {
     EXPECT_EQ(f.Status(Call("GET", "/v1/things/x", {header})), 0) << header.second;
     EXPECT_EQ(f.last.key_name, "team");
   }
   for (const std::string& wrong : {"Bearer " + key + "x", std::string("Bearer "), "Basic " + key,
-                                   "Bearer  " + key, key.substr(1), std::string()}) {
+                                   key.substr(1), std::string()}) {
     EXPECT_EQ(f.Status(Call("GET", "/v1/things/x", {{"authorization", wrong}})), 401) << wrong;
   }
 }
@@ -176,6 +185,31 @@ TEST(Security, CorsStarIsClosedUnlessConfigured) {
   EXPECT_EQ(f.Status(from("GET", "https://app.example.evil.example")), 403);
 }
 
+// security: options-routes
+TEST(Security, OptionsRoutesAreNotToldWithoutAKey) {
+  Fixture f(OneKey());
+  f.config.allowed_origins = {"https://app.example"};
+  const auto options = [&](const char* path, const char* origin) {
+    return f.Status(Call("OPTIONS", path, {{"origin", origin}}));
+  };
+  EXPECT_EQ(options("/v1/things/x", "http://127.0.0.1:8080"), 401) << "our own page never asks";
+  EXPECT_EQ(options("/no/such/path", "http://127.0.0.1:8080"), 401);
+  EXPECT_EQ(options("/v1/things/x", "https://app.example"), 204);
+  const std::string methods = HeaderOf(f.response, "Access-Control-Allow-Methods");
+  EXPECT_EQ(options("/no/such/path", "https://app.example"), 204);
+  EXPECT_EQ(HeaderOf(f.response, "Access-Control-Allow-Methods"), methods);
+}
+
+TEST(Router, TakesBodiesAsTheyAreOnly) {
+  Fixture f;
+  const auto post = [&](const char* coding) {
+    return f.Status(Call("POST", "/v1/things",
+                         {{"content-type", "application/json"}, {"content-encoding", coding}}));
+  };
+  EXPECT_EQ(post("identity"), 0);
+  for (const char* coding : {"gzip", "GZIP", "br", "deflate, gzip"}) EXPECT_EQ(post(coding), 415);
+}
+
 TEST(Security, WithoutKeysOnlyNamesOfThisMachineAreAnswered) {
   Fixture f;
   const auto host = [&](const std::string& name) {
@@ -183,9 +217,12 @@ TEST(Security, WithoutKeysOnlyNamesOfThisMachineAreAnswered) {
     request.headers = {{"host", name}};
     return f.Status(std::move(request));
   };
-  for (const char* good : {"localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", ""})
+  for (const char* good : {"localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080",
+                           "localhost.", "localhost.:80", ""})
     EXPECT_EQ(host(good), 0) << good;
-  for (const char* bad : {"rebind.example:8080", "127.0.0.1.example", "localhost.example"})
+  for (const char* bad :
+       {"rebind.example:8080", "127.0.0.1.example", "localhost.example", "localhost:80@evil.com",
+        "[::1]evil.com", "localhost..", "localhost:80:80"})
     EXPECT_EQ(host(bad), 421) << bad;
   f.config.allowed_hosts = {"ocr.example"};
   EXPECT_EQ(host("ocr.example:8080"), 0);

@@ -7,6 +7,7 @@
 #include "format/visualize.h"
 #include "media/encode.h"
 #include "server/document_call.h"
+#include "server/model_names.h"
 #include "server/page_format.h"
 #include "server/request_id.h"
 
@@ -142,6 +143,8 @@ struct CloudAnswer {
           if (!jpeg.empty()) block["image_url"] = DataUri(jpeg);
         }
       }
+      // The cloud's blocks of pictures hold an empty text.
+      if (block["content"].is_null()) block["content"] = "";
       block["width"] = page.width_px;
       block["height"] = page.height_px;
     }
@@ -200,6 +203,7 @@ std::optional<ApiError> LayoutParsing(Service& service, DocumentThreads& threads
   if (!user_id.empty() && (user_id.size() < kMinUserId || user_id.size() > kMaxUserId))
     fields.Fail("user_id", "must have 6 to 128 characters");
   if (fields.error()) return fields.error();
+  if (auto error = CheckModel(service.config, answer->model)) return error;
   LogUnknown(service, *call.request, fields.Unknown());
   DocumentCall documents;
   documents.documents.push_back({std::move(file), "file"});

@@ -47,7 +47,8 @@ class Server::Impl {
                  .recognizer = recognizer,
                  .layout = std::move(layout),
                  .log = log_,
-                 .metrics = metrics_},
+                 .metrics = metrics_,
+                 .page_threads = page_threads_},
         router_(config_, keys_) {}
 
   Status Start() {
@@ -120,6 +121,7 @@ class Server::Impl {
   void StopDocuments() {
     if (jobs_) jobs_->Stop();
     if (documents_) documents_->Stop();
+    page_threads_.Stop();
   }
 
   void Done(const HttpRequest& request, int status, size_t sent, double seconds) {
@@ -145,6 +147,7 @@ class Server::Impl {
   Metrics metrics_;
   KeyRing keys_;
   // Above the service, whose threads use them.
+  DocumentThreads page_threads_{std::max(1, config_.workers)};
   std::unique_ptr<Jobs> jobs_;
   std::unique_ptr<DocumentThreads> documents_;
   Service service_;

@@ -5,6 +5,7 @@
 
 #include "layout/layout.h"
 #include "pipeline/recognizer.h"
+#include "server/admission.h"
 #include "server/config.h"
 #include "server/grammars.h"
 #include "server/log.h"
@@ -24,6 +25,7 @@ struct Service {
   std::shared_ptr<const LayoutEngine> layout;
   Log& log;
   Metrics& metrics;
+  DocumentThreads& page_threads;  // read the pages that text requests show; no uploads
   MediaSource media{config, log};
   Admission admission{config.max_queue};
   // Bytes of pictures that wait for their answer.

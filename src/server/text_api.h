@@ -33,6 +33,11 @@ std::optional<ApiError> FailureOf(const GenerationResult& result);
 nlohmann::ordered_json UsageJson(const Usage& usage);
 // OpenAI's list of tokens with logprobs, "[{"token", "logprob", "bytes", "top_logprobs"}, ...]".
 void AppendLogprobs(std::span<const TokenInfo> tokens, std::string* out);
+// "stop_reason" and "matched_stop", vLLM's and SGLang's names of the stop string that ended the
+// text, or null: `,"stop_reason":null,"matched_stop":null`.
+std::string StopMembers(const Choice& choice);
+// `,"glmocr":{"warnings":[{"kind","page","message"}]}`; empty without warnings.
+std::string GlmOcrMember(const Choice& choice);
 // Bytes that are part of a character become U+FFFD.
 void AppendJsonBytes(std::string_view bytes, std::string* out);
 

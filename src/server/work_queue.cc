@@ -12,28 +12,33 @@ WorkQueue::WorkQueue(int n_threads) {
 }
 
 WorkQueue::~WorkQueue() {
-  std::deque<std::function<void()>> dropped;  // their destructors answer clients; not with the lock
+  decltype(tasks_) dropped;  // their destructors answer clients; not with the lock
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     dropped.swap(tasks_);
+    turns_.clear();
+    size_ = 0;
   }
   changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
-void WorkQueue::Post(std::function<void()> task) {
+void WorkQueue::Post(const std::string& owner, std::function<void()> task) {
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
-    tasks_.push_back(std::move(task));
+    const auto [queue, is_new] = tasks_.try_emplace(owner);
+    if (is_new) turns_.push_back(owner);
+    queue->second.push_back(std::move(task));
+    ++size_;
   }
   changed_.notify_one();
 }
 
 size_t WorkQueue::size() const {
   std::lock_guard lock(mutex_);
-  return tasks_.size();
+  return size_;
 }
 
 void WorkQueue::Run() {
@@ -42,38 +47,24 @@ void WorkQueue::Run() {
     std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+      changed_.wait(lock, [this] { return stopping_ || size_ > 0; });
       if (stopping_) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      const auto queue = tasks_.find(turns_.front());
+      task = std::move(queue->second.front());
+      queue->second.pop_front();
+      --size_;
+      if (queue->second.empty()) {
+        tasks_.erase(queue);
+      } else {
+        turns_.push_back(std::move(turns_.front()));
+      }
+      turns_.pop_front();
     }
     try {
       task();
     } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory; its responder answers 500
     }
   }
-}
-
-Admission::Ticket Admission::TryEnter(int64_t n) {
-  if ((state_->active += n) > state_->limit) {
-    state_->active -= n;
-    ++state_->refused;
-    return nullptr;
-  }
-  return std::make_shared<Place>(state_, n);
-}
-
-void Admission::Place::Leave() {
-  if (left_.exchange(true)) return;
-  state_->active -= n_;
-  state_->left += n_;
-}
-
-double Admission::RetryAfterSeconds() const {
-  const double age =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - state_->begun).count();
-  const double rate = static_cast<double>(state_->left) / std::max(1.0, age);
-  return std::clamp(1 / std::max(rate, 0.02), 1.0, 30.0);
 }
 
 }  // namespace glmocr::server

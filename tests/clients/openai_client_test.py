@@ -1,12 +1,20 @@
 """The official `openai` package, unmodified, against glm-ocr serve."""
+import functools
+import http.server
 import json
 import pathlib
 import sys
+import threading
 import unittest
 
 import openai
 
+from documents import SAMPLES, program_markdown
 from running_server import API_KEY, ROOT, RunningServer, data_uri, golden_line
+
+
+def without_pictures(markdown):
+    return "\n\n".join(block for block in markdown.split("\n\n") if not block.startswith("!["))
 
 
 class OpenAiClient(unittest.TestCase):
@@ -61,10 +69,11 @@ class OpenAiClient(unittest.TestCase):
 
     def test_several_pictures_and_choices(self):
         one = self.chat(max_tokens=1).usage.prompt_tokens
-        answer = self.chat(messages=self.messages(self.png, self.png), n=2, max_tokens=4, seed=1,
-                           temperature=1.0)
+        answer = self.chat(messages=self.messages(self.png, self.png), n=2, seed=1, temperature=1.0)
         self.assertGreater(answer.usage.prompt_tokens, one + 10)
         self.assertEqual([c.index for c in answer.choices], [0, 1])
+        for choice in answer.choices:
+            self.assertEqual(choice.message.content.split("\n\n"), [self.text] * 2)
 
     def test_logprobs(self):
         tokens = self.chat(logprobs=True, top_logprobs=2).choices[0].logprobs.content
@@ -97,6 +106,31 @@ class OpenAiClient(unittest.TestCase):
                                          "file_data": data_uri(pdf, "application/pdf")}}
         answer = self.chat(messages=[{"role": "user", "content": [part]}], max_tokens=4)
         self.assertGreater(answer.usage.prompt_tokens, 10)
+
+    def test_file_is_read_as_the_program_reads_it(self):
+        pdf = (SAMPLES / "report.pdf").read_bytes()
+        part = {"type": "file", "file": {"filename": "report.pdf",
+                                         "file_data": data_uri(pdf, "application/pdf")}}
+        messages = [{"role": "user", "content": [part, {"type": "text", "text": "Read this."}]}]
+        expected = without_pictures(program_markdown(SAMPLES / "report.pdf"))
+        answer = self.client.chat.completions.create(model="glm-ocr", messages=messages)
+        self.assertEqual(answer.choices[0].message.content, expected)
+        pieces = [chunk.choices[0].delta.content or "" for chunk in
+                  self.client.chat.completions.create(model="glm-ocr", messages=messages, stream=True)]
+        self.assertEqual("".join(pieces), expected)
+        self.assertGreater(len(pieces), 10)
+
+    def test_stop_reason(self):
+        stop = self.text[8:11]
+        choice = self.chat(stop=[stop, "never seen"]).choices[0]
+        self.assertEqual((choice.finish_reason, choice.stop_reason, choice.matched_stop), ("stop", stop, stop))
+        self.assertIsNone(self.chat().choices[0].stop_reason)
+
+    def test_unknown_model(self):
+        with self.assertRaises(openai.NotFoundError) as caught:
+            self.chat(model="gpt-4o")
+        self.assertEqual((caught.exception.code, caught.exception.param), ("model_not_found", "model"))
+        self.assertIn("zai-org/GLM-OCR", caught.exception.message)
 
     def test_responses(self):
         given = [{"role": "user", "content": [
@@ -143,6 +177,44 @@ class OpenAiClient(unittest.TestCase):
         with self.assertRaises(openai.AuthenticationError):
             openai.OpenAI(base_url=self.server.url + "/v1", api_key="wrong",
                           max_retries=0).models.list()
+
+
+class Pages(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class Cookbook(unittest.TestCase):
+    """GLM-OCR's recipe for vLLM and SGLang, word for word but for the addresses."""
+
+    @classmethod
+    def setUpClass(cls):
+        web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Pages, directory=SAMPLES))
+        cls.addClassCleanup(web.server_close)
+        cls.addClassCleanup(web.shutdown)
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        port = web.server_address[1]
+        cls.url = f"http://127.0.0.1:{port}/page.png"
+        cls.server = RunningServer(key=None, fetch_enabled="true", fetch_allowed_hosts="127.0.0.1", fetch_allow_http="true",
+                                   fetch_allowed_ports=str(port), fetch_allowed_networks="127.0.0.0/8").__enter__()
+        cls.addClassCleanup(cls.server.__exit__)
+        cls.client = openai.OpenAI(api_key="EMPTY", base_url=cls.server.url + "/v1", timeout=3600)
+        cls.addClassCleanup(cls.client.close)
+        cls.expected = program_markdown(SAMPLES / "page.png")
+
+    def ask(self, url, words):
+        messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": words}]}]
+        response = self.client.chat.completions.create(model="zai-org/GLM-OCR", messages=messages)
+        return response.choices[0].message.content
+
+    def test_extract_text(self):
+        for url in (self.url, data_uri((SAMPLES / "page.png").read_bytes())):
+            self.assertEqual(self.ask(url, "Please extract all text from this image."), self.expected)
+
+    def test_extract_table(self):
+        words = "Please extract the table content from this document and format it as markdown."
+        for url in (self.url, data_uri((SAMPLES / "page.png").read_bytes())):
+            self.assertEqual(self.ask(url, words), self.expected)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,15 @@ API_KEY = "a-key-for-these-tests-only"
 
 
 class RunningServer:
+    """`key`: None for a server without keys. `settings`: as in a settings file, {"fetch_enabled": "true"}."""
+
+    def __init__(self, key=API_KEY, **settings):
+        self.settings = {"GLMOCR_" + name.upper(): value for name, value in settings.items()}
+        if key is not None:
+            self.settings["GLMOCR_API_KEY"] = key
+
     def __enter__(self):
-        env = dict(os.environ, GLMOCR_API_KEY=API_KEY)
+        env = dict(os.environ, **self.settings)
         self.process = subprocess.Popen([PROGRAM, "serve", "--port", "0"], stderr=subprocess.PIPE,
                                         text=True, env=env)
         self.log = []

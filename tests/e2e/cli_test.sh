@@ -8,7 +8,7 @@ failed=0
 expect() {
   local name=$1 code=$2 pattern=$3; shift 3
   "$@" >"$dir/out" 2>"$dir/err" </dev/null; local got=$?
-  if [[ $got != "$code" ]] || ! cat "$dir/out" "$dir/err" | grep -qE -- "$pattern"; then
+  if [[ $got != "$code" ]] || ! grep -qE -- "$pattern" "$dir/out" "$dir/err"; then
     echo "FAILED $name: exit $got, wanted $code and /$pattern/"; head -5 "$dir/out" "$dir/err"; failed=1
   fi
 }

@@ -192,7 +192,8 @@ try:
     with Server("--data-dir", data_dir) as server:
         check("private", (data_dir.stat().st_mode & 0o777) == 0o700, oct(data_dir.stat().st_mode))
         status, capabilities = server.json("GET", "/capabilities")
-        check("capabilities", status == 200 and "md" in capabilities["formats"] and capabilities["tasks"] == ["auto", "text"],
+        check("capabilities", status == 200 and "md" in capabilities["formats"] and capabilities["tasks"] == ["auto", "text"] and
+              capabilities["model"]["demonstration"] and 5e6 < capabilities["model"]["parameters"] < 9e6,
               capabilities)
 
         # A job from upload to result, the same as the program's.
@@ -211,6 +212,16 @@ try:
             out = tmp / "out" / name
             markdown = (out / f"{name}.md").read_bytes()
             check("page Markdown", "\n\n".join(p["markdown"] for p in pages) + "\n" == markdown.decode(), name)
+            status, headers, archive = server.request("GET", f"/v1/documents/{job['id']}/result?format=zip")
+            check(f"{name}: zip", status == 200 and headers["Content-Type"] == "application/zip" and f'"{name}.zip"' in
+                  headers["Content-Disposition"], (status, dict(headers)))
+            if status == 200:
+                with zipfile.ZipFile(io.BytesIO(archive)) as files:
+                    check(f"{name}: the zip is whole", files.testzip() is None)
+                    zipped = {entry: files.read(entry) for entry in files.namelist()}
+                parsed = {str(p.relative_to(tmp / "out")): p for p in (tmp / "out" / name).rglob("*") if p.is_file()}
+                check(f"{name}: files of the zip", set(zipped) == set(parsed) | {f"{name}/{name}.jsonl"},
+                      set(zipped) ^ set(parsed))
             for form, ending in ALL_FORMATS.items():
                 status, headers, body = server.request("GET", f"/v1/documents/{job['id']}/result?format={form}")
                 check(f"result {form}", status == 200 and f'filename="{name}{ending}"' in headers["Content-Disposition"],

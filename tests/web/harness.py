@@ -150,5 +150,5 @@ class PageTest(unittest.TestCase):
         (page or self.page).set_input_files("#files", list(files))
 
     def wait_done(self, page=None):
-        (page or self.page).wait_for_selector("#documents li:first-child .state.succeeded", timeout=READ_MS)
+        (page or self.page).wait_for_selector("#documents li:last-child .state.succeeded", timeout=READ_MS)
 

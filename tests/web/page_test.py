@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 from axe_playwright_python.sync_playwright import Axe
 from harness import ROOT, Browser, PageTest, READ_MS, Server
@@ -66,7 +67,7 @@ class Reading(PageTest):
         seen = page.evaluate("window.seen")
         self.assertTrue(any(n == 1 and state.startswith("Reading, 1 of 3") for n, state, _ in seen), seen)
         self.assertTrue(any(said == "Page 2 of 3 is read." for _, _, said in seen), seen)
-        self.assertEqual(page.locator("#doc-state").inner_text(), "Done, 3 pages")
+        self.assertRegex(page.locator("#doc-state").inner_text(), r"^Done, 3 pages in \d+(\.\d)? s \(\d+(\.\d)? pages/s\)$")
         self.assertEqual(page.locator(".page > h3").all_text_contents(), [f"Page {n} of 3" for n in (1, 2, 3)])
         self.assertEqual(page.locator(".block h4.title-1").first.text_content(), "Water in Harrowshire")
         self.assertEqual(page.locator(".block table").count(), 3)
@@ -96,7 +97,7 @@ class Reading(PageTest):
         for name, kind, how in (("letter.pdf", "application/pdf", "drop"), ("scan.png", "image/png", "paste")):
             bytes_ = base64.b64encode((SAMPLES / name).read_bytes()).decode()
             page.evaluate(give, [{"name": name, "type": kind, "bytes": bytes_}, how])
-            self.until(f"document.querySelector('#documents .name')?.textContent === '{name}'")
+            self.until(f"document.querySelector('#documents li:last-child .name')?.textContent === '{name}'")
             self.wait_done()
             page.wait_for_selector(".block")
         self.assertNotIn("dropping", page.locator("body").get_attribute("class") or "")
@@ -108,7 +109,7 @@ class Reading(PageTest):
         self.upload(many)
         page.wait_for_selector(".page", timeout=READ_MS)
         page.get_by_role("button", name="Cancel", exact=True).click()
-        page.wait_for_selector("#documents li:first-child .state.cancelled")
+        page.wait_for_selector("#documents li:last-child .state.cancelled")
         self.assertIn("Cancelled", page.locator("#doc-state").inner_text())
         self.assertFalse(page.get_by_role("button", name="Cancel", exact=True).is_visible())
         self.assertLess(page.locator(".page").count(), 24)
@@ -170,9 +171,81 @@ class Result(PageTest):
         plain = block.evaluate("e => getComputedStyle(e).backgroundColor")
         page.get_by_label("Confidence", exact=True).check()
         self.assertRegex(number.inner_text(), r"^\d+ %$")
-        self.assertNotEqual(block.evaluate("e => getComputedStyle(e).backgroundColor"), plain)
+        # Not the paragraph is shaded but the words that the model doubted.
+        self.assertEqual(block.evaluate("e => getComputedStyle(e).backgroundColor"), plain)
+        marks = page.locator("mark.doubt")
+        self.assertGreater(marks.count(), 0)
+        self.assertTrue(marks.evaluate_all("all => all.every((e) => /^\\S+$/.test(e.textContent) && /^\\d+ %$/.test(e.title) && "
+                                           "getComputedStyle(e).backgroundColor !== 'rgba(0, 0, 0, 0)')"))
+        words = page.evaluate("document.querySelector('.text').innerText.split(/\\s+/).length")
+        self.assertLess(page.locator(".page").first.locator("mark").count(), 0.5 * words)
+        self.assertTrue(all(page.locator(".block:has(p)").evaluate_all("all => all.map((e) => e.classList.contains('by-word'))")))
         self.assertRegex(block.get_attribute("aria-label"), r"^Text, confidence \d+ %$")
-        self.assertTrue(page.get_by_text("Shaded where the model was less sure").is_visible())
+        self.assertTrue(page.get_by_text("Words are shaded where the model was less sure").is_visible())
+        page.get_by_label("Confidence", exact=True).uncheck()
+        self.assertEqual(marks.first.evaluate("e => getComputedStyle(e).backgroundColor"), "rgba(0, 0, 0, 0)")
+
+    def test_raw_markdown_and_json(self):
+        page = self.open()
+        page.get_by_role("tab", name="Markdown").click()
+        self.assertEqual(page.locator(".raw").count(), 3)
+        self.assertTrue(page.locator(".raw").first.inner_text().startswith("# Water in Harrowshire\n\n"))
+        self.assertIn("<table>", page.locator(".raw").first.inner_text())
+        self.assertFalse(page.locator(".text").first.is_visible())
+        self.assertTrue(page.locator(".sheet img").first.is_visible())
+        page.keyboard.press("ArrowRight")
+        self.assertEqual(page.get_by_role("tab", name="JSON").get_attribute("aria-selected"), "true")
+        self.until("document.querySelectorAll('.raw')[1].textContent.startsWith('{')")
+        raw = json.loads(page.locator(".raw").nth(1).text_content())
+        self.assertEqual(raw["page"], 2)
+        self.assertGreater(len(raw["regions"]), 3)
+        page.keyboard.press("Home")
+        self.assertTrue(page.locator(".text").first.is_visible())
+        self.assertEqual(page.locator(".raw").count(), 0)
+
+    def test_page_jump_and_zoom(self):
+        page = self.open()
+        number = page.get_by_label("Page", exact=True)
+        self.assertEqual(number.input_value(), "1")
+        self.assertEqual(page.locator("#page-count").inner_text(), "of 3")
+        number.fill("3")
+        number.press("Enter")
+        top = "document.querySelectorAll('.page')[{}].getBoundingClientRect().top - document.querySelector('#bar').getBoundingClientRect().bottom"
+        self.until(f"Math.abs({top.format(2)}) < 8")
+        page.get_by_role("button", name="Page before").click()
+        self.until(f"Math.abs({top.format(1)}) < 8")
+        number.blur()
+        self.until("document.getElementById('page-number').value === '2'")
+        page.evaluate("scrollTo(0, 0)")
+        self.until("document.getElementById('page-number').value === '1'")
+        width = page.locator(".sheet").first.bounding_box()["width"]
+        self.assertTrue(page.get_by_role("button", name="Smaller").is_disabled())
+        page.get_by_role("button", name="Larger").click()
+        page.get_by_role("button", name="Larger").click()
+        self.assertEqual(page.locator("#zoom-now").inner_text(), "200 %")
+        self.assertAlmostEqual(page.locator(".sheet").first.bounding_box()["width"], 2 * width, delta=2)
+        scan = page.locator(".scan").first
+        self.assertTrue(scan.evaluate("e => (e.scrollLeft = 50, e.scrollTop = 50, e.scrollLeft === 50 && e.scrollTop === 50)"))
+        # Regions stay where their text is.
+        picture, overlay = page.locator(".sheet img").first.bounding_box(), page.locator(".overlay").first.bounding_box()
+        self.assertEqual(picture, overlay)
+        self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 1280)
+
+    def test_documents_of_one_name_differ_by_their_time(self):
+        page = self.open()
+        self.assertRegex(page.locator("#documents .state").first.inner_text(), r"^Done, 3 pages · \d\d:\d\d$")
+
+    def test_the_shown_document_is_shown_after_a_reload(self):
+        page = self.open()
+        self.upload(SAMPLES / "page.png")
+        self.wait_done()
+        page.get_by_role("button", name="report.pdf Done").click()
+        page.reload()
+        self.until("document.getElementById('doc-title').textContent === 'report.pdf'")
+        page.get_by_role("button", name="page.png Done").click()
+        page.get_by_role("button", name="Remove page.png").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        self.until("document.querySelectorAll('#documents li').length === 1")
 
     def test_copy(self):
         page = self.open()
@@ -189,13 +262,17 @@ class Result(PageTest):
                 ("Markdown", "report.md", b"# Water in Harrowshire", b"<table>"),
                 ("JSON", "report.json", b'{"schema":"glm-ocr.document/1"', b'"bbox_2d"'),
                 ("HTML", "report.html", b"<!", b"Harrowshire"),
-                ("Searchable PDF", "report.pdf", b"%PDF-", b"%%EOF")):
+                ("Searchable PDF", "report.pdf", b"%PDF-", b"%%EOF"), ("All (ZIP)", "report.zip", b"pk\3\4", b"report/report.md")):
             with page.expect_download() as waiting:
                 page.get_by_role("button", name=button, exact=True).click()
             self.assertEqual(waiting.value.suggested_filename, name)
             data = pathlib.Path(waiting.value.path()).read_bytes()
             self.assertEqual(data[:len(begin)].lower(), begin.lower(), name)
             self.assertIn(inside, data)
+        with zipfile.ZipFile(waiting.value.path()) as archive:
+            self.assertIsNone(archive.testzip())
+            endings = {pathlib.PurePath(name).suffix for name in archive.namelist()}
+            self.assertLessEqual({".md", ".json", ".html", ".txt", ".hocr", ".xml", ".pdf"}, endings)
 
     def test_phone_width(self):
         for theme in ("light", "dark"):
@@ -213,6 +290,29 @@ class Result(PageTest):
                 box = button.bounding_box()
                 self.assertLessEqual(box["x"] + box["width"], 360, button.inner_text())
 
+    def test_on_a_phone_the_result_comes_first(self):
+        page = self.open(self.new_page(viewport={"width": 375, "height": 740}))
+        self.assertFalse(page.locator("#documents").is_visible())
+        self.assertFalse(page.get_by_text("Drop a PDF or a picture here").is_visible())
+        self.assertTrue(page.locator("#choose").is_visible())
+        self.assertLess(page.locator("#doc-title").bounding_box()["y"], 300)
+        page.locator("#list summary").click()
+        self.assertTrue(page.locator("#documents").is_visible())
+        page.locator("#documents .open").first.click()
+        self.assertFalse(page.locator("#documents").is_visible())
+        self.until("Math.abs(document.getElementById('reader').getBoundingClientRect().top) < 2")
+        # And so does a document that is added.
+        page.evaluate("scrollTo(0, 0)")
+        self.upload(LETTER, page=page)
+        self.until("document.getElementById('doc-title').textContent === 'letter.pdf'", page)
+        self.assertTrue(page.locator("#reader").evaluate("e => Math.abs(e.getBoundingClientRect().top) < 2 || "
+                                                         "scrollY + innerHeight >= document.documentElement.scrollHeight - 2"))
+        self.wait_done(page)
+        page.locator("#list summary").click()
+        page.get_by_role("button", name="Remove letter.pdf").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        self.until("document.querySelectorAll('#documents li').length === 1", page)
+
     def test_keyboard_alone(self):
         page = self.open()
         stops = []
@@ -229,9 +329,9 @@ class Result(PageTest):
             self.assertTrue(stop["ring"], stop)
             stops.append(stop)
         ids = [stop["id"] for stop in stops]
-        for wanted in ("skip", "theme", "files", "show-confidence", "copy"):
+        for wanted in ("skip", "theme", "files", "show-confidence", "copy", "tab-text", "page-number", "page-on", "zoom-in"):
             self.assertIn(wanted, ids)
-        self.assertTrue(all(any(stop["name"] == name for stop in stops) for name in ("Markdown", "JSON", "HTML", "Searchable PDF")))
+        self.assertTrue(all(any(stop["name"] == name for stop in stops) for name in ("Markdown", "JSON", "HTML", "Searchable PDF", "All (ZIP)")))
         self.assertEqual(sum(stop["block"] for stop in stops), 3)  # one for each page; arrows do the rest
         # The skip link.
         page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
@@ -299,6 +399,7 @@ class Errors(PageTest):
         self.assertIn("neither a PDF nor a picture", problem.inner_text())
         self.assertEqual(page.locator("#problem").get_attribute("role"), "alert")
         self.assertIn("Choose another file", problem.inner_text())
+        self.assertEqual(problem.get_by_role("button").all_inner_texts(), ["Remove"])  # no "Try again"
         self.assertEqual(page.locator("#doc-state").inner_text(), "Failed")
         page.get_by_role("button", name="Remove notes.txt").click()
         page.get_by_text("Drop a PDF or a picture here").wait_for()
@@ -339,7 +440,7 @@ class Errors(PageTest):
         page.get_by_role("button", name="Try again").click()
         self.wait_done()
         self.until("document.querySelectorAll('.page').length === 1")
-        self.assertEqual(page.locator("#doc-state").inner_text(), "Done, 1 page")
+        self.assertIn("Done, 1 page", page.locator("#doc-state").inner_text())
         self.assertEqual(page.locator(".page > h3").text_content()[:6], "Page 2")
 
     def test_an_encrypted_pdf_is_read_with_its_password(self):
@@ -359,6 +460,62 @@ class Errors(PageTest):
         self.wait_done()
         self.assertEqual(page.locator("#documents li").count(), 1)
         self.assertFalse(problem.is_visible())
+
+    def test_a_locked_pdf_is_read_after_a_reload(self):
+        page = self.open()
+        locked = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()), "locked.pdf")
+        subprocess.run(["qpdf", "--encrypt", "open sesame", "owner", "256", "--", LETTER, locked], check=True)
+        self.upload(locked)
+        page.locator(".problem").wait_for(timeout=READ_MS)
+        page.reload()
+        problem = page.locator(".problem")
+        problem.get_by_label("Password").fill("open sesame")
+        problem.get_by_role("button", name="Try again").click()
+        self.wait_done()
+        self.assertEqual(page.locator("#documents li").count(), 1)
+        page.locator(".block").first.wait_for()
+
+    def test_files_keep_the_order_in_which_they_were_added(self):
+        page = self.open()
+        self.expected_errors = [r"status of 400"]
+        self.upload(LETTER, SAMPLES / "form.pdf", SAMPLES / "page.png")
+        self.until("document.querySelectorAll('#documents .state.succeeded').length === 3", timeout_ms=READ_MS)
+        names = ["letter.pdf", "form.pdf", "page.png"]
+        self.assertEqual(page.locator("#documents .name").all_inner_texts(), names)
+        self.assertEqual(page.locator("#doc-title").inner_text(), "letter.pdf")  # the first of them
+        page.set_input_files("#files", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a document"})
+        page.locator("#documents .state.failed").wait_for()
+        self.assertEqual(page.locator("#documents .name").all_inner_texts(), [*names, "notes.txt"])
+        page.reload()
+        self.until("document.querySelectorAll('#documents .name').length === 3")
+        self.assertEqual(page.locator("#documents .name").all_inner_texts(), names)
+
+    def test_warnings(self):
+        page = self.page
+        unsure = "The mean confidence is 48 %: the page may be turned, or in a script that this model does not know."
+        Scripted(page, document(pages=2, pages_done=2, warnings=[
+            {"kind": "pages_missing", "page": 0, "message": "There are no pages 3 to 9."},
+            {"kind": "low_confidence", "page": 2, "message": unsure}]),
+            ("page", page_event({"content": "first"}, n_pages=2)),
+            ("page", page_event({"content": "second"}, page=2, n_pages=2,
+                                warnings=[{"kind": "low_confidence", "page": 2, "message": unsure}])))
+        self.open()
+        page.locator("#warnings").wait_for()
+        self.assertEqual(page.locator("#warnings summary").inner_text(), "2 warnings")  # each once
+        self.assertEqual(page.locator("#warnings li").all_inner_texts(), ["There are no pages 3 to 9.", f"Page 2: {unsure}"])
+        self.assertEqual(page.get_by_role("list", name="Warnings of page 2").inner_text(), unsure)
+        self.assertIn("Done, 2 pages, 2 warnings", page.locator("#documents .state").inner_text())
+        page.locator("#warnings").get_by_role("button", name="Page 2").click()
+        self.assertEqual(page.get_by_label("Page", exact=True).input_value(), "2")
+
+    def test_a_page_without_text_says_so(self):
+        page = self.page
+        Scripted(page, document(), ("page", page_event({"label": "image", "content": "", "confidence": 0, "bbox_px": [2, 2, 198, 278]})))
+        self.open()
+        page.get_by_text("No text was found on this page.").wait_for()
+        page.locator(".sheet img").wait_for()
+        self.assertEqual(page.locator(".crop canvas").count(), 0)  # not the page a second time
+        self.assertTrue(page.get_by_text("Picture, the whole page").is_visible())
 
     def test_a_server_that_does_not_answer(self):
         page = self.open()
@@ -520,6 +677,93 @@ class Hostile(PageTest):
         self.assertIn(HOSTILE[0], page.locator(".problem").inner_text())
 
 
+def capabilities(**model):
+    return {"model": {"id": "glm-ocr", "reads": "pages", "max_image_pixels": 9633792, "parameters": 1_100_000_000, "demonstration": False, **model},
+            "tasks": ["auto", "text", "table", "formula"], "layouts": ["auto", "geometric", "lines", "none", "pp-doclayout-v3"],
+            "text_layers": ["auto", "off", "prefer", "compare"], "limits": {}}
+
+
+class Model(PageTest):
+    """What the page says of the model, and what it offers."""
+
+    def options(self, label):
+        return self.page.get_by_label(label).locator("option").all_inner_texts()
+
+    def test_the_starter_model_says_what_it_is(self):
+        page = self.open()
+        banner = page.locator("#demonstration")
+        banner.wait_for()
+        self.assertRegex(banner.inner_text(), r"^Starter model, 7 M parameters: a demonstration .* --model to use GLM-OCR\.$")
+        self.assertFalse(page.locator("#model").is_visible())
+        page.locator(".options summary").click()
+        self.assertFalse(page.get_by_label("Read everything as").is_visible())  # it reads text, nothing else
+        self.assertEqual(self.options("Parts of the page"), ["Find them", "One column of lines"])
+        for jargon in ("geometric", "none", "lines", "auto"):
+            self.assertNotIn(jargon, self.options("Parts of the page"))
+
+    def test_another_model_is_named(self):
+        page = self.page
+        page.route("**/capabilities", lambda route: route.fulfill(json=capabilities()))
+        self.open()
+        self.until("document.getElementById('model').textContent === 'glm-ocr, 1.1 B parameters'")
+        self.assertFalse(page.locator("#demonstration").is_visible())
+        page.locator(".options summary").click()
+        self.assertEqual(self.options("Read everything as"), ["What it is", "Text", "A table", "A formula"])
+        self.assertEqual(self.options("Parts of the page"), [
+            "Find them", "Find them without the layout model", "One column of lines", "Read the page in one piece"])
+        self.assertEqual(page.get_by_label("Text inside PDFs").locator("option").evaluate_all("all => all.map((e) => e.value)"),
+                         ["", "off", "prefer", "compare"])
+
+    def test_a_sample_to_try(self):
+        page = self.open()
+        page.get_by_role("button", name="Try a sample").click()
+        self.wait_done()
+        self.until("document.querySelectorAll('.page').length === 3")
+        self.assertEqual(page.locator(".block h4.title-1").first.text_content(), "Water in Harrowshire")
+        self.assertFalse(page.get_by_role("button", name="Try a sample").is_visible())
+
+
+class Words(PageTest):
+    """Which words are shaded."""
+
+    def marks(self, *regions):
+        page = self.page
+        Scripted(page, document(), ("page", page_event(*regions)))
+        self.open()
+        page.wait_for_selector(".block")
+        page.get_by_label("Confidence", exact=True).check()
+        return page.locator("mark.doubt").evaluate_all("all => all.map((e) => [e.textContent, e.title])")
+
+    @staticmethod
+    def words(text, **doubted):
+        return [{"text": word, "confidence": doubted.get(word.strip("*.,-"), 0.995)} for word in text.split()]
+
+    def test_words_find_their_places(self):
+        text = "A **bold** exam- ple of the 184 sheep, the end."
+        self.assertEqual(self.marks(
+            {"content": "A **bold** example of the 184 sheep, the end.", "words": self.words(text, bold=0.5, ple=0.6, sheep=0.7)}),
+            [["bold", "50 %"], ["example", "60 %"], ["sheep,", "70 %"]])
+
+    def test_what_was_left_out_or_put_in_shifts_nothing(self):
+        self.assertEqual(self.marks(
+            {"content": "one two NEW three four five", "words": self.words("zero one two three lost four five", three=0.5, five=0.6, lost=0.1)}),
+            [["three", "50 %"], ["five", "60 %"]])
+
+    def test_tables_and_titles(self):
+        self.assertEqual(self.marks(
+            {"label": "paragraph_title", "content": "The year 1849", "words": self.words("The year 1849", **{"1849": 0.4})},
+            {"label": "table", "content": "<table><tr><td>North</td><td>12 &amp; 3</td></tr><tr><td></td><td>North</td></tr></table>",
+             "words": [{"text": "North", "confidence": 0.99}, {"text": "12", "confidence": 0.3}, {"text": "&", "confidence": 0.99},
+                       {"text": "3", "confidence": 0.99}, {"text": "North", "confidence": 0.2}]}),
+            [["1849", "40 %"], ["12", "30 %"], ["North", "20 %"]])
+        self.assertEqual(self.page.locator("td mark").count(), 2)
+
+    def test_a_block_without_words_is_shaded_as_a_whole(self):
+        self.assertEqual(self.marks({"content": "other text", "words": self.words("nothing alike", alike=0.1)}, {"content": "none told", "confidence": 0.5}), [])
+        for i in (0, 1):
+            self.assertNotEqual(self.page.locator(".block").nth(i).evaluate("e => getComputedStyle(e).backgroundColor"), "rgba(0, 0, 0, 0)")
+
+
 class Rendering(PageTest):
     def show(self, *regions):
         Scripted(self.page, document(), ("page", page_event(*regions)))
@@ -581,7 +825,8 @@ class Accessibility(PageTest):
         return self.new_page(bypass_csp=True, **options)
 
     def test_every_state(self):
-        regions = [{"label": "doc_title", "content": "Title", "heading_level": 1}, {"content": "Text with $x^2$", "confidence": 0.6},
+        regions = [{"label": "doc_title", "content": "Title", "heading_level": 1},
+                   {"content": "Text with $x^2$", "confidence": 0.6, "words": [{"text": "Text", "confidence": 0.6}, {"text": "with", "confidence": 0.5}]},
                    {"label": "table", "content": "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"},
                    {"label": "header", "content": "Running head"}, {"label": "display_formula", "content": r"\sum_i x_i"}]
         for scheme in ("light", "dark"):
@@ -592,10 +837,20 @@ class Accessibility(PageTest):
                     page.locator(".options summary").click()
                     self.check(page)
                     page = self.open_for_axe(**options)
-                    Scripted(page, document(), ("page", page_event(*regions)))
+                    warnings = [{"kind": "low_confidence", "page": 1, "message": "The page may be turned."}]
+                    Scripted(page, document(pages=2, pages_done=2, warnings=warnings),
+                             ("page", page_event(*regions, n_pages=2, markdown="# Title", warnings=warnings)),
+                             ("page", page_event(*regions, n_pages=2, page=2)))
+                    page.route("**/v1/documents/doc_test/result?format=json", lambda route: route.fulfill(json={"pages": [{"page": 1}]}))
                     self.open(page)
                     page.wait_for_selector(".sheet img")
                     self.check(page)
+                    page.get_by_role("button", name="Larger").click()
+                    for tab in ("Markdown", "JSON", "Text"):
+                        page.get_by_role("tab", name=tab).click()
+                        self.check(page)
+                    if width < 800:
+                        page.locator("#list summary").click()
                     page.get_by_label("Confidence", exact=True).check()
                     self.check(page)
                     page.get_by_role("button", name="Remove test.pdf").click()

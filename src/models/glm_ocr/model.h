@@ -46,6 +46,9 @@ class GlmOcrModel {
   const PackedMatrix& lm_head() const { return lm_head_.weight; }
   const PackedMatrix& mtp_head() const { return mtp_head_ ? mtp_head_->weight : lm_head_.weight; }
 
+  // Elements of all its tensors, as stored.
+  int64_t n_params() const { return checkpoint_->n_params(); }
+
   // What loading found: tensors nobody asked for, copies that were equal, and so on.
   const std::string& load_notes() const { return load_notes_; }
   // Of these, what a user should hear of unasked: the model works, but not as its files promise.

@@ -1,0 +1,566 @@
+#include "pdf/rewriter.h"
+
+#define POINTERHOLDER_TRANSITION 4
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <qpdf/Pipeline.hh>
+#include <qpdf/QPDF.hh>
+#include <qpdf/QPDFObjectHandle.hh>
+#include <qpdf/QPDFPageDocumentHelper.hh>
+#include <qpdf/QPDFPageLabelDocumentHelper.hh>
+#include <qpdf/QPDFPageObjectHelper.hh>
+#include <qpdf/QPDFTokenizer.hh>
+#include <qpdf/QPDFWriter.hh>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+namespace glmocr {
+namespace pdf {
+namespace {
+
+using Handle = QPDFObjectHandle;
+
+// Forms within forms, and nodes below nodes: files that nest deeper are damaged or hostile.
+constexpr int kMaxDepth = 24;
+constexpr const char* kFontName = "/GlmOcrText";
+// Of the page: what pictures must cover so that hidden text over them counts as an OCR program's.
+constexpr double kScanShare = 0.5;
+
+struct Matrix {
+  double a = 1, b = 0, c = 0, d = 1, e = 0, f = 0;
+};
+
+// First `m`, then `n`.
+Matrix Then(const Matrix& m, const Matrix& n) {
+  return {m.a * n.a + m.b * n.c, m.a * n.b + m.b * n.d,       m.c * n.a + m.d * n.c,
+          m.c * n.b + m.d * n.d, m.e * n.a + m.f * n.c + n.e, m.e * n.b + m.f * n.d + n.f};
+}
+
+std::optional<std::array<double, 6>> Six(const std::vector<Handle>& numbers) {
+  if (numbers.size() < 6) return std::nullopt;
+  std::array<double, 6> out{};
+  for (size_t i = 0; i < 6; ++i) {
+    Handle n = numbers[numbers.size() - 6 + i];
+    if (!n.isNumber()) return std::nullopt;
+    out[i] = n.getNumericValue();
+  }
+  return out;
+}
+
+Matrix MatrixOf(const std::array<double, 6>& n) { return {n[0], n[1], n[2], n[3], n[4], n[5]}; }
+
+struct Rect {
+  double left = 0, bottom = 0, right = 0, top = 0;
+  bool empty() const { return !(right > left && top > bottom); }
+  double width() const { return right - left; }
+  double height() const { return top - bottom; }
+};
+
+Rect RectOf(Handle array) {
+  Rect r;
+  if (!array.isArray() || array.getArrayNItems() != 4) return r;
+  double n[4];
+  for (int i = 0; i < 4; ++i) {
+    Handle item = array.getArrayItem(i);
+    if (!item.isNumber()) return r;
+    n[i] = item.getNumericValue();
+  }
+  return {std::min(n[0], n[2]), std::min(n[1], n[3]), std::max(n[0], n[2]), std::max(n[1], n[3])};
+}
+
+// An attribute that pages inherit.
+Handle Inherited(Handle page, const char* key) {
+  for (int depth = 0; depth < kMaxDepth && page.isDictionary(); ++depth) {
+    if (page.hasKey(key)) return page.getKey(key);
+    page = page.getKey("/Parent");
+  }
+  return Handle::newNull();
+}
+
+// What of the page is shown, as PDFium has it.
+Rect ShownBox(Handle page) {
+  Rect media = RectOf(Inherited(page, "/MediaBox"));
+  if (media.empty()) media = {0, 0, 612, 792};
+  const Rect crop = RectOf(Inherited(page, "/CropBox"));
+  if (crop.empty()) return media;
+  return {std::max(media.left, crop.left), std::max(media.bottom, crop.bottom),
+          std::min(media.right, crop.right), std::min(media.top, crop.top)};
+}
+
+// Quarter turns, clockwise.
+int TurnsOf(Handle page) {
+  Handle rotate = Inherited(page, "/Rotate");
+  if (!rotate.isNumber()) return 0;
+  const double degrees = rotate.getNumericValue();
+  if (!(std::abs(degrees) < 1e6)) return 0;
+  const int turns = static_cast<int>(degrees) / 90 % 4;
+  return turns < 0 ? turns + 4 : turns;
+}
+
+// From a page of this size as shown, y up, to the user space of `page`.
+Matrix ToUserSpace(const Rect& box, int turns, double width, double height) {
+  const double w = box.width(), h = box.height();
+  switch (turns) {
+    case 1:
+      return {0, h / width, -w / height, 0, box.right, box.bottom};
+    case 2:
+      return {-w / width, 0, 0, -h / height, box.right, box.top};
+    case 3:
+      return {0, -h / width, w / height, 0, box.left, box.top};
+    default:
+      return {w / width, 0, 0, h / height, box.left, box.bottom};
+  }
+}
+
+// What a page's contents show.
+struct PageContents {
+  int64_t visible = 0, hidden = 0;  // strings of text that are not empty
+  double picture_area = 0;          // in square units, pictures over each other counted twice
+};
+
+// Follows the operators of a content stream and of the forms that it draws.
+class Scanner : public Handle::ParserCallbacks {
+ public:
+  Scanner(PageContents* found, std::set<QPDFObjGen>* open, Handle resources, int depth)
+      : found_(found), open_(open), resources_(resources), depth_(depth) {}
+
+  struct State {
+    Matrix matrix;
+    int64_t mode = 0;  // text rendering mode
+  };
+  State state;
+
+  void handleObject(Handle object) override {
+    if (object.isInlineImage()) {
+      AddPicture();
+    } else if (object.isOperator()) {
+      Operator(object.getOperatorValue());
+      operands_.clear();
+    } else if (operands_.size() < kMaxOperands) {
+      operands_.push_back(object);
+    }
+  }
+  void handleEOF() override {}
+
+ private:
+  static constexpr size_t kMaxOperands = 1 << 16;
+  static constexpr size_t kMaxStates = 1 << 12;
+
+  void Operator(const std::string& name) {
+    if (name == "q") {
+      if (states_.size() < kMaxStates) states_.push_back(state);
+    } else if (name == "Q") {
+      if (!states_.empty()) {
+        state = states_.back();
+        states_.pop_back();
+      }
+    } else if (name == "cm") {
+      if (const auto six = Six(operands_)) state.matrix = Then(MatrixOf(*six), state.matrix);
+    } else if (name == "Tr") {
+      if (!operands_.empty() && operands_.back().isInteger())
+        state.mode = operands_.back().getIntValue();
+    } else if (name == "Tj" || name == "'" || name == "\"") {
+      if (!operands_.empty()) Text(operands_.back());
+    } else if (name == "TJ") {
+      if (operands_.empty() || !operands_.back().isArray()) return;
+      for (Handle item : operands_.back().aitems()) {
+        if (item.isString() && !item.getStringValue().empty()) return Text(item);
+      }
+    } else if (name == "Do") {
+      if (!operands_.empty() && operands_.back().isName()) Draw(operands_.back().getName());
+    }
+  }
+
+  void Text(Handle string) {
+    if (!string.isString() || string.getStringValue().empty()) return;
+    ++(state.mode == 3 ? found_->hidden : found_->visible);
+  }
+
+  void AddPicture() {
+    found_->picture_area +=
+        std::abs(state.matrix.a * state.matrix.d - state.matrix.b * state.matrix.c);
+  }
+
+  void Draw(const std::string& name) {
+    Handle objects = resources_.isDictionary() ? resources_.getKey("/XObject") : Handle::newNull();
+    if (!objects.isDictionary()) return;
+    Handle object = objects.getKey(name);
+    if (!object.isStream()) return;
+    Handle dictionary = object.getDict();
+    Handle subtype = dictionary.getKey("/Subtype");
+    if (subtype.isNameAndEquals("/Image")) return AddPicture();
+    if (!subtype.isNameAndEquals("/Form") || depth_ >= kMaxDepth) return;
+    if (!open_->insert(object.getObjGen()).second) return;  // it draws itself
+    Handle own = dictionary.getKey("/Resources");
+    Scanner inner(found_, open_, own.isDictionary() ? own : resources_, depth_ + 1);
+    inner.state = state;
+    Handle matrix = dictionary.getKey("/Matrix");
+    if (matrix.isArray()) {
+      if (const auto six = Six(matrix.getArrayAsVector()))
+        inner.state.matrix = Then(MatrixOf(*six), state.matrix);
+    }
+    Handle::parseContentStream(object, &inner);
+    open_->erase(object.getObjGen());
+  }
+
+  PageContents* found_;
+  std::set<QPDFObjGen>* open_;
+  Handle resources_;
+  const int depth_;
+  std::vector<Handle> operands_;
+  std::vector<State> states_;
+};
+
+PageContents Scan(Handle page) {
+  PageContents found;
+  Handle contents = page.getKey("/Contents");
+  if (!contents.isStream() && !contents.isArray()) return found;
+  std::set<QPDFObjGen> open;
+  Scanner scanner(&found, &open, Inherited(page, "/Resources"), 0);
+  Handle::parseContentStream(contents, &scanner);
+  return found;
+}
+
+// Leaves out the operators that show and place text.
+class TextRemover : public Handle::TokenFilter {
+ public:
+  void handleToken(QPDFTokenizer::Token const& token) override {
+    const bool word = token.getType() == QPDFTokenizer::tt_word;
+    held_.push_back(token);
+    if (!word) {
+      if (held_.size() > kMaxHeld || token.getType() == QPDFTokenizer::tt_inline_image) Release();
+      return;
+    }
+    static const std::set<std::string> kDropped = {"Tj", "TJ", "'", "\"", "Td", "TD", "Tm", "T*"};
+    if (kDropped.count(token.getValue()) != 0) {
+      held_.clear();
+      write("\n");
+    } else {
+      Release();
+    }
+  }
+  void handleEOF() override { Release(); }
+
+ private:
+  static constexpr size_t kMaxHeld = 1 << 16;
+  void Release() {
+    for (const auto& token : held_) writeToken(token);
+    held_.clear();
+  }
+  std::vector<QPDFTokenizer::Token> held_;
+};
+
+// Collects what a filter lets through.
+class StringPipeline : public Pipeline {
+ public:
+  StringPipeline() : Pipeline("string", nullptr) {}
+  void write(unsigned char const* data, size_t n) override {
+    bytes.append(reinterpret_cast<const char*>(data), n);
+  }
+  void finish() override {}
+  std::string bytes;
+};
+
+class SinkPipeline : public Pipeline {
+ public:
+  explicit SinkPipeline(const std::function<void(const void*, size_t)>& sink)
+      : Pipeline("sink", nullptr), sink_(sink) {}
+  void write(unsigned char const* data, size_t n) override { sink_(data, n); }
+  void finish() override {}
+
+ private:
+  const std::function<void(const void*, size_t)>& sink_;
+};
+
+// A dictionary of `owner` that belongs to it alone, and may be changed.
+Handle OwnDictionary(Handle owner, const char* key, Handle inherited) {
+  Handle own = inherited.isDictionary() ? inherited.shallowCopy() : Handle::newDictionary();
+  owner.replaceKey(key, own);
+  return own;
+}
+
+// The forms of `resources` without text, copies in its own dictionary.
+void RemoveTextOfForms(QPDF& pdf, Handle resources, std::set<QPDFObjGen>* open, int depth) {
+  Handle objects = resources.getKey("/XObject");
+  if (!objects.isDictionary() || depth >= kMaxDepth) return;
+  objects = OwnDictionary(resources, "/XObject", objects);
+  for (const std::string& name : objects.getKeys()) {
+    Handle form = objects.getKey(name);
+    if (!form.isStream() || !form.getDict().getKey("/Subtype").isNameAndEquals("/Form")) continue;
+    if (!open->insert(form.getObjGen()).second) continue;
+    TextRemover remover;
+    StringPipeline kept;
+    QPDFPageObjectHelper(form).filterContents(&remover, &kept);
+    Handle copy = Handle::newStream(&pdf, kept.bytes);
+    Handle dictionary = form.getDict().shallowCopy();
+    for (const char* key : {"/Filter", "/DecodeParms", "/Length"}) dictionary.removeKey(key);
+    copy.replaceDict(dictionary);
+    if (dictionary.getKey("/Resources").isDictionary()) {
+      RemoveTextOfForms(pdf,
+                        OwnDictionary(dictionary, "/Resources", dictionary.getKey("/Resources")),
+                        open, depth + 1);
+    }
+    open->erase(form.getObjGen());
+    objects.replaceKey(name, copy);
+  }
+}
+
+void RemoveText(QPDF& pdf, Handle page) {
+  TextRemover remover;
+  StringPipeline kept;
+  QPDFPageObjectHelper(page).filterContents(&remover, &kept);
+  page.replaceKey("/Contents", Handle::newStream(&pdf, kept.bytes));
+  std::set<QPDFObjGen> open;
+  RemoveTextOfForms(pdf, OwnDictionary(page, "/Resources", Inherited(page, "/Resources")), &open,
+                    0);
+}
+
+FILE* Open(int fd) {
+  const int copy = ::dup(fd);
+  FILE* file = copy < 0 ? nullptr : ::fdopen(copy, "rb");
+  if (file == nullptr) throw std::runtime_error("cannot read a descriptor");
+  return file;
+}
+
+void Read(QPDF& pdf, int fd, const std::string& password) {
+  pdf.setSuppressWarnings(true);
+  pdf.processFile("document", Open(fd), true, password.empty() ? nullptr : password.c_str());
+}
+
+// Puts pages of the layer into the source.
+class Layers {
+ public:
+  Layers(QPDF& pdf, int fd) : pdf_(pdf) {
+    Read(layer_, fd, "");
+    pages_ = layer_.getAllPages();
+  }
+
+  void Add(Handle page, size_t index) {
+    if (index >= pages_.size()) throw std::runtime_error("no such layer");
+    Handle layer = pages_[index];
+    const Rect size = RectOf(layer.getKey("/MediaBox"));
+    const Rect shown = ShownBox(page);
+    if (size.empty() || shown.empty()) throw std::runtime_error("a page without size");
+    Handle font = layer.getKey("/Resources").getKey("/Font").getKey(kFontName);
+    Handle contents = layer.getKey("/Contents");
+    if (!contents.isStream() || !font.isDictionary()) throw std::runtime_error("an empty layer");
+
+    Handle resources = OwnDictionary(page, "/Resources", Inherited(page, "/Resources"));
+    Handle fonts = OwnDictionary(resources, "/Font", resources.getKey("/Font"));
+    fonts.replaceKey(kFontName, pdf_.copyForeignObject(font));
+
+    // Before the page's own contents, where the graphics state is known whatever they leave behind.
+    const Matrix m = ToUserSpace(shown, TurnsOf(page), size.width(), size.height());
+    char begin[256];
+    std::snprintf(begin, sizeof(begin), "q %.7g %.7g %.7g %.7g %.6g %.6g cm\n", m.a, m.b, m.c, m.d,
+                  m.e, m.f);
+    Handle all = Handle::newArray();
+    all.appendItem(Shared(begin));
+    all.appendItem(pdf_.copyForeignObject(contents));
+    all.appendItem(Shared("\nQ\n"));
+    Handle old = page.getKey("/Contents");
+    if (old.isStream()) all.appendItem(old);
+    if (old.isArray()) {
+      for (Handle item : old.getArrayAsVector()) all.appendItem(item);
+    }
+    page.replaceKey("/Contents", all);
+  }
+
+ private:
+  // Most pages of a document have one size.
+  Handle Shared(const std::string& text) {
+    auto found = shared_.find(text);
+    if (found == shared_.end()) found = shared_.emplace(text, Handle::newStream(&pdf_, text)).first;
+    return found->second;
+  }
+
+  QPDF& pdf_;
+  QPDF layer_;
+  std::vector<Handle> pages_;
+  std::map<std::string, Handle> shared_;
+};
+
+bool HasSignature(Handle field, int depth) {
+  if (!field.isDictionary() || depth > kMaxDepth) return false;
+  if (field.getKey("/FT").isNameAndEquals("/Sig") && field.getKey("/V").isDictionary()) return true;
+  Handle kids = field.getKey("/Kids");
+  if (!kids.isArray()) return false;
+  for (Handle kid : kids.aitems()) {
+    if (HasSignature(kid, depth + 1)) return true;
+  }
+  return false;
+}
+
+bool IsSigned(QPDF& pdf) {
+  Handle form = pdf.getRoot().getKey("/AcroForm");
+  if (!form.isDictionary()) return false;
+  Handle fields = form.getKey("/Fields");
+  if (!fields.isArray()) return false;
+  for (Handle field : fields.aitems()) {
+    if (HasSignature(field, 0)) return true;
+  }
+  return false;
+}
+
+// Leaves the document these pages, in this order. What else names a page that is gone (outlines,
+// links, structure) names nothing from then on, so that nothing of it stays in the file.
+void KeepPages(QPDF& pdf, const std::vector<Handle>& all, const std::vector<RewritePage>& wanted) {
+  QPDFPageDocumentHelper(pdf).pushInheritedAttributesToPage();
+  Handle root = pdf.getRoot();
+  Handle labels = Handle::newNull();
+  QPDFPageLabelDocumentHelper label_helper(pdf);
+  if (label_helper.hasPageLabels()) {
+    std::vector<Handle> numbers;
+    for (size_t i = 0; i < wanted.size(); ++i)
+      label_helper.getLabelsForPageRange(wanted[i].index, wanted[i].index,
+                                         static_cast<long long>(i), numbers);  // NOLINT
+    labels = Handle::newDictionary();
+    labels.replaceKey("/Nums", Handle::newArray(numbers));
+  }
+  std::set<QPDFObjGen> kept;
+  Handle pages = root.getKey("/Pages");
+  Handle kids = Handle::newArray();
+  for (const RewritePage& page : wanted) {
+    Handle node = all.at(page.index);
+    kept.insert(node.getObjGen());
+    node.replaceKey("/Parent", pages);
+    kids.appendItem(node);
+  }
+  pages.replaceKey("/Kids", kids);
+  pages.replaceKey("/Count", Handle::newInteger(static_cast<long long>(wanted.size())));  // NOLINT
+  for (const Handle& node : all) {
+    if (kept.count(node.getObjGen()) == 0) pdf.replaceObject(node.getObjGen(), Handle::newNull());
+  }
+  pdf.updateAllPagesCache();
+  if (!labels.isNull()) root.replaceKey("/PageLabels", labels);
+}
+
+// PDF/A-1 knows no object streams; a file that claims to be one stays it.
+bool ClaimsPdfa1(QPDF& pdf) {
+  Handle metadata = pdf.getRoot().getKey("/Metadata");
+  if (!metadata.isStream()) return false;
+  const auto bytes = metadata.getStreamData(qpdf_dl_generalized);
+  const std::string text(reinterpret_cast<const char*>(bytes->getBuffer()),
+                         std::min<size_t>(bytes->getSize(), 1 << 20));
+  return text.find("pdfaid:part>1<") != std::string::npos ||
+         text.find("pdfaid:part=\"1\"") != std::string::npos ||
+         text.find("pdfaid:part='1'") != std::string::npos;
+}
+
+}  // namespace
+
+RewriteReport Rewrite(int source, int layer, const RewriteOptions& options,
+                      const std::function<void(const void*, size_t)>& sink) {
+  RewriteReport report;
+  QPDF pdf;
+  Read(pdf, source, options.password);
+  report.encrypted = pdf.isEncrypted();
+  report.is_signed = IsSigned(pdf);
+  const std::vector<Handle> all = pdf.getAllPages();
+  bool whole = options.pages.size() == all.size();
+  for (size_t i = 0; i < options.pages.size(); ++i) {
+    if (options.pages[i].index >= all.size()) throw std::runtime_error("no such page");
+    whole = whole && options.pages[i].index == i;
+  }
+  report.changed = !whole || report.encrypted;
+
+  std::optional<Layers> layers;
+  for (const RewritePage& wanted : options.pages) {
+    Handle page = all[wanted.index];
+    if (wanted.layer < 0) {
+      report.pages.push_back(RewrittenPage::kNoLayer);
+      continue;
+    }
+    const PageContents found = Scan(page);
+    const Rect shown = ShownBox(page);
+    const bool text = found.visible + found.hidden > 0;
+    const bool old_layer = found.hidden > 0 && found.visible == 0 &&
+                           found.picture_area >= kScanShare * shown.width() * shown.height();
+    if (text && !(options.replace_hidden_text && old_layer)) {
+      report.pages.push_back(options.replace_hidden_text && found.hidden > 0
+                                 ? RewrittenPage::kHiddenKept
+                                 : RewrittenPage::kTextKept);
+      continue;
+    }
+    if (!layers) layers.emplace(pdf, layer);
+    if (text) RemoveText(pdf, page);
+    layers->Add(page, static_cast<size_t>(wanted.layer));
+    report.pages.push_back(text ? RewrittenPage::kHiddenReplaced : RewrittenPage::kLayerAdded);
+    report.changed = true;
+  }
+  if (!options.language.empty()) {
+    pdf.getRoot().replaceKey("/Lang", Handle::newUnicodeString(options.language));
+    report.changed = true;
+  }
+  if (!report.changed) return report;
+  if (!whole) KeepPages(pdf, all, options.pages);
+
+  SinkPipeline out(sink);
+  QPDFWriter writer(pdf);
+  writer.setOutputPipeline(&out);
+  writer.setPreserveEncryption(false);
+  writer.setDeterministicID(true);
+  writer.setObjectStreamMode(ClaimsPdfa1(pdf) ? qpdf_o_disable : qpdf_o_generate);
+  writer.setDecodeLevel(qpdf_dl_none);
+  writer.setCompressStreams(true);
+  writer.write();
+  return report;
+}
+
+struct UserUnits::State {
+  QPDF pdf;
+};
+
+UserUnits::UserUnits(int fd, std::string password) : fd_(fd), password_(std::move(password)) {}
+UserUnits::~UserUnits() = default;
+
+double UserUnits::Of(uint32_t index) {
+  try {
+    if (!std::exchange(tried_, true)) {
+      auto state = std::make_unique<State>();
+      state->pdf.setAttemptRecovery(false);
+      Read(state->pdf, fd_, password_);
+      state_ = std::move(state);
+    }
+    if (!state_) return 1;
+    // Down the tree of pages, past what its counts say is before the page.
+    Handle node = state_->pdf.getRoot().getKey("/Pages");
+    int64_t before = index;
+    for (int depth = 0; depth < kMaxDepth; ++depth) {
+      Handle kids = node.getKey("/Kids");
+      if (!kids.isArray()) break;
+      Handle next = Handle::newNull();
+      for (Handle kid : kids.aitems()) {
+        if (!kid.isDictionary()) continue;
+        Handle count = kid.getKey("/Count");
+        const int64_t pages =
+            kid.getKey("/Kids").isArray() && count.isInteger() ? count.getIntValue() : 1;
+        if (before < pages) {
+          next = kid;
+          break;
+        }
+        before -= pages;
+      }
+      if (!next.isDictionary()) return 1;
+      node = next;
+    }
+    Handle unit = node.getKey("/UserUnit");
+    const double value = unit.isNumber() ? unit.getNumericValue() : 1;
+    return std::isfinite(value) && value > 0 && value <= 1e6 ? value : 1;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception&) {
+    state_.reset();
+    return 1;
+  }
+}
+
+}  // namespace pdf
+}  // namespace glmocr

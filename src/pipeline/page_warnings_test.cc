@@ -1,0 +1,3 @@
+#include "pipeline/page_warnings.h"
+
+#include <gtest/gtest.h>
