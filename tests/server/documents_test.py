@@ -140,6 +140,13 @@ class Server:
         raise RuntimeError("the job did not end")
 
 
+def jpeg_size(data):
+    at = 2
+    while data[at + 1] not in (0xC0, 0xC1, 0xC2):  # the frame's header
+        at += 2 + int.from_bytes(data[at + 2:at + 4], "big")
+    return int.from_bytes(data[at + 7:at + 9], "big"), int.from_bytes(data[at + 5:at + 7], "big")
+
+
 def without_times(data):
     """JSON of pages tells how long reading took."""
     return re.sub(rb'"(seconds|prepare_seconds|first_token_seconds)":[0-9.e+-]+', rb'"\1":0', data)
@@ -255,6 +262,17 @@ try:
         status, _, body = server.request("GET", f"/v1/documents/{job['id']}/result?format=html")
         check("format not asked for", status == 400 and b"formats" in body, body)
 
+        # Boxes are of the picture that is shown, though this page was straightened to be read: one shape, nothing outside of
+        # it, and each region has its turned corners.
+        status, job = server.upload([("skewed.pdf", (SAMPLES / "skewed.pdf").read_bytes())], formats="md")
+        shown = [data for event, _, data in server.events(job["id"]) if event == "page"][0]
+        _, _, body = server.request("GET", f"/v1/documents/{job['id']}/pages/1/image")
+        (width, height), (w, h) = jpeg_size(body), (shown["width_px"], shown["height_px"])
+        check("page image", abs(width * h - height * w) <= max(w, h), (width, height, w, h))  # a pixel of rounding
+        boxes = [region["bbox_px"] for region in shown["regions"]]
+        check("boxes", boxes and all(0 <= x0 < x1 <= w and 0 <= y0 < y1 <= h for x0, y0, x1, y1 in boxes), boxes)
+        check("boxes", all(len(region["polygon_px"]) == 4 for region in shown["regions"]), shown["regions"])
+
         # Several files in one form.
         status, jobs = server.upload([("a.pdf", book(1)), ("b.png", (SAMPLES / "page.png").read_bytes())])
         check("several files", status == 202 and [j["name"] for j in jobs["data"]] == ["a.pdf", "b.png"], jobs)
@@ -288,6 +306,9 @@ try:
         check("layout_parsing pictures", pictures and all(
             f"![](page={n},bbox={b['bbox_2d']})" in cloud["md_results"] and b["image_url"].startswith("data:image/jpeg")
             for n, b in pictures), pictures)
+        # The cloud has no null there.
+        check("layout_parsing contents", all(isinstance(b["content"], str) for _, b in boxes) and
+              all(b["content"] == "" for _, b in pictures), boxes)
         for wrong, field in (({"file": uri, "user_id": "short"}, "user_id"), ({"file": uri, "start_page_id": 0}, "start_page_id"),
                              ({"file": uri, "start_page_id": 3, "end_page_id": 2}, "end_page_id"), ({}, "file"),
                              ({"file": 7}, "file"), ({"file": uri, "start_page_id": 99}, "99")):
