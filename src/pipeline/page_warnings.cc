@@ -57,8 +57,9 @@ class Judge {
     }
     if (facts_.largest_picture >= kPageSized && ink.in_pictures() >= kMostInPicture) {
       Add(WarningKind::kUncoveredInk,
-          fmt::format("{} % of the ink is in a picture as large as the page; text in it was not read",
-                      in_pictures));
+          fmt::format(
+              "{} % of the ink is in a picture as large as the page; text in it was not read",
+              in_pictures));
     } else if (ink.uncovered() >= kMostUncovered) {
       Add(WarningKind::kUncoveredInk,
           fmt::format("{} % of the ink is outside the regions that were read",
@@ -150,9 +151,6 @@ TextSigns SignsOf(const ReadPage& page) {
 }
 
 std::vector<Warning> JudgePage(const ReadPage& page, const PageFacts& facts) {
-  if (std::getenv("DUMPF"))
-    std::fprintf(stderr, "FACTS %s ink %.4f unc %.3f pic %.3f font %.1f letter %.1f big %.2f\n", page.source.c_str(),
-                 facts.ink.ink(), facts.ink.uncovered(), facts.ink.in_pictures(), facts.font_px, facts.ink.letter_px, facts.largest_picture);
   return Judge(page, facts).Run();
 }
 

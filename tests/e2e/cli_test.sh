@@ -30,6 +30,9 @@ done
 expect task_text 0 "[A-Za-z]{3}" "$glm" parse --task text "$page"
 # Text that a layout network's regions leave out is read: these weights are random.
 expect uncovered 0 "[A-Za-z]{3} [A-Za-z]{3}" "$glm" parse --layout-model "$root/tests/golden/layout/small" --to text "$page"
+# Warnings are in the JSON of a page.
+expect warns_of_a_script 0 '"low_confidence"' "$glm" parse --text-layer off --pages 1 --to json "$root/tests/golden/warnings/foreign.pdf"
+expect warns_of_frames 0 '"frames_skipped"' "$glm" parse --to json "$root/tests/golden/media/gif_animated.gif"
 expect missing_model 1 "does not exist" "$glm" parse --model "$dir/none" "$page"
 mkdir "$dir/bad"; cp "$root"/models/starter/*.json "$dir/bad"; head -c 100000 "$root/models/starter/model.safetensors" >"$dir/bad/model.safetensors"
 expect truncated_model 1 "model.safetensors" "$glm" parse --model "$dir/bad" "$page"
