@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/parse_job.h"
+#include "format/formats.h"
 
 namespace glmocr::cli {
 namespace {
@@ -51,6 +52,12 @@ void RegisterGeneration(CLI::App& app, GenerationOptions* g) {
       ->group("Generation");
 }
 
+// Empty for a format's name; for others, what is wrong.
+std::string CheckFormat(const std::string& name) {
+  if (FindFormat(name) != nullptr) return {};
+  return "'" + name + "' is not a format (choose from " + FormatHelp() + ")";
+}
+
 }  // namespace
 
 Command RegisterParse(CLI::App& app) {
@@ -64,13 +71,10 @@ Command RegisterParse(CLI::App& app) {
   sub->add_option("-o,--output", o->out,
                   "Folder for a folder of files per input (default: standard output)")
       ->type_name("DIR");
-  sub->add_option(
-         "-t,--to,-f,--format", o->to,
-         "Comma-separated: text, md, json, sdk-json (as the official SDK), html, hocr, "
-         "alto, pdf (searchable), jsonl (a page a line, with tokens; standard output only); "
-         "default: text, with -o md,sdk-json,json")
+  sub->add_option("-t,--to,-f,--format", o->to,
+                  "Comma-separated: " + FormatHelp() + "; default: text, with -o md,sdk-json,json")
       ->delimiter(',')
-      ->check(CLI::IsMember(Output::FormatNames()))
+      ->check(CheckFormat, "")
       ->type_name("FORMATS");
   sub->add_flag("--visualize", o->output.visualize,
                 "With -o: pictures of the pages with regions, order and confidence")
@@ -124,7 +128,8 @@ Command RegisterParse(CLI::App& app) {
                   "auto (as the region asks), text, table, formula, or an instruction of your own")
       ->capture_default_str()
       ->type_name("TASK");
-  sub->add_option("--pages", o->pages, "Which pages: \"1-3,8\", \"5-\" (default: all)")
+  sub->add_option("--pages", o->pages,
+                  "Which pages: \"1-3,8\", \"5-\", \"-2-\" for the last two (default: all)")
       ->type_name("RANGES")
       ->group("Documents");
   sub->add_option("--dpi", o->input.pdf.dpi,
@@ -168,8 +173,10 @@ Command RegisterParse(CLI::App& app) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str()
       ->group("Many inputs");
-  sub->add_flag("--resume", o->resume,
-                "Skip inputs that the journal in the output folder has as done, by content")
+  sub->add_flag(
+         "--resume", o->resume,
+         "Go on with an interrupted run: skip inputs that the journal in the output folder has "
+         "as done with the same content, model and options, and pages that were read")
       ->needs("--output")
       ->group("Many inputs");
   sub->add_flag_callback(
@@ -181,7 +188,14 @@ Command RegisterParse(CLI::App& app) {
   sub->add_flag_callback(
       "--accept-truncated", [o] { o->input.decode.truncated = TruncatedMode::kAccept; },
       "Read what there is of files that end early");
-  sub->add_flag("-q,--quiet", o->quiet, "No progress line and no notes");
+  sub->add_flag("--overwrite", o->overwrite,
+                "Replace what other inputs, or you, have put into the output folder under a "
+                "document's name (default: the name gets a number)")
+      ->needs("--output")
+      ->group("Many inputs");
+  sub->add_flag("-q,--quiet", o->quiet,
+                "No progress line, no notes, no closing line; warnings and errors stay");
+  sub->add_flag("-v,--verbose", o->verbose, "Name the files in folders that are not documents");
   sub->add_flag("--stats", o->stats, "Print what the engine did to standard error");
   sub->footer(R"(Examples:
   glm-ocr parse page.png

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "format/sdk_pages.h"
+#include "format/warning_json.h"
 
 namespace glmocr {
 namespace {
@@ -24,6 +25,8 @@ std::string PageToJson(const ReadPage& page) {
   out["width"] = page.width_px;
   out["height"] = page.height_px;
   if (page.skew_degrees != 0) out["skew_degrees"] = Rounded(page.skew_degrees);
+  if (!page.warnings.empty())
+    out["warnings"] = WarningsJson(page.warnings, WarningPages::kLeaveOut);
   out["seconds"] = Rounded(page.seconds);
   out["text"] = PlainText(page, {.page_furniture = true});
   Json regions = Json::array();

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "format/pdfa.h"
+#include "pdf/pdfa.h"
 #include "format/py_text.h"
 #include "format/text_geometry.h"
 
@@ -32,6 +32,9 @@ constexpr double kMinFontPt = 0.5;
 // Of the font size: gaps that are narrower get no space of that width, but one beside the next
 // word.
 constexpr double kMinGap = 0.05;
+// poppler takes a word apart whose letters rise by half a point, so words of lines that are turned
+// by less than this (3 degrees) are level, each at its own height.
+constexpr double kLevelSine = 0.0523;
 constexpr const char* kFontName = "/GlmOcrText";
 
 // `value` in `bytes` bytes, big end first.
@@ -46,11 +49,11 @@ uint32_t Checksum(const std::string& table) {
   return sum;
 }
 
-// A TrueType font of three glyphs without outlines: none, a narrow and a wide one, with the tables
+// A TrueType font of three glyphs without area: none, a narrow and a wide one, with the tables
 // that PDF asks of an embedded one (PDF 1.7, 9.9). Layouts: OpenType specification, chapter "font
 // tables".
 std::string GlyphlessFont() {
-  std::string head, hhea, maxp, hmtx, loca;
+  std::string head, hhea, maxp, hmtx, loca, glyf;
   Put(head, 0x00010000, 4);                                    // version
   Put(head, 0x00010000, 4);                                    // revision
   Put(head, 0, 4);                                             // checkSumAdjustment, below
@@ -72,17 +75,24 @@ std::string GlyphlessFont() {
   Put(hhea, 0, 8), Put(hhea, 0, 2), Put(hhea, 3, 2);  // reserved, format, full metrics
 
   Put(maxp, 0x00010000, 4), Put(maxp, 3, 2);  // three glyphs
-  Put(maxp, 0, 8), Put(maxp, 1, 2), Put(maxp, 0, 16);
+  Put(maxp, 2, 2), Put(maxp, 1, 2), Put(maxp, 0, 4), Put(maxp, 1, 2), Put(maxp, 0, 16);
   for (const int width : {kNarrow, kNarrow, kWide})
     Put(hmtx, static_cast<uint64_t>(width), 2), Put(hmtx, 0, 2);
-  Put(loca, 0, 8);
+  // A line from corner to corner, which has no area and is never drawn: PDFium takes a letter's box
+  // from it, and drops text on turned pages that has none.
+  for (const int width : {kNarrow, kWide}) {
+    Put(glyf, 1, 2);  // contours; then the box
+    Put(glyf, 0, 2), Put(glyf, static_cast<uint16_t>(-200), 2);
+    Put(glyf, static_cast<uint64_t>(width), 2), Put(glyf, 800, 2);
+    Put(glyf, 1, 2), Put(glyf, 0, 2), Put(glyf, 0x0101, 2);  // last point, no program, on the curve
+    Put(glyf, 0, 2), Put(glyf, static_cast<uint64_t>(width), 2);    // x, and the way from it
+    Put(glyf, static_cast<uint16_t>(-200), 2), Put(glyf, 1000, 2);  // y
+  }
+  for (const size_t at : {size_t{0}, size_t{0}, glyf.size() / 2, glyf.size()}) Put(loca, at / 2, 2);
 
-  std::vector<std::pair<std::string, std::string>> tables = {{"glyf", std::string(4, 0)},
-                                                             {"head", head},
-                                                             {"hhea", hhea},
-                                                             {"hmtx", hmtx},
-                                                             {"loca", loca},
-                                                             {"maxp", maxp}};
+  std::vector<std::pair<std::string, std::string>> tables = {{"glyf", glyf}, {"head", head},
+                                                             {"hhea", hhea}, {"hmtx", hmtx},
+                                                             {"loca", loca}, {"maxp", maxp}};
   std::string font, bodies;
   Put(font, 0x00010000, 4);
   Put(font, tables.size(), 2);
@@ -346,13 +356,16 @@ class TextOperators {
       // glyph without shape it sees none.
       double gap = kMinGap * font_pt;
       if (i + 1 < line.words.size()) gap = std::max(gap, along(line.words[i + 1].place.start) - to);
-      const double x = start.x + from * cosine - shift * -sine;
+      const double x = start.x + from * cosine - shift * sine;
       const double y = start.y + from * sine + shift * cosine;
-      out_ += fmt::format(
-          "{:.4g} {:.4g} {:.4g} {:.4g} {:.2f} {:.2f} Tm {:.2f} Tz <{}> Tj {:.2f} Tz "
-          "<{:04X}> Tj\n",
-          cosine, sine, -sine, cosine, x, y, (to - from) / font_pt / width * 1e5, codes,
-          gap / font_pt / kNarrow * 1e5, characters_.Code(U' '));
+      const bool level = cosine > 0 && std::abs(sine) < kLevelSine;
+      const double rise = level ? (to - from) / 2 * sine : 0;  // to the middle of the word
+      const std::string turn =
+          level ? "1 0 0 1"
+                : fmt::format("{:.4g} {:.4g} {:.4g} {:.4g}", cosine, sine, -sine, cosine);
+      out_ += fmt::format("{} {:.2f} {:.2f} Tm {:.2f} Tz <{}> Tj {:.2f} Tz <{:04X}> Tj\n", turn, x,
+                          y + rise, (to - from) / font_pt / width * 1e5, codes,
+                          gap / font_pt / kNarrow * 1e5, characters_.Code(U' '));
     }
   }
 

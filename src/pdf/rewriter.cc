@@ -21,6 +21,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "pdf/pdfa.h"
+
 namespace glmocr {
 namespace pdf {
 namespace {
@@ -122,6 +124,7 @@ Matrix ToUserSpace(const Rect& box, int turns, double width, double height) {
 // What a page's contents show.
 struct PageContents {
   int64_t visible = 0, hidden = 0;  // strings of text that are not empty
+  bool cmyk = false;                // ink by its device's measure
   double picture_area = 0;          // in square units, pictures over each other counted twice
 };
 
@@ -173,6 +176,11 @@ class Scanner : public Handle::ParserCallbacks {
       for (Handle item : operands_.back().aitems()) {
         if (item.isString() && !item.getStringValue().empty()) return Text(item);
       }
+    } else if (name == "k" || name == "K") {
+      found_->cmyk = true;
+    } else if (name == "cs" || name == "CS") {
+      if (!operands_.empty() && operands_.back().isNameAndEquals("/DeviceCMYK"))
+        found_->cmyk = true;
     } else if (name == "Do") {
       if (!operands_.empty() && operands_.back().isName()) Draw(operands_.back().getName());
     }
@@ -442,13 +450,182 @@ void KeepPages(QPDF& pdf, const std::vector<Handle>& all, const std::vector<Rewr
   if (!labels.isNull()) root.replaceKey("/PageLabels", labels);
 }
 
+// What of ISO 19005-2 metadata and an output intent cannot mend, as far as a file's objects show
+// it: glyph widths, Unicode maps and the insides of JPEG 2000 are not looked at.
+class PdfaCheck {
+ public:
+  PdfaProblem Run(QPDF& pdf, const std::vector<Handle>& pages) {
+    CheckCatalog(pdf.getRoot());
+    for (Handle page : pages) {
+      if (page.hasKey("/AA")) Found(PdfaProblem::kForbiddenAction);
+      if (Scan(page).cmyk) Found(PdfaProblem::kCmyk);
+    }
+    for (Handle object : pdf.getAllObjects()) Look(object, 0);
+    return problem_;
+  }
+
+ private:
+  void Found(PdfaProblem problem) {
+    if (problem_ == PdfaProblem::kNone) problem_ = problem;
+  }
+
+  void CheckCatalog(Handle root) {
+    if (root.hasKey("/AA")) Found(PdfaProblem::kForbiddenAction);
+    Handle form = root.getKey("/AcroForm");
+    if (form.isDictionary() && form.hasKey("/XFA")) Found(PdfaProblem::kXfa);
+    if (form.isDictionary() && form.getKey("/NeedAppearances").isBool() &&
+        form.getKey("/NeedAppearances").getBoolValue())
+      Found(PdfaProblem::kNeedAppearances);
+    Handle names = root.getKey("/Names");
+    if (names.isDictionary() && names.hasKey("/EmbeddedFiles")) Found(PdfaProblem::kEmbeddedFile);
+    Handle layers = root.getKey("/OCProperties");
+    if (layers.isDictionary()) {
+      Handle usual = layers.getKey("/D");
+      if (!usual.isDictionary() || !usual.hasKey("/Name") || usual.hasKey("/AS") ||
+          layers.hasKey("/Configs"))
+        Found(PdfaProblem::kOptionalContent);
+    }
+    Handle intents = root.getKey("/OutputIntents");
+    if (!intents.isArray()) return;
+    for (Handle intent : intents.aitems()) {
+      if (intent.isDictionary() && !intent.getKey("/S").isNameAndEquals("/GTS_PDFA1"))
+        Found(PdfaProblem::kOtherOutputIntent);
+    }
+  }
+
+  void Look(Handle object, int depth) {
+    if (depth > kMaxDepth) return Found(PdfaProblem::kToDeep);
+    if (object.isArray()) {
+      for (Handle item : object.aitems()) {
+        if (item.isNameAndEquals("/DeviceCMYK")) Found(PdfaProblem::kCmyk);
+        if (!item.isIndirect()) Look(item, depth + 1);
+      }
+      return;
+    }
+    if (object.isStream()) {
+      Handle dictionary = object.getDict();
+      if (dictionary.hasKey("/F")) Found(PdfaProblem::kExternalStream);
+      CheckFilters(dictionary.getKey("/Filter"));
+      if (dictionary.getKey("/Subtype").isNameAndEquals("/PS") || dictionary.hasKey("/PS"))
+        Found(PdfaProblem::kPostScript);
+      if (IsTrue(dictionary.getKey("/Interpolate"))) Found(PdfaProblem::kInterpolate);
+      return Look(dictionary, depth + 1);
+    }
+    if (!object.isDictionary()) return;
+    CheckDictionary(object);
+    for (const std::string& key : object.getKeys()) {
+      Handle value = object.getKey(key);
+      if (!value.isIndirect()) Look(value, depth + 1);
+    }
+  }
+
+  static bool IsTrue(Handle value) { return value.isBool() && value.getBoolValue(); }
+
+  void CheckFilters(Handle filter) {
+    std::vector<Handle> filters;
+    if (filter.isName()) filters.push_back(filter);
+    if (filter.isArray()) filters = filter.getArrayAsVector();
+    for (Handle name : filters) {
+      if (name.isNameAndEquals("/LZWDecode") || name.isNameAndEquals("/LZW") ||
+          name.isNameAndEquals("/Crypt"))
+        Found(PdfaProblem::kLzw);
+    }
+  }
+
+  void CheckDictionary(Handle d) {
+    static const std::set<std::string> kActions = {
+        "/Launch", "/Sound",       "/Movie",     "/ResetForm", "/ImportData",
+        "/Hide",   "/SetOCGState", "/Rendition", "/Trans",     "/GoTo3DView"};
+    Handle kind = d.getKey("/S");
+    if (kind.isNameAndEquals("/JavaScript") || d.hasKey("/JS")) Found(PdfaProblem::kJavaScript);
+    if (kind.isName() && kActions.count(kind.getName()) != 0 &&
+        !d.getKey("/Type").isNameAndEquals("/Group"))
+      Found(PdfaProblem::kForbiddenAction);
+    if (d.hasKey("/EF")) Found(PdfaProblem::kEmbeddedFile);
+    if (d.getKey("/ColorSpace").isNameAndEquals("/DeviceCMYK")) Found(PdfaProblem::kCmyk);
+    Handle type = d.getKey("/Type");
+    if (type.isNameAndEquals("/ExtGState") || d.hasKey("/TR") || d.hasKey("/HTP")) {
+      Handle transfer = d.getKey("/TR2");
+      if (d.hasKey("/TR") || d.hasKey("/HTP") ||
+          (!transfer.isNull() && !transfer.isNameAndEquals("/Default")))
+        Found(PdfaProblem::kTransferFunction);
+    }
+    if (type.isNameAndEquals("/Font")) CheckFont(d);
+    if (type.isNameAndEquals("/Annot") || (d.hasKey("/Rect") && d.hasKey("/Subtype")))
+      CheckAnnotation(d);
+  }
+
+  void CheckFont(Handle font) {
+    Handle kind = font.getKey("/Subtype");
+    if (kind.isNameAndEquals("/Type0") || kind.isNameAndEquals("/Type3")) return;
+    Handle descriptor = font.getKey("/FontDescriptor");
+    if (!descriptor.isDictionary() ||
+        (!descriptor.hasKey("/FontFile") && !descriptor.hasKey("/FontFile2") &&
+         !descriptor.hasKey("/FontFile3")))
+      Found(PdfaProblem::kFontNotEmbedded);
+  }
+
+  void CheckAnnotation(Handle annotation) {
+    Handle kind = annotation.getKey("/Subtype");
+    for (const char* forbidden :
+         {"/3D", "/Sound", "/Screen", "/Movie", "/RichMedia", "/FileAttachment"}) {
+      if (kind.isNameAndEquals(forbidden)) Found(PdfaProblem::kForbiddenAnnotation);
+    }
+    if (kind.isNameAndEquals("/Popup")) return;
+    constexpr long long kInvisible = 1, kHidden = 2, kPrint = 4, kNoView = 32,
+                        kToggle = 256;  // NOLINT
+    Handle flags = annotation.getKey("/F");
+    const auto bits = flags.isInteger() ? flags.getIntValue() : 0;
+    if ((bits & kPrint) == 0 || (bits & (kInvisible | kHidden | kNoView | kToggle)) != 0)
+      Found(PdfaProblem::kAnnotationHidden);
+    if (kind.isNameAndEquals("/Link")) return;
+    const Rect rect = RectOf(annotation.getKey("/Rect"));
+    Handle appearance = annotation.getKey("/AP");
+    if (!rect.empty() && (!appearance.isDictionary() || !appearance.hasKey("/N")))
+      Found(PdfaProblem::kAnnotationAppearance);
+  }
+
+  PdfaProblem problem_ = PdfaProblem::kNone;
+};
+
+std::string MetadataOf(QPDF& pdf) {
+  Handle metadata = pdf.getRoot().getKey("/Metadata");
+  if (!metadata.isStream()) return "";
+  const auto bytes = metadata.getStreamData(qpdf_dl_generalized);
+  return std::string(reinterpret_cast<const char*>(bytes->getBuffer()), bytes->getSize());
+}
+
+// Gives the document what PDF/A-2b asks for beside its pages, and leaves what it has.
+void MakePdfa(QPDF& pdf) {
+  Handle root = pdf.getRoot();
+  std::string xmp = MetadataOf(pdf);
+  const size_t end = xmp.rfind("</rdf:RDF>");
+  if (end == std::string::npos || xmp.find("pdfaid") != std::string::npos) {
+    Handle info = pdf.getTrailer().getKey("/Info");
+    Handle title = info.isDictionary() ? info.getKey("/Title") : Handle::newNull();
+    xmp = PdfaMetadata(title.isString() ? title.getUTF8Value() : "", "glm-ocr");
+  } else {
+    xmp.insert(end, PdfaClaim());
+  }
+  Handle metadata = Handle::newStream(&pdf, xmp);
+  metadata.getDict().replaceKey("/Type", Handle::newName("/Metadata"));
+  metadata.getDict().replaceKey("/Subtype", Handle::newName("/XML"));
+  root.replaceKey("/Metadata", metadata);
+  Handle intents = root.getKey("/OutputIntents");
+  if (intents.isArray() && intents.getArrayNItems() > 0) return;
+  Handle profile = Handle::newStream(&pdf, SrgbProfile());
+  profile.getDict().replaceKey("/N", Handle::newInteger(3));
+  Handle intent = Handle::parse(
+      "<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /Info (sRGB) >>");
+  intent.replaceKey("/DestOutputProfile", profile);
+  Handle all = Handle::newArray();
+  all.appendItem(pdf.makeIndirectObject(intent));
+  root.replaceKey("/OutputIntents", all);
+}
+
 // PDF/A-1 knows no object streams; a file that claims to be one stays it.
 bool ClaimsPdfa1(QPDF& pdf) {
-  Handle metadata = pdf.getRoot().getKey("/Metadata");
-  if (!metadata.isStream()) return false;
-  const auto bytes = metadata.getStreamData(qpdf_dl_generalized);
-  const std::string text(reinterpret_cast<const char*>(bytes->getBuffer()),
-                         std::min<size_t>(bytes->getSize(), 1 << 20));
+  const std::string text = MetadataOf(pdf);
   return text.find("pdfaid:part>1<") != std::string::npos ||
          text.find("pdfaid:part=\"1\"") != std::string::npos ||
          text.find("pdfaid:part='1'") != std::string::npos;
@@ -497,6 +674,12 @@ RewriteReport Rewrite(int source, int layer, const RewriteOptions& options,
   }
   if (!options.language.empty()) {
     pdf.getRoot().replaceKey("/Lang", Handle::newUnicodeString(options.language));
+    report.changed = true;
+  }
+  if (options.pdfa) {
+    report.pdfa_problem = PdfaCheck().Run(pdf, all);
+    if (report.pdfa_problem != PdfaProblem::kNone) return report;
+    MakePdfa(pdf);
     report.changed = true;
   }
   if (!report.changed) return report;

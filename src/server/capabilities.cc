@@ -1,5 +1,6 @@
 #include "server/capabilities.h"
 
+#include "format/formats.h"
 #include "server/document_request.h"
 #include "server/json_call.h"
 
@@ -22,7 +23,7 @@ void AddCapabilityRoutes(Router& router, Service& service) {
       {"tasks", SupportedTasks(service)},
       {"layouts", SupportedLayouts(service)},
       {"text_layers", {"off", "prefer", "compare"}},
-      {"formats", ResultFormats()},
+      {"formats", FormatNames()},
       {"limits",
        {{"max_body_bytes", config.max_body_bytes},
         {"max_upload_bytes", config.max_upload_bytes},

@@ -43,7 +43,8 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
        "Other names that requests may give it; *: any. A model that is none of them is answered "
        "404");
   work("max_queue", &c.max_queue, "Requests queued or running; more are answered 429", 1, 1e6);
-  work("workers", &c.workers, "Threads that decode and prepare requests", 1, 256);
+  work("workers", &c.workers,
+       "Threads that decode and prepare requests; as many read pages for the text APIs", 1, 256);
   work("max_prepared_bytes", &c.max_prepared_bytes,
        "Of pictures made ready for the model and not yet answered; more are answered 429", 1 << 20,
        1e13);

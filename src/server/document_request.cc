@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "format/document_writer.h"
+#include "format/formats.h"
 #include "layout/geometric.h"
 #include "pipeline/page_ranges.h"
 #include "pipeline/task.h"
@@ -60,19 +60,13 @@ void ReadFormats(Fields& fields, std::vector<std::string>* formats) {
   }
   formats->clear();
   for (const std::string& name : names) {
-    if (!Holds(ResultFormats(), name))
-      return fields.Fail("formats", "must be among " + Names(ResultFormats()));
-    if (!Holds(*formats, name)) formats->push_back(name);
+    const FormatInfo* known = FindFormat(name);
+    if (known == nullptr) return fields.Fail("formats", "must be among " + Names(FormatNames()));
+    if (!Holds(*formats, std::string(known->name))) formats->emplace_back(known->name);
   }
 }
 
 }  // namespace
-
-const std::vector<std::string>& ResultFormats() {
-  static const std::vector<std::string> formats = {"md",   "json", "sdk-json", "html", "text",
-                                                   "hocr", "alto", "pdf",      "jsonl"};
-  return formats;
-}
 
 std::vector<std::string> SupportedLayouts(const Service& service) {
   std::vector<std::string> layouts = {"auto", "geometric", "lines", "none"};
@@ -144,7 +138,11 @@ PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest&
   options.text_layer = request.text_layer == "prefer"    ? TextLayerMode::kPrefer
                        : request.text_layer == "compare" ? TextLayerMode::kCompare
                                                          : TextLayerMode::kOff;
-  options.keep_tokens = Holds(request.formats, "jsonl");
+  options.keep_tokens =
+      std::any_of(request.formats.begin(), request.formats.end(), [](const std::string& name) {
+        const FormatInfo* format = FindFormat(name);
+        return format != nullptr && format->needs_tokens;
+      });
   return options;
 }
 

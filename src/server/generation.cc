@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "engine/loop_guard.h"
+#include "server/page_answer.h"
 
 namespace glmocr::server {
 namespace {
@@ -18,6 +19,7 @@ struct Running {
     std::string text;                // not delivered yet
     std::vector<TokenInfo> pending;  // tokens that are not delivered yet
     std::vector<size_t> text_ends;   // length of the text after each token
+    bool has_text = false;
     std::chrono::steady_clock::time_point last_token_at, delivered_at;
   };
   std::vector<Stream> streams;
@@ -68,6 +70,7 @@ struct Running {
 
   void Deliver(int c) {
     Stream& stream = streams[static_cast<size_t>(c)];
+    stream.has_text |= stream.text.find_first_not_of(" \t\r\n") != std::string::npos;
     if (task.on_delta) task.on_delta(c, stream.text, stream.pending);
     if (wants_tokens && task.keep_text) {
       auto& tokens = result.choices[static_cast<size_t>(c)].tokens;
@@ -88,6 +91,8 @@ struct Running {
     choice.finish = outcome.reason;
     choice.stop_string = outcome.stop_string;
     choice.error = outcome.error;
+    if (task.has_ink && outcome.reason == FinishReason::kStop && !stream.has_text)
+      choice.error = NoTextFound();
     // What was streamed cannot be taken back.
     const size_t kept = TokensToKeep(outcome, stream.text_ends.size());
     if (kept < stream.text_ends.size()) {

@@ -65,6 +65,7 @@ struct GenerationTask {
   // Makes the mask of one choice; may be empty.
   std::function<std::unique_ptr<TokenMask>()> token_mask;
   bool keep_text = true;                // in Choice::text; streams need it not
+  bool has_ink = false;                 // on the picture: an empty text is an error
   std::vector<Admission::Ticket> held;  // given back at the end
   std::string owner;                    // of the request: who further places count for
   // The next characters of a choice, with the tokens that made them where logprobs were asked for:

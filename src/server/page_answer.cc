@@ -1,12 +1,14 @@
 #include "server/page_answer.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 
 #include "format/sdk_pages.h"
+#include "jobs/document_job.h"
 #include "server/document_request.h"
-#include "server/document_run.h"
 
 namespace glmocr::server {
 namespace {
@@ -22,6 +24,24 @@ double SecondsBetween(Clock::time_point from, Clock::time_point to) {
 bool IsBlank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\f") == std::string_view::npos;
 }
+
+// A document that tells whether there is ink on any of its pages.
+class InkWatch : public DocumentReader {
+ public:
+  InkWatch(std::unique_ptr<DocumentReader> document, std::shared_ptr<bool> has_ink)
+      : document_(std::move(document)), has_ink_(std::move(has_ink)) {}
+  int n_pages() const override { return document_->n_pages(); }
+  Hash128 content_hash() const override { return document_->content_hash(); }
+  Result<InputPage> Read(int index, int next) override {
+    GLM_ASSIGN(InputPage page, document_->Read(index, next));
+    if (!*has_ink_) *has_ink_ = HasInk(page.image);
+    return page;
+  }
+
+ private:
+  const std::unique_ptr<DocumentReader> document_;
+  const std::shared_ptr<bool> has_ink_;
+};
 
 // The Markdown of a page's first regions, in parts; `more_comes` as SdkMarkdownParts.
 std::vector<std::string> PartsOf(const ReadPage& page, bool line, bool more_comes) {
@@ -100,7 +120,12 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
     if (has_text_) separator_ += kBetween;
     DocumentTask task;
     task.name = document.name;
-    task.open = std::move(document.open);
+    task.open = [open = std::move(document.open),
+                 has_ink = has_ink_]() -> Result<std::unique_ptr<DocumentReader>> {
+      GLM_ASSIGN(auto opened, open());
+      return std::unique_ptr<DocumentReader>(
+          std::make_unique<InkWatch>(std::move(opened), has_ink));
+    };
     task.max_pages = std::max(1, service_.config.max_pages - pages_before_);
     task.time_s = std::max(0.001, SecondsBetween(Clock::now(), deadline_));
     task.reader = ReaderOptionsOf(service_, {});
@@ -112,15 +137,15 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
     task.reader.on_region = [self](const ReadPage& page, size_t region) {
       self->TakeRegion(page, region);
     };
-    task.on_open = [self](const std::vector<int>&, int) {
+    task.on_open = [self](const OpenedDocument&) -> Result<OpenedUse> {
       if (self->result_.timing.queued_s == 0)
         self->result_.timing.queued_s = SecondsBetween(self->begun_, Clock::now());
-      return OkStatus();
+      return OpenedUse();
     };
     task.on_page = [self](const ReadPage& page) { return self->TakePage(page); };
     task.on_done = [self](const DocumentOutcome& outcome) { self->DocumentDone(outcome); };
-    task.metrics = &service_.metrics;
-    const auto run = std::make_shared<DocumentRun>(service_.recognizer, std::move(task));
+    task.observer = &service_.metrics;
+    const auto run = std::make_shared<DocumentJob>(service_.recognizer, std::move(task));
     {
       std::lock_guard lock(mutex_);
       run_ = run;
@@ -143,7 +168,7 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
     usage.preemptions += more.preemptions;
     if (more.completion_tokens > 0 && result_.timing.first_token_s == 0)
       result_.timing.first_token_s = SecondsBetween(begun_, Clock::now());
-    if (line_ || !task_.on_delta) return;
+    if (line_) return;
     std::vector<bool>& complete = complete_[page.page];
     complete.resize(page.regions.size());
     complete[region] = true;
@@ -166,17 +191,17 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
   Status TakePage(const ReadPage& page) {
     for (Warning warning : page.warnings) {
       warning.page = pages_before_ + page.page;
-      has_ink_ |= warning.kind == WarningKind::kNoText;
       warnings_.push_back(std::move(warning));
     }
-    const auto failed = [&](const Error& error) {
-      warnings_.push_back({WarningKind::kNoText, pages_before_ + page.page, error.message});
-    };
-    if (page.error) failed(*page.error);
+    // One failure tells enough of a page.
+    std::optional<Error> failure = page.error;
     for (const ReadRegion& region : page.regions) {
-      if (region.error) failed(*region.error);
+      if (region.error && !failure) failure = region.error;
     }
-    has_ink_ |= !page.regions.empty();
+    if (failure) {
+      warnings_.push_back({WarningKind::kNoText, pages_before_ + page.page,
+                           "Not all of the page was read: " + failure->message});
+    }
     if (!Ended()) SendParts(PartsOf(page, line_, false));
     ++pages_taken_;
     complete_.erase(page.page);
@@ -266,12 +291,7 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
     if (++document_ < task_.pages->documents.size()) return Next();
     if (pages_failed_ == pages_before_ && pages_failed_ > 0)
       return Finish(FinishReason::kError, Error{ErrorCode::kCorrupt, first_failure_});
-    if (!has_text_ && has_ink_) {
-      return Finish(FinishReason::kError,
-                    Error{ErrorCode::kInvalidArgument, pages_before_ > 1
-                                                           ? "No text was found in the pictures."
-                                                           : "No text was found in the picture."});
-    }
+    if (!has_text_ && *has_ink_) return Finish(FinishReason::kError, NoTextFound());
     Deliver(stops_.Flush());
     Finish(FinishReason::kStop, {});
   }
@@ -310,7 +330,8 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
   int pages_taken_ = 0;   // of this document
   int pages_failed_ = 0;
   std::string first_failure_;
-  bool has_ink_ = false, has_text_ = false, document_has_text_ = false;
+  const std::shared_ptr<bool> has_ink_ = std::make_shared<bool>(false);  // on any page
+  bool has_text_ = false, document_has_text_ = false;
   std::map<int, std::vector<bool>> complete_;  // by page, its regions
   ReadPage beginning_;                         // of the page whose turn it is: its first regions
   size_t parts_sent_ = 0;                      // of that page
@@ -322,11 +343,40 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
   std::vector<Warning> warnings_;
 
   std::mutex mutex_;  // of the following
-  std::shared_ptr<DocumentRun> run_;
+  std::shared_ptr<DocumentJob> run_;
   bool cancelled_ = false;
 };
 
 }  // namespace
+
+bool HasInk(const Image& picture) {
+  // Pixels that differ so much from the ground, in any colour; fewer are dust.
+  constexpr int kContrast = 48;
+  constexpr int64_t kMinPixels = 40;
+  if (picture.empty()) return false;
+  // The ground: the median of each colour.
+  std::array<std::array<int64_t, 256>, 3> counts = {};
+  for (int y = 0; y < picture.height_px; ++y) {
+    const uint8_t* pixel = picture.row(y);
+    for (int x = 0; x < picture.width_px; ++x) {
+      for (size_t c = 0; c < 3; ++c) ++counts[c][*pixel++];
+    }
+  }
+  const int64_t half = int64_t{picture.width_px} * picture.height_px / 2;
+  int64_t most = 0;
+  for (const auto& count : counts) {
+    int ground = 0;
+    for (int64_t below = count[0]; below <= half;) below += count[static_cast<size_t>(++ground)];
+    int64_t differ = 0;
+    for (int v = 0; v < 256; ++v) {
+      if (std::abs(v - ground) > kContrast) differ += count[static_cast<size_t>(v)];
+    }
+    most = std::max(most, differ);
+  }
+  return most >= kMinPixels;
+}
+
+Error NoTextFound() { return {ErrorCode::kInvalidArgument, "No text was found in the picture."}; }
 
 void StartPages(Service& service, const std::shared_ptr<Responder>& responder,
                 GenerationTask task) {

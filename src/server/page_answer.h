@@ -20,4 +20,9 @@ namespace glmocr::server {
 // Usage counts all crops that were read, once however many choices there are.
 void StartPages(Service& service, const std::shared_ptr<Responder>& responder, GenerationTask task);
 
+// Whether anything is on the picture, however the layout sees it: an empty text is then no answer.
+bool HasInk(const Image& picture);
+// "No text was found in the picture."
+Error NoTextFound();
+
 }  // namespace glmocr::server

@@ -242,6 +242,12 @@ TEST_F(PageAnswers, InkWithoutTextIsAnErrorAndABlankPageIsEmpty) {
   }();
   EXPECT_TRUE(std::any_of(events.begin(), events.end(),
                           [](const json& event) { return event.contains("error"); }));
+  // Writing that the layout does not see is ink all the same.
+  Image pale = White(600, 800);
+  for (int y = 300; y < 312; ++y) {
+    for (int x = 200; x < 204; ++x) pale.row(y)[3 * x] = 150;
+  }
+  Refused(AskToRead(PngUri(pale)));
   const json blank = Good(AskToRead(PngUri(White(600, 800))));
   EXPECT_EQ(Content(blank), "");
   EXPECT_EQ(blank["choices"][0]["finish_reason"], "stop");

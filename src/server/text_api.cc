@@ -268,6 +268,7 @@ class PagePreparation {
     images.push_back(std::move(*input));
     auto prompt = service_.recognizer.processor().Process(chat, std::move(images));
     if (!prompt.ok()) return ApiErrorOf(prompt.error());
+    task_.has_ink = HasInk(line);
     task_.prompts.push_back(std::move(*prompt));
     return std::nullopt;
   }

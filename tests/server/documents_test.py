@@ -306,6 +306,9 @@ try:
         check("layout_parsing pictures", pictures and all(
             f"![](page={n},bbox={b['bbox_2d']})" in cloud["md_results"] and b["image_url"].startswith("data:image/jpeg")
             for n, b in pictures), pictures)
+        # The cloud has no null there.
+        check("layout_parsing contents", all(isinstance(b["content"], str) for _, b in boxes) and
+              all(b["content"] == "" for _, b in pictures), boxes)
         for wrong, field in (({"file": uri, "user_id": "short"}, "user_id"), ({"file": uri, "start_page_id": 0}, "start_page_id"),
                              ({"file": uri, "start_page_id": 3, "end_page_id": 2}, "end_page_id"), ({}, "file"),
                              ({"file": 7}, "file"), ({"file": uri, "start_page_id": 99}, "99")):

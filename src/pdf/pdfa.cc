@@ -1,4 +1,4 @@
-#include "format/pdfa.h"
+#include "pdf/pdfa.h"
 
 #include <cmath>
 #include <cstdint>
@@ -73,14 +73,17 @@ std::string Curve() {
 
 }  // namespace
 
+std::string PdfaClaim() {
+  return "<rdf:Description rdf:about=\"\" xmlns:pdfaid=\"http://www.aiim.org/pdfa/ns/id/\">\n"
+         "<pdfaid:part>2</pdfaid:part>\n<pdfaid:conformance>B</pdfaid:conformance>\n"
+         "</rdf:Description>\n";
+}
+
 std::string PdfaMetadata(const std::string& title, const std::string& producer) {
   std::string out =
       "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
       "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n"
       "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
-      "<rdf:Description rdf:about=\"\" xmlns:pdfaid=\"http://www.aiim.org/pdfa/ns/id/\">\n"
-      "<pdfaid:part>2</pdfaid:part>\n<pdfaid:conformance>B</pdfaid:conformance>\n"
-      "</rdf:Description>\n"
       "<rdf:Description rdf:about=\"\" xmlns:pdf=\"http://ns.adobe.com/pdf/1.3/\">\n";
   out += "<pdf:Producer>" + Escaped(producer) + "</pdf:Producer>\n</rdf:Description>\n";
   if (!title.empty()) {
@@ -89,7 +92,7 @@ std::string PdfaMetadata(const std::string& title, const std::string& producer) 
         "<dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">" +
         Escaped(title) + "</rdf:li></rdf:Alt></dc:title>\n</rdf:Description>\n";
   }
-  return out + "</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"w\"?>\n";
+  return out + PdfaClaim() + "</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"w\"?>\n";
 }
 
 std::string SrgbProfile() {
