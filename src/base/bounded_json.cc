@@ -157,8 +157,12 @@ template <typename Json>
 bool ParseFast(std::string_view text, Builder<Json>& builder) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  const simdjson::padded_string padded(text);
-  return parser.parse(padded).get(root) == simdjson::SUCCESS && Walk(root, builder);
+  {
+    // The parser keeps strings of its own: this copy is gone before the values are built.
+    const simdjson::padded_string padded(text);
+    if (parser.parse(padded).get(root) != simdjson::SUCCESS) return false;
+  }
+  return Walk(root, builder);
 }
 
 template <typename Json>

@@ -481,13 +481,19 @@ void WatchMemory() { std::ofstream("/proc/self/clear_refs") << 5; }
 
 TEST(SearchablePdf, MemoryDoesNotGrowWithThePages) {
   const std::string jpeg(350'000, 'x');  // nobody decodes it
+  const PictureStream picture = {
+      .entries = "/Width 1000 /Height 2000 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter "
+                 "/DCTDecode",
+      .bytes = jpeg,
+      .width_px = 1000,
+      .height_px = 2000};
   ReadPage page = TestPage();
   page.image = nullptr;
   constexpr int kPages = 400;
   WatchMemory();
   const double before = MemoryMib("VmRSS");
-  SearchablePdf pdf(200);
-  for (int i = 0; i < kPages; ++i) ASSERT_TRUE(pdf.AddPage(page, jpeg).ok());
+  SearchablePdf pdf;
+  for (int i = 0; i < kPages; ++i) ASSERT_TRUE(pdf.AddPage(page, picture, {200, 200}).ok());
   const auto file = pdf.Finish();
   ASSERT_TRUE(file.ok()) << file.error().message;
   EXPECT_GT(file->size_bytes(), static_cast<int64_t>(kPages * jpeg.size()));

@@ -32,6 +32,9 @@ constexpr double kMinFontPt = 0.5;
 // Of the font size: gaps that are narrower get no space of that width, but one beside the next
 // word.
 constexpr double kMinGap = 0.05;
+// poppler takes a word apart whose letters rise by half a point, so words of lines that are turned
+// by less than this (3 degrees) are level, each at its own height.
+constexpr double kLevelSine = 0.0523;
 constexpr const char* kFontName = "/GlmOcrText";
 
 // `value` in `bytes` bytes, big end first.
@@ -346,13 +349,16 @@ class TextOperators {
       // glyph without shape it sees none.
       double gap = kMinGap * font_pt;
       if (i + 1 < line.words.size()) gap = std::max(gap, along(line.words[i + 1].place.start) - to);
-      const double x = start.x + from * cosine - shift * -sine;
+      const double x = start.x + from * cosine - shift * sine;
       const double y = start.y + from * sine + shift * cosine;
-      out_ += fmt::format(
-          "{:.4g} {:.4g} {:.4g} {:.4g} {:.2f} {:.2f} Tm {:.2f} Tz <{}> Tj {:.2f} Tz "
-          "<{:04X}> Tj\n",
-          cosine, sine, -sine, cosine, x, y, (to - from) / font_pt / width * 1e5, codes,
-          gap / font_pt / kNarrow * 1e5, characters_.Code(U' '));
+      const bool level = cosine > 0 && std::abs(sine) < kLevelSine;
+      const double rise = level ? (to - from) / 2 * sine : 0;  // to the middle of the word
+      const std::string turn =
+          level ? "1 0 0 1"
+                : fmt::format("{:.4g} {:.4g} {:.4g} {:.4g}", cosine, sine, -sine, cosine);
+      out_ += fmt::format("{} {:.2f} {:.2f} Tm {:.2f} Tz <{}> Tj {:.2f} Tz <{:04X}> Tj\n", turn, x,
+                          y + rise, (to - from) / font_pt / width * 1e5, codes,
+                          gap / font_pt / kNarrow * 1e5, characters_.Code(U' '));
     }
   }
 

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "pdf/page_size.h"
+
 namespace glmocr::pdf {
 namespace {
 
@@ -23,8 +25,7 @@ Result<RawPage> ReadPage(ByteSource& source, const ReplyLimits& limits) {
   RawPage page;
   PageHeader& header = page.header;
   GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));
-  if (header.width_px < 1 || header.height_px < 1 || header.width_px > limits.max_side_px ||
-      header.height_px > limits.max_side_px)
+  if (!MayBeSizeOfPage(header.width_px, header.height_px, limits.max_side_px))
     return Nonsense("a picture of impossible size");
   if (!IsPageSide(header.width_pt) || !IsPageSide(header.height_pt))
     return Nonsense("a page of impossible size");

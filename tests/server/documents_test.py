@@ -140,6 +140,13 @@ class Server:
         raise RuntimeError("the job did not end")
 
 
+def jpeg_size(data):
+    at = 2
+    while data[at + 1] not in (0xC0, 0xC1, 0xC2):  # the frame's header
+        at += 2 + int.from_bytes(data[at + 2:at + 4], "big")
+    return int.from_bytes(data[at + 7:at + 9], "big"), int.from_bytes(data[at + 5:at + 7], "big")
+
+
 def without_times(data):
     """JSON of pages tells how long reading took."""
     return re.sub(rb'"(seconds|prepare_seconds|first_token_seconds)":[0-9.e+-]+', rb'"\1":0', data)
@@ -254,6 +261,17 @@ try:
         check("pages", done["status"] == "succeeded" and done["pages"] == 1, done)
         status, _, body = server.request("GET", f"/v1/documents/{job['id']}/result?format=html")
         check("format not asked for", status == 400 and b"formats" in body, body)
+
+        # Boxes are of the picture that is shown, though this page was straightened to be read: one shape, nothing outside of
+        # it, and each region has its turned corners.
+        status, job = server.upload([("skewed.pdf", (SAMPLES / "skewed.pdf").read_bytes())], formats="md")
+        shown = [data for event, _, data in server.events(job["id"]) if event == "page"][0]
+        _, _, body = server.request("GET", f"/v1/documents/{job['id']}/pages/1/image")
+        (width, height), (w, h) = jpeg_size(body), (shown["width_px"], shown["height_px"])
+        check("page image", abs(width * h - height * w) <= max(w, h), (width, height, w, h))  # a pixel of rounding
+        boxes = [region["bbox_px"] for region in shown["regions"]]
+        check("boxes", boxes and all(0 <= x0 < x1 <= w and 0 <= y0 < y1 <= h for x0, y0, x1, y1 in boxes), boxes)
+        check("boxes", all(len(region["polygon_px"]) == 4 for region in shown["regions"]), shown["regions"])
 
         # Several files in one form.
         status, jobs = server.upload([("a.pdf", book(1)), ("b.png", (SAMPLES / "page.png").read_bytes())])
