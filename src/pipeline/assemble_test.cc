@@ -87,7 +87,7 @@ TEST(WordSplitter, TagsAreNoWordsAndCharactersStayWhole) {
   words.Add("</td><td>\xe6\xbc", 0.8F);
   words.Add("\xa2</td>", 0.7F);
   words.Add(" x < y", 0.6F);
-  EXPECT_EQ(Words(words), "a:80 \u6f22:70 x:60 <:60 y:60 ");
+  EXPECT_EQ(Words(words), "a:90 \u6f22:70 x:60 <:60 y:60 ");
 }
 
 }  // namespace
