@@ -48,6 +48,7 @@ void RegisterGeneration(CLI::App& app, GenerationOptions* g) {
       ->capture_default_str()
       ->group("Generation");
   app.add_option("--stop", g->stop_strings, "End the answer before this text; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("TEXT")
       ->group("Generation");
 }
@@ -74,6 +75,7 @@ Command RegisterParse(CLI::App& app) {
   sub->add_option("-t,--to,-f,--format", o->to,
                   "Comma-separated: " + FormatHelp() + "; default: text, with -o md,sdk-json,json")
       ->delimiter(',')
+      ->allow_extra_args(false)  // the next word may be an input
       ->check(CheckFormat, "")
       ->type_name("FORMATS");
   sub->add_flag("--visualize", o->output.visualize,
