@@ -79,7 +79,7 @@ def main():
         write_pdf(pdf, args.pages, args.lines)
         # Pages are counted by the pictures that appear in the output folder, one a page.
         begun = time.monotonic()
-        process = subprocess.Popen([args.program, "parse", pdf, "-o", out, "--to", "md,json", "--visualize", "--quiet", "--stats"],
+        process = subprocess.Popen([args.program, "parse", pdf, "-o", out, "--text-layer", "off", "--to", "md,json", "--visualize", "--quiet", "--stats"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         samples = []
 

@@ -25,6 +25,7 @@ LAYERS = [
     ["format"],
     ["grammar"],
     ["pipeline"],
+    ["jobs"],
     ["bench", "eval"],
     ["api"],
     ["server"],

@@ -37,6 +37,9 @@ printf '3. Read in %d.%02d s, model loading included. Markdown, JSON, HTML, a se
   $(((after - before) / 1000000000)) $((((after - before) / 10000000) % 100)) "$out/$name"
 truth=${document%.*}.truth.md
 if [[ -f $truth ]]; then
-  echo "4. How close it came (glm-ocr eval; docs/eval.md says what the columns are):"
+  echo "4. How close it came as you saw it, with the PDF's own text where it is true (--text-layer auto, the default; docs/eval.md has the columns):"
   "$binary" eval "$out/$name/$name.md" "$truth"
+  echo "   How close the model comes when it reads all of it (--text-layer off):"
+  "$binary" parse --quiet --text-layer off --model "$model" "$document" -o "$out/read" --to md
+  "$binary" eval "$out/read/$name/$name.md" "$truth"
 fi

@@ -84,8 +84,9 @@ Result<AtomicFileWriter> AtomicFileWriter::Open(const std::filesystem::path& pat
       0};  // keeps two writers of one process apart; the pid keeps processes apart
   AtomicFileWriter writer;
   writer.path_ = path;
-  writer.temporary_ = path;
-  writer.temporary_ += fmt::format(".{}-{}.part", ::getpid(), serial.fetch_add(1));
+  // Not made of the file's own name, which may be as long as names can be.
+  writer.temporary_ =
+      path.parent_path() / fmt::format(".glm-ocr-{}-{}.part", ::getpid(), serial.fetch_add(1));
   writer.fd_ = ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (writer.fd_ < 0) return Errno(path, "write");
   return writer;
@@ -153,14 +154,48 @@ Status WriteFileAtomically(const std::filesystem::path& path, std::string_view b
   return writer.Commit();
 }
 
+namespace {
+
+// Of files up to this size all bytes count.
+constexpr int64_t kWholeBytes = int64_t{64} << 20;
+// Of larger ones the beginning (a safetensors file's header), and samples on the way to the end.
+constexpr size_t kHeadBytes = size_t{1} << 20, kSampleBytes = size_t{1} << 16;
+constexpr int64_t kSamples = 64;
+
+std::string ContentState(const std::filesystem::path& path, const struct stat& info) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return "unreadable";
+  Hash128 hash;
+  std::string chunk(kHeadBytes, '\0');
+  const auto add = [&](int64_t at, size_t n) {
+    const ssize_t got = ::pread(fd, chunk.data(), n, at);
+    if (got > 0) hash = HashCombine(hash, chunk.data(), static_cast<size_t>(got));
+  };
+  const bool whole = info.st_size <= kWholeBytes;
+  if (whole) {
+    for (int64_t at = 0; at < info.st_size; at += static_cast<int64_t>(kHeadBytes))
+      add(at, kHeadBytes);
+  } else {
+    add(0, kHeadBytes);
+    for (int64_t i = 1; i <= kSamples; ++i)
+      add((info.st_size - static_cast<int64_t>(kSampleBytes)) / kSamples * i, kSampleBytes);
+  }
+  ::close(fd);
+  std::string state = fmt::format("{} {}", info.st_size, hash.Hex());
+  if (!whole) state += fmt::format(" {} {}", info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  return state;
+}
+
+}  // namespace
+
 std::string FolderState(const std::filesystem::path& folder) {
   std::vector<std::string> files;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     struct stat info {};
     if (::stat(entry.path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-    files.push_back(fmt::format("{}\n{} {} {}", entry.path().filename().string(), info.st_size,
-                                info.st_mtim.tv_sec, info.st_mtim.tv_nsec));
+    files.push_back(
+        fmt::format("{}\n{}", entry.path().filename().string(), ContentState(entry.path(), info)));
   }
   std::sort(files.begin(), files.end());
   Hash128 state;

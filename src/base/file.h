@@ -42,8 +42,9 @@ class AtomicFileWriter {
   int fd_ = -1;
 };
 
-// What tells two states of a folder apart without reading it whole: names, sizes and times of the
-// last change of the files directly in it, as 32 hex digits. Links count as what they lead to.
+// What tells two states of a folder apart, as 32 hex digits: names and bytes of the files directly
+// in it; of a file above 64 MiB its size, the time of its last change, its first MiB and samples of
+// the rest. Links count as what they lead to.
 std::string FolderState(const std::filesystem::path& folder);
 
 }  // namespace glmocr

@@ -22,9 +22,9 @@ void OnSignal(int signal) {
 
 constexpr const char* kFooter = R"(Examples:
   glm-ocr parse page.png                         read a page with the starter model, text to the terminal
-  glm-ocr parse scans/*.jpg -o out --format md   one Markdown file per picture
+  glm-ocr parse scans/*.jpg -o out --to md       one Markdown file per picture
   glm-ocr parse --model GLM-OCR table.png --task table
-  glm-ocr parse - --format json < page.png       JSON Lines with boxes and per-token confidence
+  glm-ocr parse - --to jsonl < page.png          JSON Lines with boxes and per-token confidence
   glm-ocr serve --port 8080                      the web page and the APIs, for programs of this machine
   glm-ocr inspect GLM-OCR                        what a model directory holds and needs
   glm-ocr eval out samples                       error rates of what was read, against ground truth

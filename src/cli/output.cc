@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,60 +9,45 @@
 #include <cstring>
 #include <utility>
 
-#include "base/file.h"
-#include "format/page_json.h"
+#include "jobs/output_files.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
+namespace {
 
-std::string OutputOptions::Fingerprint() const {
-  std::string flags;
-  for (const bool flag : {text.strict, text.pipe_tables, text.page_furniture, visualize, pdf.pdfa,
-                          pdf.replace_hidden_text, pdf.deskew, pdf.clean})
-    flags += flag ? '1' : '0';
-  return flags + pdf.language;
+// What tells a folder from another one of the same name.
+std::pair<uint64_t, uint64_t> IdentityOf(const fs::path& folder) {
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0) return {};
+  return {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino)};
 }
 
-const std::vector<std::string>& Output::FormatNames() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (int i = 0; i < kDocumentFormats; ++i) {
-      const auto format = static_cast<DocumentFormat>(i);
-      if (format != DocumentFormat::kVisualize) all.emplace_back(DocumentFormatShortName(format));
-    }
-    all.emplace_back("jsonl");
-    return all;
-  }();
-  return names;
-}
+}  // namespace
 
 Result<Output> Output::Open(const std::string& folder, const std::vector<std::string>& to,
                             const OutputOptions& options) {
   Output output;
   output.options_ = options;
   for (const std::string& name : to) {
-    if (name == "jsonl") output.page_lines_ = true;
-    if (const auto format = DocumentFormatFromShortName(name)) output.formats_.push_back(*format);
+    const FormatInfo* format = FindFormat(name);
+    if (format != nullptr && !output.Writes(format->format))
+      output.formats_.push_back(format->format);
   }
   if (folder.empty()) {
-    if (to.size() > 1 || options.visualize) {
+    if (output.formats_.size() > 1 || options.visualize) {
       return Error{ErrorCode::kInvalidArgument,
                    "standard output takes one format (name a folder with -o for several, and for "
                    "--visualize)"};
     }
     if (to.empty()) output.formats_ = {DocumentFormat::kText};
     const bool terminal = ::isatty(STDOUT_FILENO) != 0;
-    const bool text = !output.formats_.empty() && output.formats_[0] == DocumentFormat::kText;
-    if (terminal && !output.formats_.empty() && output.formats_[0] == DocumentFormat::kPdf) {
+    const bool text = output.formats_[0] == DocumentFormat::kText;
+    if (terminal && output.formats_[0] == DocumentFormat::kPdf) {
       return Error{ErrorCode::kInvalidArgument,
                    "a PDF is not for a terminal (name a folder with -o, or redirect the output)"};
     }
     output.streams_ = text && terminal;
     return output;
-  }
-  if (output.page_lines_) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "jsonl goes to standard output only (in a folder, use json)"};
   }
   if (to.empty()) {
     output.formats_ = {DocumentFormat::kMarkdown, DocumentFormat::kSdkJson, DocumentFormat::kJson};
@@ -75,62 +61,64 @@ Result<Output> Output::Open(const std::string& folder, const std::vector<std::st
                      (error ? error.message() : std::string("a file of that name is in the way"))};
   }
   output.folder_ = folder;
+  output.identity_ = IdentityOf(folder);
   return output;
+}
+
+bool Output::Writes(DocumentFormat format) const {
+  return std::find(formats_.begin(), formats_.end(), format) != formats_.end();
+}
+
+bool Output::needs_tokens() const {
+  return std::any_of(formats_.begin(), formats_.end(),
+                     [](DocumentFormat format) { return InfoOf(format).needs_tokens; });
 }
 
 bool Output::needs_images() const {
   // Markdown's pictures are files, so only a folder has them.
   return std::any_of(formats_.begin(), formats_.end(), [this](DocumentFormat format) {
-    return NeedsPageImage(format) || (format == DocumentFormat::kMarkdown && !folder_.empty());
+    return InfoOf(format).needs_picture ||
+           (format == DocumentFormat::kMarkdown && !folder_.empty());
   });
 }
 
-std::string Output::FolderFor(const std::string& input) {
-  const std::string stem = input == "-" ? "stdin" : SdkFileStem(input);
-  const int n = ++used_names_[stem];
-  return n == 1 ? stem : stem + "-" + std::to_string(n);
+DocumentOptions Output::WriterOptions(const std::string& folder,
+                                      std::shared_ptr<DocumentSource> source) const {
+  return {.formats = formats_,
+          .text = options_.text,
+          .stem = fs::path(folder).filename().string(),
+          .pixels_per_inch = options_.dpi,
+          .pdf = options_.pdf,
+          .source = std::move(source),
+          .spool_folder = folder_};
 }
 
-bool Output::needs_source() const {
-  return std::find(formats_.begin(), formats_.end(), DocumentFormat::kPdf) != formats_.end();
-}
+bool Output::needs_source() const { return Writes(DocumentFormat::kPdf); }
 
-std::unique_ptr<DocumentWriter> Output::NewWriter(const std::string& folder,
-                                                  std::shared_ptr<DocumentSource> source) const {
-  return std::make_unique<DocumentWriter>(DocumentOptions{.formats = formats_,
-                                                          .text = options_.text,
-                                                          .stem = folder,
-                                                          .pixels_per_inch = options_.dpi,
-                                                          .pdf = options_.pdf,
-                                                          .source = std::move(source),
-                                                          .spool_folder = folder_});
-}
-
-Status Output::WriteFile(const OutputFile& file) const {
-  const fs::path path = folder_ / file.path;
+Result<std::string> Output::WriteFile(const std::string& folder, const OutputFile& file) const {
+  if (IdentityOf(folder_) != identity_) {
+    return Error{ErrorCode::kIo, "cannot write into '" + folder_.string() +
+                                     "': the folder was removed or replaced during the run"};
+  }
+  const fs::path below = fs::path(folder).parent_path() / file.path;
+  const fs::path path = folder_ / below;
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   if (error)
-    return Error{ErrorCode::kIo,
-                 "cannot create '" + path.parent_path().string() + "': " + error.message()};
-  if (!file.file) return WriteFileAtomically(path, file.bytes);
-  GLM_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::Open(path));
-  GLM_RETURN_IF_ERROR(file.file->CopyTo(writer));
-  return writer.Commit();
+    return Error{
+        error == std::errc::no_space_on_device ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
+        "cannot create '" + path.parent_path().string() + "': " + error.message()};
+  GLM_RETURN_IF_ERROR(WriteOutputFile(path, file));
+  return below.string();
 }
 
-Result<std::string> Output::Format(std::span<const ReadPage> pages) const {
-  if (page_lines_) {
-    std::string lines;
-    for (const ReadPage& page : pages) {
-      if (!page.error) lines += PageToJson(page);
-    }
-    return lines;
-  }
+Result<std::string> Output::Format(std::span<const ReadPage> pages,
+                                   std::span<const Warning> warnings) const {
   GLM_ASSIGN(
       std::string text,
       DocumentText(pages, formats_[0],
-                   {.formats = formats_, .text = options_.text, .pixels_per_inch = options_.dpi}));
+                   {.formats = formats_, .text = options_.text, .pixels_per_inch = options_.dpi},
+                   warnings));
   if (!text.empty() && text.back() != '\n' && formats_[0] != DocumentFormat::kPdf) text += '\n';
   return text;
 }
@@ -144,7 +132,7 @@ Status Output::Put(std::string_view text) {
 
 Status Output::Print(std::string_view text) {
   if (text.empty()) return OkStatus();
-  const bool blank_line = std::exchange(printed_, true) && !page_lines_;
+  const bool blank_line = std::exchange(printed_, true) && !Writes(DocumentFormat::kJsonLines);
   if (blank_line) GLM_RETURN_IF_ERROR(Put("\n"));
   return Put(text);
 }

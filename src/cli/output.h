@@ -1,12 +1,13 @@
-// Where parse puts what it read: standard output, or a folder per input below the output folder.
+// Where parse puts what it read: standard output, or a folder per input below the output
+// folder.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -20,31 +21,28 @@ struct OutputOptions {
   bool visualize = false;
   double dpi = 200;
   PdfChoices pdf;
-  // What of these decides about the files.
-  std::string Fingerprint() const;
 };
 
 class Output {
  public:
-  // `folder` empty: standard output. Creates the folder. `to`: names of formats ("md", "json",
-  // "sdk-json", "jsonl", "text", "html", "hocr", "alto", "pdf"); empty for the default.
+  // `folder` empty: standard output. Creates the folder. `to`: names of formats (format/formats.h);
+  // empty for the default.
   static Result<Output> Open(const std::string& folder, const std::vector<std::string>& to,
                              const OutputOptions& options);
-  static const std::vector<std::string>& FormatNames();
 
-  // The folder of an input, named after it as the SDK does ("scans/a.png" -> "a"; a second "a" ->
-  // "a-2").
-  std::string FolderFor(const std::string& input);
-  // Makes the files of one input. `source`: it, may be null.
-  std::unique_ptr<DocumentWriter> NewWriter(const std::string& folder,
-                                            std::shared_ptr<DocumentSource> source) const;
+  // How the files of a document are made whose folder is `folder` (jobs/output_names.h).
+  // `source`: the document as it came, may be null.
+  DocumentOptions WriterOptions(const std::string& folder,
+                                std::shared_ptr<DocumentSource> source) const;
+  // Writes a file of that document whole or not at all; returns its path below the output folder,
+  // which must be the one that was there in the beginning.
+  Result<std::string> WriteFile(const std::string& folder, const OutputFile& file) const;
   // Whether the document is wanted as it came in.
   bool needs_source() const;
-  // Nothing is left under the final name when writing fails.
-  Status WriteFile(const OutputFile& file) const;
 
   // The document as standard output gets it.
-  Result<std::string> Format(std::span<const ReadPage> pages) const;
+  Result<std::string> Format(std::span<const ReadPage> pages,
+                             std::span<const Warning> warnings) const;
   Status Print(std::string_view text);
 
   // Whether text shall appear while it is read: standard output is a terminal, and the format is
@@ -59,22 +57,22 @@ class Output {
   void EndStreamedInput() { in_input_ = false; }
 
   bool needs_images() const;
-  bool needs_tokens() const { return page_lines_; }
+  bool needs_tokens() const;
 
  private:
+  bool Writes(DocumentFormat format) const;
   Status Put(std::string_view text);
   Status BeginStreamedPage();
 
   std::filesystem::path folder_;
+  std::pair<uint64_t, uint64_t> identity_;  // of the folder
   std::vector<DocumentFormat> formats_;
-  bool page_lines_ = false;  // "jsonl"
   OutputOptions options_;
   bool printed_ = false;
   bool streams_ = false;
   // The page being streamed.
   bool in_input_ = false, in_page_ = false, page_has_text_ = false, region_open_ = false;
   size_t region_ = 0;
-  std::map<std::string, int> used_names_;
 };
 
 }  // namespace glmocr::cli

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/parse_job.h"
+#include "format/formats.h"
 
 namespace glmocr::cli {
 namespace {
@@ -47,8 +48,15 @@ void RegisterGeneration(CLI::App& app, GenerationOptions* g) {
       ->capture_default_str()
       ->group("Generation");
   app.add_option("--stop", g->stop_strings, "End the answer before this text; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("TEXT")
       ->group("Generation");
+}
+
+// Empty for a format's name; for others, what is wrong.
+std::string CheckFormat(const std::string& name) {
+  if (FindFormat(name) != nullptr) return {};
+  return "'" + name + "' is not a format (choose from " + FormatHelp() + ")";
 }
 
 }  // namespace
@@ -64,13 +72,11 @@ Command RegisterParse(CLI::App& app) {
   sub->add_option("-o,--output", o->out,
                   "Folder for a folder of files per input (default: standard output)")
       ->type_name("DIR");
-  sub->add_option(
-         "-t,--to,-f,--format", o->to,
-         "Comma-separated: text, md, json, sdk-json (as the official SDK), html, hocr, "
-         "alto, pdf (searchable), jsonl (a page a line, with tokens; standard output only); "
-         "default: text, with -o md,sdk-json,json")
+  sub->add_option("-t,--to,-f,--format", o->to,
+                  "Comma-separated: " + FormatHelp() + "; default: text, with -o md,sdk-json,json")
       ->delimiter(',')
-      ->check(CLI::IsMember(Output::FormatNames()))
+      ->allow_extra_args(false)  // the next word may be an input
+      ->check(CheckFormat, "")
       ->type_name("FORMATS");
   sub->add_flag("--visualize", o->output.visualize,
                 "With -o: pictures of the pages with regions, order and confidence")
@@ -124,7 +130,8 @@ Command RegisterParse(CLI::App& app) {
                   "auto (as the region asks), text, table, formula, or an instruction of your own")
       ->capture_default_str()
       ->type_name("TASK");
-  sub->add_option("--pages", o->pages, "Which pages: \"1-3,8\", \"5-\" (default: all)")
+  sub->add_option("--pages", o->pages,
+                  "Which pages: \"1-3,8\", \"5-\", \"-2-\" for the last two (default: all)")
       ->type_name("RANGES")
       ->group("Documents");
   sub->add_option("--dpi", o->input.pdf.dpi,
@@ -145,15 +152,15 @@ Command RegisterParse(CLI::App& app) {
          "--text-layer",
          [o](const std::string& mode) {
            o->output.pdf.replace_hidden_text = mode == "replace";
-           o->text_layer = mode == "prefer"    ? TextLayerMode::kPrefer
-                           : mode == "compare" ? TextLayerMode::kCompare
-                                               : TextLayerMode::kOff;
+           o->text_layer = mode == "replace" ? TextLayerMode::kOff : TextLayerModeFromName(mode);
+           o->input.pdf.read_text = o->text_layer != TextLayerMode::kOff;
          },
-         "A PDF's own text: off (read the page), prefer (take it where it is good, read the rest), "
-         "compare (read, and tell where the two differ), replace (read, and in PDF put the reading "
-         "in place of an OCR program's hidden text)")
-      ->check(CLI::IsMember({"off", "prefer", "compare", "replace"}))
-      ->default_str("off")
+         "A PDF's own text: auto (take it where the page shows it and a few readings agree, read "
+         "the rest; GLM-OCR itself reads all), off (read everything), prefer (take it where it "
+         "looks good, without comparing), compare (read, and print where the two differ), replace "
+         "(read, and in PDF put the reading in place of an OCR program's hidden text)")
+      ->check(CLI::IsMember({"auto", "off", "prefer", "compare", "replace"}))
+      ->default_str("auto")
       ->group("Documents");
   o->model.Register(*sub);
   sub->add_option("--drafts", o->drafts,
@@ -168,8 +175,10 @@ Command RegisterParse(CLI::App& app) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str()
       ->group("Many inputs");
-  sub->add_flag("--resume", o->resume,
-                "Skip inputs that the journal in the output folder has as done, by content")
+  sub->add_flag(
+         "--resume", o->resume,
+         "Go on with an interrupted run: skip inputs that the journal in the output folder has "
+         "as done with the same content, model and options, and pages that were read")
       ->needs("--output")
       ->group("Many inputs");
   sub->add_flag_callback(
@@ -181,7 +190,14 @@ Command RegisterParse(CLI::App& app) {
   sub->add_flag_callback(
       "--accept-truncated", [o] { o->input.decode.truncated = TruncatedMode::kAccept; },
       "Read what there is of files that end early");
-  sub->add_flag("-q,--quiet", o->quiet, "No progress line and no notes");
+  sub->add_flag("--overwrite", o->overwrite,
+                "Replace what other inputs, or you, have put into the output folder under a "
+                "document's name (default: the name gets a number)")
+      ->needs("--output")
+      ->group("Many inputs");
+  sub->add_flag("-q,--quiet", o->quiet,
+                "No progress line, no notes, no closing line; warnings and errors stay");
+  sub->add_flag("-v,--verbose", o->verbose, "Name the files in folders that are not documents");
   sub->add_flag("--stats", o->stats, "Print what the engine did to standard error");
   sub->footer(R"(Examples:
   glm-ocr parse page.png

@@ -6,15 +6,12 @@
 #include <chrono>
 #include <cstdio>
 #include <new>
-#include <thread>
+#include <utility>
 
-#include "base/file.h"
-#include "base/hash.h"
 #include "base/untrusted_text.h"
 #include "cli/commands.h"
-#include "eval/edit_distance.h"
-#include "eval/text.h"
-#include "layout/uncovered.h"
+#include "cli/layer_difference.h"
+#include "jobs/fingerprint.h"
 #include "pipeline/document_pages.h"
 #include "pipeline/task.h"
 
@@ -30,23 +27,15 @@ double SecondsSince(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
 }
 
-// What decides about the output besides the input's bytes, for --resume.
-std::string HashOptions(const ParseOptions& o, const std::filesystem::path& model_dir) {
-  const GenerationOptions& g = o.generation;
-  const SamplingParams& s = g.sampling;
-  std::string all = model_dir.string() + '\n' + o.layout + '\n' + o.layout_model + '\n' + o.task +
-                    '\n' + std::to_string(static_cast<int>(o.text_layer)) + '\n' + o.pages + '\n';
-  for (const std::string& format : o.to) all += format + ' ';
-  for (const std::string& stop : g.stop_strings) all += '\n' + stop;
-  for (const double value :
-       {static_cast<double>(s.temperature), static_cast<double>(s.top_k),
-        static_cast<double>(s.top_p), static_cast<double>(s.min_p),
-        static_cast<double>(s.repetition_penalty), static_cast<double>(s.presence_penalty),
-        static_cast<double>(s.frequency_penalty), static_cast<double>(s.seed),
-        static_cast<double>(g.max_new_tokens)})
-    all += '\n' + std::to_string(value);
-  all += '\n' + o.input.Fingerprint() + '\n' + o.output.Fingerprint();
-  return HashBytes(all.data(), all.size()).Hex();
+// Without the quotes, for a place where none are needed.
+std::string Shown(const std::string& name) {
+  const std::string quoted = QuoteUntrusted(name);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+// "1 page", "3 pages".
+std::string Counted(int64_t n, const char* noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -54,81 +43,14 @@ std::string HashOptions(const ParseOptions& o, const std::filesystem::path& mode
 // One input while it is read.
 struct ParseJob::Document {
   size_t index = 0;
-  std::string name;    // for messages and the journal
-  std::string folder;  // below the output folder
-  std::string hash;
-  std::unique_ptr<DocumentReader> reader;
+  const DocumentInput* input = nullptr;
+  std::optional<OutputNames::Name> name;   // with an output folder
   std::shared_ptr<DocumentSource> source;  // where a format wants it
-  std::vector<int> page_numbers;           // from 1
-  std::unique_ptr<DocumentWriter> writer;  // with an output folder
+  std::unique_ptr<DocumentWriter> writer;  // with an output folder, and for such a format
   std::vector<ReadPage> pages;             // to be printed: without an output folder
-  size_t n_pages_done = 0;
+  size_t n_pages = 0;                      // to be read
+  bool has_checkpoints = false;
   JournalEntry entry;
-  std::optional<Error> error;  // it could not be opened, or its files cannot be written
-  Clock::time_point begun = Clock::now();
-};
-
-// Reads one document after the other through a page reader of its own, without waiting for a
-// document's end before it begins the next.
-class ParseJob::Worker {
- public:
-  explicit Worker(ParseJob& job)
-      : job_(job), reader_(*job.recognizer_, job.ReaderOptions(), [this](ReadPage page) {
-          TakePage(std::move(page));
-        }) {}
-  ~Worker() {
-    std::lock_guard lock(job_.mutex_);
-    job_.times_.load_s += times_.load_s;
-    job_.times_.layout_s += times_.layout_s;
-    job_.times_.write_s += times_.write_s;
-  }
-
-  void Run() {
-    const std::function<bool()> keep_going = [this] { return job_.KeepGoing(); };
-    while (std::unique_ptr<Document> document = job_.Next()) {
-      if (document->error || document->page_numbers.empty()) {
-        job_.Finish(std::move(document));
-        continue;
-      }
-      // Its last page may finish and free it from within AddPage.
-      const std::string name = document->name;
-      const std::vector<int> pages = document->page_numbers;
-      const std::unique_ptr<DocumentReader> input = std::move(document->reader);
-      open_.push_back(std::move(document));
-      for (size_t i = 0; i < pages.size(); ++i) {
-        if (!keep_going()) return;
-        times_.load_s += AddDocumentPage(reader_, *input, {name, pages[i], input->n_pages()},
-                                         i + 1 < pages.size() ? pages[i + 1] : 0, keep_going);
-      }
-    }
-    reader_.Finish(keep_going);
-  }
-
- private:
-  void TakePage(ReadPage page) {
-    Document& document = *open_.front();
-    const Clock::time_point came = Clock::now();
-    times_.layout_s += page.prepare_s;
-    job_.TakePage(document, std::move(page));
-    times_.write_s += SecondsSince(came);
-    {
-      std::lock_guard lock(job_.mutex_);
-      ++job_.pages_done_;
-      if (job_.output_.streams()) {
-        const Status status = job_.output_.EndStreamedPage();
-        if (!status.ok() && !job_.fatal_) job_.fatal_ = status.error();
-      }
-    }
-    if (++document.n_pages_done < document.page_numbers.size()) return;
-    std::unique_ptr<Document> finished = std::move(open_.front());
-    open_.pop_front();
-    job_.Finish(std::move(finished));
-  }
-
-  ParseJob& job_;
-  std::deque<std::unique_ptr<Document>> open_;  // in the order of their pages in the reader
-  WorkerTimes times_;
-  PageReader reader_;
 };
 
 ParseJob::ParseJob(const ParseOptions& options) : options_(options) {
@@ -141,22 +63,7 @@ int ParseJob::Run() {
     const int code = Fail(status.error());
     return wrong_options_ ? kExitUsage : code;
   }
-  std::vector<std::thread> workers;
-  const int n_workers =
-      output_.streams()
-          ? 1
-          : std::clamp(options_.jobs, 1, std::max(1, static_cast<int>(inputs_.size())));
-  running_workers_ = n_workers;
-  workers.reserve(static_cast<size_t>(n_workers));
-  for (int i = 0; i < n_workers; ++i) workers.emplace_back([this] { Work(); });
-  {
-    std::unique_lock lock(mutex_);
-    while (running_workers_ > 0) {
-      ShowProgress();
-      changed_.wait_for(lock, std::chrono::milliseconds(100));
-    }
-  }
-  for (std::thread& worker : workers) worker.join();
+  RunJobs();
   progress_->Clear();
   if (options_.stats) PrintStats();
   if (fatal_) return Fail(*fatal_);
@@ -166,32 +73,64 @@ int ParseJob::Run() {
                  options_.out.empty() ? "" : " (--resume goes on from here)");
     return kExitInterrupted;
   }
-  if (skipped_ > 0 && !options_.quiet)
-    std::fprintf(stderr, "glm-ocr: %zu of %zu inputs were done before\n", skipped_, n);
-  if (failed_ == 0 && partial_ == 0) return kExitOk;
-  if (n > 1 && failed_ > 0) std::fprintf(stderr, "glm-ocr: %zu of %zu inputs failed\n", failed_, n);
-  if (partial_ > 0) {
-    std::fprintf(stderr, "glm-ocr: %lld pages of %zu inputs could not be read\n",
-                 static_cast<long long>(pages_failed_), partial_);
+  if (!options_.quiet) PrintClosingLine();
+  if (failed_ == n) return kExitFailed;
+  return failed_ > 0 || partial_ > 0 || journal_failed_ ? kExitPartial : kExitOk;
+}
+
+void ParseJob::RunJobs() {
+  const int n_threads =
+      output_.streams()
+          ? 1
+          : std::clamp(options_.jobs, 1, std::max(1, static_cast<int>(inputs_.size())));
+  // While one document waits for its last pages, the next is loaded. Texts that are shown as they
+  // are read must not mix.
+  const size_t max_open = output_.streams() ? 1 : 2 * static_cast<size_t>(n_threads);
+  DocumentThreads threads(n_threads, max_open);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const bool stop = fatal_ || Interrupted();
+    if (stop) {
+      for (const auto& [index, job] : running_) job->Cancel();
+    } else if (running_.size() < max_open && next_input_ < inputs_.size()) {
+      std::shared_ptr<DocumentJob> job = NextJob();
+      lock.unlock();
+      threads.Add(std::move(job));
+      lock.lock();
+      continue;
+    }
+    if (running_.empty() && (stop || next_input_ == inputs_.size())) return;
+    ShowProgress();
+    changed_.wait_for(lock, std::chrono::milliseconds(100));
   }
-  return failed_ == n ? kExitFailed : kExitPartial;
 }
 
 Status ParseJob::Prepare() {
-  GLM_ASSIGN(inputs_, ExpandInputs(options_.inputs));
+  GLM_ASSIGN(inputs_, ExpandInputs(options_.inputs, &not_documents_));
+  state_.documents = inputs_.size();
   GLM_ASSIGN(output_, Output::Open(options_.out, options_.to, options_.output));
   if (!options_.out.empty()) {
     GLM_ASSIGN(journal_, Journal::Open(options_.out));
+    names_.emplace(
+        options_.out, *journal_,
+        options_.overwrite ? OutputNames::Existing::kReplace : OutputNames::Existing::kKeep);
+  }
+  if (options_.verbose) {
+    for (const std::string& file : not_documents_)
+      std::fprintf(stderr, "glm-ocr: skipped %s (not a document)\n", QuoteUntrusted(file).c_str());
   }
   GLM_RETURN_IF_ERROR(LoadModel());
   if (layout_ != Layout::kRegions) output_.DoNotStream();
   if (output_.streams()) progress_.emplace(ProgressMode::kOff);  // it would tear the text
+  reader_options_ = ReaderOptions();
+  input_options_ = options_.input;
+  input_options_.keep_source = output_.needs_source();
+  input_options_.keep_going = [] { return !Interrupted(); };
   return OkStatus();
 }
 
 Status ParseJob::LoadModel() {
   GLM_ASSIGN(std::filesystem::path dir, options_.model.ModelDir());
-  options_hash_ = HashOptions(options_, dir);
   GLM_ASSIGN(recognizer_, Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
                                                  .max_batch = options_.batch,
                                                  .drafts = DraftOptions(options_.drafts),
@@ -233,118 +172,186 @@ PageReaderOptions ParseJob::ReaderOptions() {
   return options;
 }
 
-void ParseJob::Work() {
-  try {
-    Worker(*this).Run();
-  } catch (const std::bad_alloc&) {
-    std::lock_guard lock(mutex_);
-    fatal_ = Error{ErrorCode::kOutOfMemory,
-                   "out of memory (use fewer --jobs, a smaller --dpi or a smaller --cache-tokens)"};
-  }
-  std::lock_guard lock(mutex_);
-  --running_workers_;
-  changed_.notify_all();
+std::shared_ptr<DocumentJob> ParseJob::NextJob() {
+  auto document = std::make_shared<Document>();
+  document->index = next_input_++;
+  document->input = &inputs_[document->index];
+  const DocumentInput& input = *document->input;
+  // In the order of the inputs, so that names are the same in each run; what has no path is known
+  // by its content.
+  if (names_ && input.name != "-" && input.location.empty())
+    document->name = names_->Take(input, std::nullopt);
+  DocumentTask task;
+  task.name = input.name;
+  task.pages = options_.pages;
+  task.reader = reader_options_;
+  task.open = [this, document]() -> Result<std::unique_ptr<DocumentReader>> {
+    GLM_ASSIGN(std::unique_ptr<DocumentReader> reader,
+               OpenDocument(*document->input, input_options_));
+    document->source = reader->source();
+    return reader;
+  };
+  task.on_open = [this, document](const OpenedDocument& opened) { return Open(*document, opened); };
+  task.on_page = [this, document](ReadPage page) { return TakePage(*document, std::move(page)); };
+  task.on_done = [this, document](const DocumentOutcome& outcome) { Finish(*document, outcome); };
+  task.observer = this;
+  auto job = std::make_shared<DocumentJob>(*recognizer_, std::move(task));
+  running_[document->index] = job;
+  return job;
 }
 
-std::unique_ptr<ParseJob::Document> ParseJob::Next() {
-  while (true) {
-    auto document = std::make_unique<Document>();
-    const DocumentInput* input = nullptr;
-    {
-      std::lock_guard lock(mutex_);
-      if (fatal_ || next_input_ == inputs_.size() || Interrupted()) return nullptr;
-      document->index = next_input_++;
-      input = &inputs_[document->index];
-      document->name = input->name;
-      document->folder = output_.FolderFor(input->name);
+Result<OpenedUse> ParseJob::Open(Document& document, const OpenedDocument& opened) {
+  const std::string reading =
+      ReadingFingerprint(opened.content_hash, *recognizer_, reader_options_, input_options_);
+  JournalEntry& entry = document.entry;
+  document.n_pages = opened.pages.size();
+  std::lock_guard lock(mutex_);
+  ++state_.documents_opened;
+  state_.pages += static_cast<int64_t>(document.n_pages);
+  if (!journal_) {
+    if (output_.needs_source()) {
+      document.writer = std::make_unique<DocumentWriter>(
+          output_.WriterOptions(SdkFileStem(document.input->name), document.source));
     }
-    try {
-      InputOptions input_options = options_.input;
-      input_options.keep_source = output_.needs_source();
-      auto opened = OpenDocument(*input, input_options);
-      if (!opened.ok()) {
-        document->error = opened.error();
-        return document;
-      }
-      document->reader = std::move(*opened);
-      document->source = document->reader->source();
-      if (journal_) {
-        document->hash = document->reader->content_hash().Hex();
-        std::lock_guard lock(mutex_);
-        if (options_.resume && journal_->IsDone(document->folder, document->hash, options_hash_)) {
-          ++skipped_;
-          continue;
-        }
-      }
-      auto pages = SelectPages(options_.pages, document->reader->n_pages());
-      if (!pages.ok()) {
-        document->error = pages.error().With(QuoteUntrusted(document->name));
-      } else {
-        document->page_numbers = std::move(*pages);
-      }
-    } catch (const std::bad_alloc&) {
-      document->error =
-          Error{ErrorCode::kOutOfMemory, QuoteUntrusted(document->name) + ": out of memory"};
-    }
-    return document;
+    return OpenedUse();
   }
+  if (!document.name) document.name = names_->Take(*document.input, opened.content_hash);
+  const OutputNames::Name& name = *document.name;
+  const DocumentOptions writer_options = output_.WriterOptions(name.folder, document.source);
+  entry.hash = opened.content_hash.Hex();
+  entry.options = ResultFingerprint(reading, options_.pages, writer_options);
+  if (options_.resume && journal_->IsDone(name.folder, entry.hash, entry.options)) {
+    ++skipped_;
+    state_.pages_done += static_cast<int64_t>(document.n_pages);
+    return OpenedUse{.read = false};
+  }
+  if (!name.note.empty() && !options_.quiet) Report("note: " + name.note);
+  GLM_RETURN_IF_ERROR(names_->Claim(name.folder, name.key, document.input->name));
+  document.writer = std::make_unique<DocumentWriter>(writer_options);
+  OpenedUse use;
+  const std::filesystem::path kept = names_->CheckpointFolder(name.folder);
+  if (!options_.resume) {
+    std::error_code ignored;
+    std::filesystem::remove_all(kept, ignored);
+  }
+  document.has_checkpoints = document.n_pages > 1;
+  if (document.has_checkpoints) {
+    use.checkpoints.emplace(kept, reading, [this, &document](const std::string& problem) {
+      if (options_.quiet) return;
+      std::lock_guard inner(mutex_);
+      Report("note: " + QuoteUntrusted(document.input->name) + ": " + problem);
+    });
+  }
+  return use;
+}
+
+void ParseJob::DocumentPage(double, bool) {
+  std::lock_guard lock(mutex_);
+  ++state_.pages_read;
 }
 
 // A page of the document is read: its pictures are written now, so that no page waits in memory.
-void ParseJob::TakePage(Document& document, ReadPage page) {
+Status ParseJob::TakePage(Document& document, ReadPage page) {
+  const Clock::time_point came = Clock::now();
   ReportDifferences(page);
-  const auto failed = [&](const std::string& message) {
-    auto& pages = document.entry.failed_pages;
-    if (pages.empty() || pages.back().first != page.page) pages.emplace_back(page.page, message);
-  };
-  if (page.error) failed(page.error->message);
-  for (const ReadRegion& region : page.regions) {
-    if (region.error)
-      failed(region.error->With(PageName({page.source, page.page, page.n_pages})).message);
-  }
-  if (!journal_ && !output_.needs_source()) {
+  JournalEntry& entry = document.entry;
+  if (const auto failure = PageFailure(page))
+    entry.failed_pages.emplace_back(page.page, failure->message);
+  std::vector<Warning> warnings = page.warnings;
+  for (Warning& warning : warnings) warning.page = page.page;
+  entry.warnings.insert(entry.warnings.end(), warnings.begin(), warnings.end());
+  const double prepare_s = page.prepare_s;
+  Status written;
+  if (document.writer == nullptr) {
     document.pages.push_back(std::move(page));
-    return;
+  } else {
+    written = WriteFiles(document, document.writer->AddPage(page));
   }
-  if (document.error) return;
-  if (document.writer == nullptr)
-    document.writer = output_.NewWriter(document.folder, document.source);
-  const Status written = WriteFiles(document.writer->AddPage(page), &document.entry);
-  if (!written.ok()) document.error = written.error();
+  std::lock_guard lock(mutex_);
+  layout_s_ += prepare_s;
+  write_s_ += SecondsSince(came);
+  ++state_.pages_done;
+  if (output_.streams()) {
+    const Status status = output_.EndStreamedPage();
+    if (!status.ok() && !fatal_) fatal_ = status.error();
+  }
+  Warn(document.input->name, warnings);
+  return written;
 }
 
-void ParseJob::Finish(std::unique_ptr<Document> document) {
-  JournalEntry& entry = document->entry;
-  entry.input = document->name;
-  entry.folder = document->folder;
-  entry.hash = document->hash;
-  entry.options = options_hash_;
-  entry.pages = static_cast<int>(document->n_pages_done);
-  if (!document->error && entry.failed_pages.size() == document->n_pages_done &&
-      document->n_pages_done > 0) {
-    document->error = Error{ErrorCode::kCorrupt, entry.failed_pages.front().second};
+void ParseJob::Finish(Document& document, const DocumentOutcome& outcome) {
+  JournalEntry& entry = document.entry;
+  std::optional<Error> error = outcome.error;
+  const bool interrupted = error && error->code == ErrorCode::kCancelled;
+  if (!error && !outcome.skipped && outcome.pages_failed == outcome.pages_read) {
+    error = Error{ErrorCode::kCorrupt, outcome.first_failure};
     entry.failed_pages.clear();  // nothing was read
   }
   std::string text;
-  if (!document->error) {
+  std::vector<Warning> more;  // beside those of the pages
+  if (!error && !outcome.skipped) {
     Status status;
-    if (journal_) {
-      status = WriteFiles(document->writer->Finish(), &entry);
-    } else if (document->writer != nullptr) {
-      status = ReadFiles(document->writer->Finish(), &text);
-    } else {
-      Result<std::string> formatted = output_.Format(document->pages);
-      if (formatted.ok()) text = std::move(*formatted);
-      if (!formatted.ok()) status = formatted.error();
+    try {
+      if (document.writer != nullptr) {
+        for (const Warning& warning : outcome.warnings) document.writer->AddWarning(warning);
+        const auto files = document.writer->Finish();
+        status = journal_ ? WriteFiles(document, files) : ReadFiles(files, &text);
+        // What a format could not do.
+        more = document.writer->warnings();
+      } else {
+        Result<std::string> formatted = output_.Format(document.pages, outcome.warnings);
+        if (formatted.ok()) text = std::move(*formatted);
+        if (!formatted.ok()) status = formatted.error();
+      }
+    } catch (const std::bad_alloc&) {
+      status = Error{ErrorCode::kOutOfMemory, QuoteUntrusted(document.input->name) +
+                                                  ": out of memory (use fewer --jobs, a smaller "
+                                                  "--dpi or a smaller --cache-tokens)"};
     }
-    if (!status.ok()) document->error = status.error();
+    if (!status.ok()) error = status.error();
   }
-  if (document->error) entry.error = document->error->message;
-  entry.seconds = SecondsSince(document->begun);
   std::lock_guard lock(mutex_);
-  if (document->writer != nullptr) {
-    for (const Warning& warning : document->writer->warnings()) ReportWarning(entry.input, warning);
+  running_.erase(document.index);
+  changed_.notify_all();
+  load_s_ += outcome.load_s;
+  ++state_.documents_done;
+  // What cannot be opened has no pages to wait for.
+  if (document.n_pages == 0) ++state_.documents_opened;
+  if (interrupted || outcome.skipped) return;
+  more.insert(more.begin(), outcome.warnings.begin(), outcome.warnings.end());
+  Warn(document.input->name, more);
+  entry.warnings.insert(entry.warnings.begin(), more.begin(), more.end());
+  if (error) entry.error = error->message;
+  Count(document, outcome.pages_read - static_cast<int64_t>(entry.failed_pages.size()));
+  if (!journal_) {
+    if (output_.streams()) {
+      output_.EndStreamedInput();
+    } else {
+      Print(document.index, std::move(text));
+    }
+    return;
   }
+  if (!document.name) document.name = names_->Take(*document.input, std::nullopt);
+  entry.input = document.input->name;
+  entry.key = document.name->key;
+  entry.folder = document.name->folder;
+  entry.pages = outcome.pages_read;
+  entry.seconds = outcome.seconds;
+  if (const Status status = journal_->Append(entry); !status.ok()) {
+    journal_failed_ = true;
+    Report(status.error().message);
+    return;  // the claim goes on telling whose the folder is
+  }
+  // After a full disk --resume goes on with the pages that are read.
+  const bool may_go_on =
+      error && document.has_checkpoints && outcome.pages_read > 0 &&
+      (error->code == ErrorCode::kIo || error->code == ErrorCode::kResourceExhausted);
+  if (!may_go_on) names_->Release(entry.folder);
+}
+
+void ParseJob::Count(const Document& document, int64_t n_pages_read) {
+  const JournalEntry& entry = document.entry;
+  if (!entry.warnings.empty()) ++with_warnings_;
   if (!entry.error.empty()) {
     ++failed_;
     Report(entry.error);
@@ -355,20 +362,14 @@ void ParseJob::Finish(std::unique_ptr<Document> document) {
   } else {
     ++done_;
   }
-  if (journal_) {
-    if (const Status status = journal_->Append(entry); !status.ok()) Report(status.error().message);
-  } else if (output_.streams()) {
-    output_.EndStreamedInput();
-  } else {
-    Print(document->index, std::move(text));
-  }
+  if (entry.error.empty()) pages_written_ += n_pages_read;
 }
 
-Status ParseJob::WriteFiles(const Result<std::vector<OutputFile>>& files, JournalEntry* entry) {
+Status ParseJob::WriteFiles(Document& document, const Result<std::vector<OutputFile>>& files) {
   if (!files.ok()) return files.error();
   for (const OutputFile& file : *files) {
-    GLM_RETURN_IF_ERROR(output_.WriteFile(file));
-    entry->files.push_back(file.path);
+    GLM_ASSIGN(std::string path, output_.WriteFile(document.name->folder, file));
+    document.entry.files.push_back(std::move(path));
   }
   return OkStatus();
 }
@@ -386,35 +387,12 @@ Status ParseJob::ReadFiles(const Result<std::vector<OutputFile>>& files, std::st
   return OkStatus();
 }
 
-void ParseJob::ReportWarning(const std::string& input, const Warning& warning) {
-  if (options_.quiet) return;
-  progress_->Clear();
-  const std::string page = warning.page > 0 ? fmt::format(" page {}", warning.page) : "";
-  std::fprintf(stderr, "warning: %s%s: %s\n", input.c_str(), page.c_str(), warning.message.c_str());
-}
-
 // With --text-layer compare.
 void ParseJob::ReportDifferences(const ReadPage& page) {
   if (options_.text_layer != TextLayerMode::kCompare || page.error) return;
-  std::string read, layer;
-  size_t n_differ = 0, n_compared = 0;
-  for (const ReadRegion& region : page.regions) {
-    if (!region.layer_text) continue;
-    ++n_compared;
-    if (region.text != *region.layer_text) ++n_differ;
-    read += region.text + '\n';
-    layer += *region.layer_text + '\n';
-  }
   const std::string place = PageName({page.source, page.page, page.n_pages});
-  const std::string message =
-      n_compared == 0
-          ? place + ": no text layer to compare with"
-          : fmt::format(
-                "{}: text layer and reading differ in {:.2f} % of the characters, {} of {} regions",
-                place, 100 * NormalizedEditDistance(CodePoints(read), CodePoints(layer)), n_differ,
-                n_compared);
   std::lock_guard lock(mutex_);
-  Report(message);
+  for (const std::string& line : DescribeDifferences(page, place)) Report(line);
 }
 
 // Texts come out in the order of the inputs.
@@ -435,16 +413,38 @@ void ParseJob::Report(const std::string& message) {
   std::fprintf(stderr, "glm-ocr: %s\n", message.c_str());
 }
 
-bool ParseJob::KeepGoing() const {
-  std::lock_guard lock(mutex_);
-  return !fatal_ && !Interrupted();
+// "warning: FILE page N: ...": for people, and for programs that look for that beginning.
+void ParseJob::Warn(const std::string& name, const std::vector<Warning>& warnings) {
+  if (warnings.empty()) return;
+  progress_->Clear();
+  for (const Warning& warning : warnings) {
+    const std::string page = warning.page > 0 ? fmt::format(" page {}", warning.page) : "";
+    std::fprintf(stderr, "warning: %s%s: %s\n", Shown(name).c_str(), page.c_str(),
+                 warning.message.c_str());
+  }
 }
 
-void ParseJob::ShowProgress() {
-  progress_->Update({.inputs_done = done_ + partial_ + failed_ + skipped_,
-                     .inputs_skipped = skipped_,
-                     .inputs = inputs_.size(),
-                     .pages_done = pages_done_});
+void ParseJob::ShowProgress() { progress_->Update(state_); }
+
+// "22 documents, 31 pages, 3 failed, 2 skipped (not documents), 1 with warnings -> out/"
+void ParseJob::PrintClosingLine() const {
+  const bool trouble = failed_ + partial_ + skipped_ + with_warnings_ + not_documents_.size() > 0;
+  // One document on standard output speaks for itself.
+  if (options_.out.empty() && inputs_.size() == 1 && !trouble) return;
+  std::string line = Counted(static_cast<int64_t>(done_ + partial_), "document") + ", " +
+                     Counted(pages_written_, "page");
+  if (skipped_ > 0) line += fmt::format(", {} done before", skipped_);
+  if (failed_ > 0) line += fmt::format(", {} failed", failed_);
+  if (partial_ > 0)
+    line += fmt::format(", {} incomplete ({} failed)", partial_, Counted(pages_failed_, "page"));
+  if (!not_documents_.empty())
+    line += fmt::format(", {} skipped (not documents)", not_documents_.size());
+  if (with_warnings_ > 0) line += fmt::format(", {} with warnings", with_warnings_);
+  if (!options_.out.empty()) {
+    line += " -> " + options_.out;
+    if (options_.out.back() != '/') line += '/';
+  }
+  std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 void ParseJob::PrintStats() const {
@@ -467,8 +467,8 @@ void ParseJob::PrintStats() const {
   std::fprintf(stderr,
                "pages %lld: %.2f s waiting for pictures, %.2f s layout and crops, %.2f s output; "
                "engine without work for %.2f of the %.2f s since its first request (%.1f %%)\n",
-               static_cast<long long>(pages_done_), times_.load_s, times_.layout_s, times_.write_s,
-               s.starved_s, s.span_s, s.span_s > 0 ? 100 * s.starved_s / s.span_s : 0.0);
+               static_cast<long long>(state_.pages_done), load_s_, layout_s_, write_s_, s.starved_s,
+               s.span_s, s.span_s > 0 ? 100 * s.starved_s / s.span_s : 0.0);
 }
 
 }  // namespace glmocr::cli

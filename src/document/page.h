@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -101,6 +102,11 @@ struct ReadRegion {
   std::optional<Error> error;
   Usage usage;  // of all its pieces
 };
+
+// "text_layer": taken from the PDF's own text; "model": read.
+inline std::string_view RegionSource(const ReadRegion& region) {
+  return region.from_text_layer ? "text_layer" : "model";
+}
 
 struct ReadPage {
   std::string source;  // path or "-"

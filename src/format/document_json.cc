@@ -6,6 +6,7 @@
 
 #include "format/sdk_formatter.h"
 #include "format/sdk_pages.h"
+#include "format/warning_json.h"
 
 namespace glmocr {
 namespace {
@@ -89,13 +90,7 @@ Json RegionJson(const ReadPage& page, const ReadRegion& region, size_t index) {
   if (region.heading_level > 0) out["heading_level"] = region.heading_level;
   out["column"] = region.column;
   out["text"] = region.text;
-  return out;
-}
-
-Json WarningsJson(const std::vector<Warning>& warnings) {
-  Json out = Json::array();
-  for (const Warning& warning : warnings)
-    out.push_back({{"kind", WarningKindName(warning.kind)}, {"message", warning.message}});
+  if (TaskOf(region.label) != RegionTask::kSkip) out["source"] = RegionSource(region);
   return out;
 }
 
@@ -121,7 +116,8 @@ std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> 
   out["height"] = page.height_px;
   out["skew_degrees"] = Rounded(page.skew_degrees);
   if (page.error) out["error"] = page.error->message;
-  if (!page.warnings.empty()) out["warnings"] = WarningsJson(page.warnings);
+  if (!page.warnings.empty())
+    out["warnings"] = WarningsJson(page.warnings, WarningPages::kLeaveOut);
   out["layout"] = page.layout;
   out["seconds"] = Rounded(page.seconds);
   out["prepare_seconds"] = Rounded(page.prepare_s);
@@ -154,11 +150,15 @@ std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> 
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string DocumentJson(const std::string& source, std::span<const std::string> pages) {
-  const auto quoted = [](const std::string& s) {
-    return Json(s).dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string DocumentJson(const std::string& source, std::span<const Warning> warnings,
+                         std::span<const std::string> pages) {
+  const auto dump = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   };
-  std::string out = R"({"schema":"glm-ocr.document/1","source":)" + quoted(source) + ",\"pages\":[";
+  std::string out = R"({"schema":"glm-ocr.document/1","source":)" + dump(Json(source));
+  if (!warnings.empty())
+    out += ",\"warnings\":" + dump(WarningsJson(warnings, WarningPages::kTell));
+  out += ",\"pages\":[";
   for (size_t i = 0; i < pages.size(); ++i) {
     out += i == 0 ? "\n" : ",\n";
     out += pages[i];

@@ -16,6 +16,8 @@ double PageConfidence(const ReadPage& page);
 std::string DocumentPageJson(const ReadPage& page, std::span<const std::string> image_paths);
 
 // The whole document from its pages' objects, one page a line.
-std::string DocumentJson(const std::string& source, std::span<const std::string> pages);
+// `warnings`: those of the document as a whole.
+std::string DocumentJson(const std::string& source, std::span<const Warning> warnings,
+                         std::span<const std::string> pages);
 
 }  // namespace glmocr

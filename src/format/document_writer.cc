@@ -3,12 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/untrusted_text.h"
 #include "format/document_json.h"
 #include "format/html.h"
+#include "format/page_json.h"
 #include "format/py_text.h"
 #include "format/visualize.h"
 #include "format/xml_formats.h"
@@ -19,62 +19,8 @@ namespace glmocr {
 namespace {
 
 constexpr int kCropQuality = 95;  // as the SDK saves crops and visualizations
-constexpr std::array<std::string_view, kDocumentFormats> kNames = {
-    "markdown", "sdk_json", "json", "text", "html", "hocr", "alto", "pdf", "visualize"};
 
 }  // namespace
-
-std::string_view DocumentFormatName(DocumentFormat format) {
-  return kNames[static_cast<size_t>(format)];
-}
-
-std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name) {
-  const auto found = std::find(kNames.begin(), kNames.end(), name);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<DocumentFormat>(found - kNames.begin());
-}
-
-std::string_view DocumentFormatShortName(DocumentFormat format) {
-  if (format == DocumentFormat::kMarkdown) return "md";
-  if (format == DocumentFormat::kSdkJson) return "sdk-json";
-  return DocumentFormatName(format);
-}
-
-std::optional<DocumentFormat> DocumentFormatFromShortName(std::string_view name) {
-  for (int i = 0; i < kDocumentFormats; ++i) {
-    const auto format = static_cast<DocumentFormat>(i);
-    if (DocumentFormatShortName(format) == name) return format;
-  }
-  return std::nullopt;
-}
-
-std::string_view DocumentFormatEnding(DocumentFormat format, bool with_sdk_json) {
-  switch (format) {
-    case DocumentFormat::kMarkdown:
-      return ".md";
-    case DocumentFormat::kSdkJson:
-      return ".json";
-    case DocumentFormat::kJson:
-      return with_sdk_json ? "_document.json" : ".json";
-    case DocumentFormat::kText:
-      return ".txt";
-    case DocumentFormat::kHtml:
-      return ".html";
-    case DocumentFormat::kHocr:
-      return ".hocr";
-    case DocumentFormat::kAlto:
-      return ".xml";
-    case DocumentFormat::kPdf:
-      return ".pdf";
-    case DocumentFormat::kVisualize:
-      break;
-  }
-  return {};
-}
-
-bool NeedsPageImage(DocumentFormat format) {
-  return format == DocumentFormat::kPdf || format == DocumentFormat::kVisualize;
-}
 
 Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region) {
   const Box box = SdkCropBox(BoxIn1000(region.box_px, page.width_px, page.height_px),
@@ -88,13 +34,14 @@ struct DocumentWriter::State {
   std::string source, stem;
   size_t pages = 0;
   SdkDocumentBuilder sdk;
+  std::vector<Warning> warnings;  // of the document as a whole
   std::vector<std::string> json_pages;
-  std::string text, html;
+  std::string text, html, json_lines;
   // Those that are wanted.
   std::optional<HocrWriter> hocr;
   std::optional<AltoWriter> alto;
   std::optional<PdfOutput> pdf;
-  std::vector<Warning> warnings;
+  std::vector<Warning> output_warnings;
 
   explicit State(DocumentOptions o)
       : options(std::move(o)),
@@ -166,12 +113,12 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
   }
   const bool has_image = page.image != nullptr && !page.image->empty();
   for (const DocumentFormat format : s.options.formats) {
-    if (has_image || page.error || !NeedsPageImage(format)) continue;
+    if (has_image || page.error || !InfoOf(format).needs_picture) continue;
     if (format == DocumentFormat::kPdf && s.options.source) continue;  // it may do without
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("{}: page {} was read without keeping its picture, which format {} "
                              "shows",
-                             QuoteUntrusted(page.source), page.page, DocumentFormatName(format))};
+                             QuoteUntrusted(page.source), page.page, InfoOf(format).name)};
   }
   std::vector<OutputFile> files;
   std::vector<std::string> image_paths(page.regions.size());
@@ -184,6 +131,7 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
     s.text += PlainText(page, s.options.text);
   }
   if (s.Wants(DocumentFormat::kHtml)) GLM_RETURN_IF_ERROR(s.AddHtmlPage(page));
+  if (s.Wants(DocumentFormat::kJsonLines) && !page.error) s.json_lines += PageToJson(page);
   if (s.hocr) s.hocr->AddPage(page);
   if (s.alto) s.alto->AddPage(page);
   if (s.Wants(DocumentFormat::kPdf)) GLM_RETURN_IF_ERROR(s.BeginPdf().AddPage(page));
@@ -198,16 +146,26 @@ Result<std::vector<OutputFile>> DocumentWriter::AddPage(const ReadPage& page) {
   return files;
 }
 
+void DocumentWriter::AddWarning(Warning warning) { state_->warnings.push_back(std::move(warning)); }
+
 Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   State& s = *state_;
   if (s.pages == 0) s.stem = s.options.stem.empty() ? "result" : s.options.stem;
   std::vector<OutputFile> files;
+  std::shared_ptr<const TempFile> pdf;
+  if (s.Wants(DocumentFormat::kPdf)) {  // first: JSON tells its warnings
+    GLM_ASSIGN(TempFile file, s.BeginPdf().Finish());
+    s.output_warnings = s.pdf->warnings();
+    s.warnings.insert(s.warnings.end(), s.output_warnings.begin(), s.output_warnings.end());
+    s.pdf.reset();
+    pdf = std::make_shared<const TempFile>(std::move(file));
+  }
   const bool sdk_json = s.Wants(DocumentFormat::kSdkJson);
   const auto add_file = [&](std::string_view ending, std::string bytes) {
     files.push_back({s.Path(s.stem + std::string(ending)), std::move(bytes)});
   };
   const auto add = [&](DocumentFormat format, std::string bytes) {
-    add_file(DocumentFormatEnding(format, sdk_json), std::move(bytes));
+    add_file(FormatEnding(format, sdk_json), std::move(bytes));
   };
   if (sdk_json || s.Wants(DocumentFormat::kMarkdown)) {
     SdkDocument document = s.sdk.Finish();
@@ -223,26 +181,26 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
     }
   }
   if (s.Wants(DocumentFormat::kJson))
-    add(DocumentFormat::kJson, DocumentJson(s.source, s.json_pages));
+    add(DocumentFormat::kJson, DocumentJson(s.source, s.warnings, s.json_pages));
   if (s.Wants(DocumentFormat::kText)) add(DocumentFormat::kText, std::move(s.text));
   if (s.Wants(DocumentFormat::kHtml)) add(DocumentFormat::kHtml, HtmlDocument(s.stem, s.html));
+  if (s.Wants(DocumentFormat::kJsonLines)) add(DocumentFormat::kJsonLines, std::move(s.json_lines));
   if (s.hocr) add(DocumentFormat::kHocr, s.hocr->Finish());
   if (s.alto) add(DocumentFormat::kAlto, s.alto->Finish());
-  if (s.Wants(DocumentFormat::kPdf)) {
-    GLM_ASSIGN(TempFile file, s.BeginPdf().Finish());
-    s.warnings = s.pdf->warnings();
-    s.pdf.reset();
+  if (pdf) {
     add(DocumentFormat::kPdf, "");
-    files.back().file = std::make_shared<const TempFile>(std::move(file));
+    files.back().file = std::move(pdf);
   }
   return files;
 }
 
-std::vector<Warning> DocumentWriter::warnings() const { return state_->warnings; }
+std::vector<Warning> DocumentWriter::warnings() const { return state_->output_warnings; }
 
 Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
-                                              const DocumentOptions& options) {
+                                              const DocumentOptions& options,
+                                              std::span<const Warning> warnings) {
   DocumentWriter writer(options);
+  for (const Warning& warning : warnings) writer.AddWarning(warning);
   std::vector<OutputFile> files;
   const auto append = [&](std::vector<OutputFile> more) {
     std::move(more.begin(), more.end(), std::back_inserter(files));
@@ -257,13 +215,14 @@ Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
 }
 
 Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat format,
-                                 const DocumentOptions& options) {
+                                 const DocumentOptions& options,
+                                 std::span<const Warning> warnings) {
   if (format == DocumentFormat::kVisualize)
     return Error{ErrorCode::kInvalidArgument, "format visualize has no text"};
   DocumentOptions only = options;
   only.formats = {format};
   if (format != DocumentFormat::kHtml) only.text.pictures = false;
-  GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only));
+  GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only, warnings));
   if (files.empty()) return std::string();
   return files.front().file ? files.front().file->ReadAll() : std::move(files.front().bytes);
 }

@@ -6,18 +6,17 @@
 //   Save(writer.Finish());                                           // the document's own files
 //
 // Files of an input "scans/report.tif", all below "report/":
-//   markdown   report.md, imgs/cropped_page{p}_idx{n}.jpg
-//   sdk_json   report.json, report_model.json: what the SDK writes
+//   md         report.md, imgs/cropped_page{p}_idx{n}.jpg
+//   sdk-json   report.json, report_model.json: what the SDK writes
 //   json       report.json, or report_document.json beside the SDK's: docs/json.md
 //   text       report.txt      html  report.html      hocr  report.hocr      alto  report.xml
-//   pdf        report.pdf      visualize  layout_vis/report.jpg, of several pages
-//   report_page{p}.jpg
+//   pdf        report.pdf      jsonl  report.jsonl, without pages that could not be loaded
+//   visualize  layout_vis/report.jpg, of several pages report_page{p}.jpg
 // p counts pages from 0 in the order they were added, n the pictures of the document from 0.
 #pragma once
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,37 +24,13 @@
 
 #include "base/result.h"
 #include "base/temp_file.h"
+#include "document/page.h"
 #include "document/source.h"
+#include "format/formats.h"
 #include "format/pdf_output.h"
 #include "format/sdk_pages.h"
-#include "document/page.h"
 
 namespace glmocr {
-
-enum class DocumentFormat {
-  kMarkdown,
-  kSdkJson,
-  kJson,
-  kText,
-  kHtml,
-  kHocr,
-  kAlto,
-  kPdf,
-  kVisualize,
-};
-inline constexpr int kDocumentFormats = 9;
-
-// "markdown", "sdk_json", "json", "text", "html", "hocr", "alto", "pdf", "visualize".
-std::string_view DocumentFormatName(DocumentFormat format);
-std::optional<DocumentFormat> DocumentFormatFromName(std::string_view name);
-// The names that users type: "md", "sdk-json", else as above.
-std::string_view DocumentFormatShortName(DocumentFormat format);
-std::optional<DocumentFormat> DocumentFormatFromShortName(std::string_view name);
-// The ending of a format's file behind its stem: ".md", "_document.json" for kJson beside the
-// SDK's. Empty for kVisualize.
-std::string_view DocumentFormatEnding(DocumentFormat format, bool with_sdk_json);
-// Whether AddPage needs ReadPage::image (Markdown only loses its pictures without it).
-bool NeedsPageImage(DocumentFormat format);
 
 struct DocumentOptions {
   std::vector<DocumentFormat> formats = {DocumentFormat::kMarkdown};
@@ -91,6 +66,8 @@ class DocumentWriter {
   // of later pages stay; JSON tells its error. Errors: kInvalidArgument (a format needs the
   // picture, and the page has none), kIo (a PDF's temporary file), kResourceExhausted.
   Result<std::vector<OutputFile>> AddPage(const ReadPage& page);
+  // Something about the document as a whole, for the formats that hold warnings; before Finish.
+  void AddWarning(Warning warning);
   // The files of the document. Markdown that is blank is not written when output is strict, as the
   // SDK does it. Call once.
   Result<std::vector<OutputFile>> Finish();
@@ -106,13 +83,15 @@ class DocumentWriter {
 // has its picture. Errors: those of EncodeJpeg.
 Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region);
 
-// All files of a document whose pages are in memory.
+// All files of a document whose pages are in memory. `warnings`: of the document as a whole.
 Result<std::vector<OutputFile>> WriteDocument(std::span<const ReadPage> pages,
-                                              const DocumentOptions& options);
+                                              const DocumentOptions& options,
+                                              std::span<const Warning> warnings = {});
 
 // One format's text of pages for a terminal or a pipe: what the file holds (of kMarkdown without
 // pictures). Errors: kInvalidArgument for kVisualize.
 Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat format,
-                                 const DocumentOptions& options);
+                                 const DocumentOptions& options,
+                                 std::span<const Warning> warnings = {});
 
 }  // namespace glmocr

@@ -75,13 +75,14 @@ TEST(DocumentWriter, NamesFilesAsTheSdkDoes) {
   for (ReadPage& page : pages) page.source = "scans/report.tif", page.n_pages = 2;
   const auto files = WriteDocument(pages, options);
   ASSERT_TRUE(files.ok()) << files.error().message;
-  EXPECT_EQ(Paths(*files),
-            (std::set<std::string>{
-                "report/report.md", "report/report.json", "report/report_model.json",
-                "report/report_document.json", "report/report.txt", "report/report.html",
-                "report/report.hocr", "report/report.xml", "report/report.pdf",
-                "report/imgs/cropped_page0_idx0.jpg", "report/imgs/cropped_page1_idx1.jpg",
-                "report/layout_vis/report_page0.jpg", "report/layout_vis/report_page1.jpg"}));
+  EXPECT_EQ(
+      Paths(*files),
+      (std::set<std::string>{
+          "report/report.md", "report/report.json", "report/report_model.json",
+          "report/report_document.json", "report/report.txt", "report/report.html",
+          "report/report.hocr", "report/report.xml", "report/report.pdf", "report/report.jsonl",
+          "report/imgs/cropped_page0_idx0.jpg", "report/imgs/cropped_page1_idx1.jpg",
+          "report/layout_vis/report_page0.jpg", "report/layout_vis/report_page1.jpg"}));
   const OutputFile* crop = Find(*files, "report/imgs/cropped_page0_idx0.jpg");
   ASSERT_NE(crop, nullptr);
   const auto image = Decode(crop->bytes);
@@ -518,20 +519,61 @@ TEST(DocumentWriter, FormatsThatShowThePageNeedItsPicture) {
   page.image = nullptr;
   for (int i = 0; i < kDocumentFormats; ++i) {
     const auto format = static_cast<DocumentFormat>(i);
-    EXPECT_EQ(DocumentFormatFromName(DocumentFormatName(format)), format);
     const auto files = WriteDocument(std::vector{page}, {.formats = {format}});
-    EXPECT_EQ(files.ok(), !NeedsPageImage(format)) << DocumentFormatName(format);
+    EXPECT_EQ(files.ok(), !InfoOf(format).needs_picture) << InfoOf(format).name;
     if (files.ok()) continue;
     EXPECT_THAT(files.error().message, HasSubstr("without keeping its picture"));
   }
-  EXPECT_FALSE(DocumentFormatFromName("docx"));
+}
+
+TEST(Formats, AreFoundByTheirNames) {
+  for (const std::string& name : FormatNames()) {
+    const FormatInfo* found = FindFormat(name);
+    ASSERT_TRUE(found) << name;
+    EXPECT_EQ(found->name, name);
+    if (!found->alias.empty()) {
+      EXPECT_EQ(FindFormat(found->alias), found);
+    }
+    EXPECT_FALSE(found->ending.empty()) << name;
+    EXPECT_FALSE(found->mime_type.empty()) << name;
+  }
+  EXPECT_EQ(FormatNames().size(), static_cast<size_t>(kDocumentFormats - 1));
+  for (const char* name : {"docx", "", "visualize"}) EXPECT_FALSE(FindFormat(name)) << name;
+}
+
+// Files of one document must not overwrite each other.
+TEST(Formats, HaveEndingsOfTheirOwn) {
+  for (const bool with_sdk_json : {false, true}) {
+    std::set<std::string_view> endings;
+    for (const std::string& name : FormatNames()) {
+      const DocumentFormat format = FindFormat(name)->format;
+      if (format == DocumentFormat::kSdkJson && !with_sdk_json) continue;
+      EXPECT_TRUE(endings.insert(FormatEnding(format, with_sdk_json)).second) << name;
+    }
+  }
+}
+
+TEST(DocumentWriter, KeepsWarningsInJson) {
+  ReadPage page = TestPage();
+  page.warnings = {{WarningKind::kLowConfidence, 1, "confidence 0.48"}};
+  DocumentWriter writer({.formats = {DocumentFormat::kJson, DocumentFormat::kJsonLines}});
+  ASSERT_TRUE(writer.AddPage(page).ok());
+  writer.AddWarning({WarningKind::kPagesMissing, 0, "pages 6 to 99 do not exist"});
+  const auto files = writer.Finish();
+  ASSERT_TRUE(files.ok());
+  const Json document = Json::parse(files->at(0).bytes), line = Json::parse(files->at(1).bytes);
+  EXPECT_EQ(document["warnings"],
+            Json::parse(R"([{"kind": "pages_missing", "message": "pages 6 to 99 do not exist"}])"));
+  EXPECT_EQ(document["pages"][0]["warnings"],
+            Json::parse(R"([{"kind": "low_confidence", "message": "confidence 0.48"}])"));
+  EXPECT_EQ(line["warnings"], document["pages"][0]["warnings"]);
 }
 
 TEST(DocumentWriter, NoPagesMakeAnEmptyDocument) {
   for (int i = 0; i < kDocumentFormats; ++i) {
     const auto format = static_cast<DocumentFormat>(i);
     const auto files = WriteDocument({}, {.formats = {format}});
-    EXPECT_TRUE(files.ok()) << DocumentFormatName(format) << ": " << files.error().message;
+    EXPECT_TRUE(files.ok()) << InfoOf(format).name << ": " << files.error().message;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "format/sdk_pages.h"
+#include "format/warning_json.h"
 
 namespace glmocr {
 namespace {
@@ -24,6 +25,8 @@ std::string PageToJson(const ReadPage& page) {
   out["width"] = page.width_px;
   out["height"] = page.height_px;
   if (page.skew_degrees != 0) out["skew_degrees"] = Rounded(page.skew_degrees);
+  if (!page.warnings.empty())
+    out["warnings"] = WarningsJson(page.warnings, WarningPages::kLeaveOut);
   out["seconds"] = Rounded(page.seconds);
   out["text"] = PlainText(page, {.page_furniture = true});
   Json regions = Json::array();
@@ -34,6 +37,7 @@ std::string PageToJson(const ReadPage& page) {
     region["box"] = {r.box_px.x, r.box_px.y, r.box_px.right(), r.box_px.bottom()};
     region["column"] = r.column;
     region["text"] = r.text;
+    if (TaskOf(r.label) != RegionTask::kSkip) region["source"] = RegionSource(r);
     region["confidence"] = Rounded(r.confidence);
     region["finish_reason"] = FinishReasonName(r.finish);
     if (r.error) region["error"] = r.error->message;

@@ -22,6 +22,10 @@ bool LoadPdfium(const std::string& library, Pdfium* p) {
   Find(so, "FPDFText_HasUnicodeMapError", &p->TextHasUnicodeMapError);
   Find(so, "FPDFText_GetTextObject", &p->TextGetTextObject);
   Find(so, "FPDFTextObj_GetTextRenderMode", &p->TextObjGetTextRenderMode);
+  Find(so, "FPDFTextObj_SetTextRenderMode", &p->TextObjSetTextRenderMode);
+  Find(so, "FPDFTextObj_GetFont", &p->TextObjGetFont);
+  Find(so, "FPDFPageObj_GetFillColor", &p->PageObjGetFillColor);
+  Find(so, "FPDFPageObj_GetStrokeColor", &p->PageObjGetStrokeColor);
   return Find(so, "FPDF_InitLibraryWithConfig", &p->InitLibraryWithConfig) &&
          Find(so, "FPDF_LoadCustomDocument", &p->LoadCustomDocument) &&
          Find(so, "FPDF_GetLastError", &p->GetLastError) &&

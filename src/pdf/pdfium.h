@@ -16,6 +16,7 @@ struct FpdfPage;
 struct FpdfTextPage;
 struct FpdfBitmap;
 struct FpdfPageObject;
+struct FpdfFont;
 struct FpdfFormHandle;
 
 struct FpdfLibraryConfig {  // FPDF_LIBRARY_CONFIG, version 2
@@ -51,6 +52,8 @@ enum FpdfError {
 };
 inline constexpr int kFpdfBitmapBgrx = 3;      // 4 bytes a pixel, the last unused
 inline constexpr int kFpdfAnnotations = 0x01;  // render flag: with annotations
+// FPDF_TEXT_RENDERMODE
+inline constexpr int kFpdfRenderModeStroke = 1;
 inline constexpr int kFpdfRenderModeInvisible = 3;
 inline constexpr int kFpdfFormNone = 0;
 
@@ -90,6 +93,12 @@ struct Pdfium {
   int (*TextHasUnicodeMapError)(FpdfTextPage*, int index);
   FpdfPageObject* (*TextGetTextObject)(FpdfTextPage*, int index);
   int (*TextObjGetTextRenderMode)(FpdfPageObject*);
+  int (*TextObjSetTextRenderMode)(FpdfPageObject*, int mode);
+  FpdfFont* (*TextObjGetFont)(FpdfPageObject*);
+  int (*PageObjGetFillColor)(FpdfPageObject*, unsigned int* red, unsigned int* green,
+                             unsigned int* blue, unsigned int* alpha);
+  int (*PageObjGetStrokeColor)(FpdfPageObject*, unsigned int* red, unsigned int* green,
+                               unsigned int* blue, unsigned int* alpha);
 };
 
 // Loads the library and fills `pdfium`; false when it cannot be loaded or lacks a needed function.

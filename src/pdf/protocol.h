@@ -129,15 +129,17 @@ struct Rewritten {
 };
 // One character of the text layer in the order in which the page's content places it.
 struct CharRecord {
-  enum Flag : uint32_t {
+  enum Flag : uint16_t {
     kGenerated = 1,  // put in by PDFium: spaces and line ends that the page does not write
     kUnmapped = 2,   // the font does not say which character the glyph is
     kInvisible = 4,  // drawn with render mode 3, as OCR software does over a scan
     kHyphen = 8,     // a hyphen that a line's end put into a word
     kCut = 16,       // the page has more characters than this last one
+    kDrawn = 32,     // the page's picture shows it: without the page's text it would differ there
   };
   uint32_t codepoint = 0;
-  uint32_t flags = 0;
+  uint16_t flags = 0;
+  uint16_t font = 0;  // counts the page's fonts from 0; 0xffff: not known
   int32_t left = 0, top = 0, right = 0, bottom = 0;  // pixels of the picture, exclusive ends
 };
 // A page of a dense newspaper has some 50,000.

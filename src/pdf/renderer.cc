@@ -6,12 +6,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
+#include <unordered_map>
 
 #include "pdf/page_size.h"
 
 namespace glmocr::pdf {
 namespace {
+
+constexpr uint16_t kUnknownFont = 0xffff;
+constexpr int kVisible = 20;  // of 255: a difference between colours that an eye sees
+constexpr int kProbes = 64;   // of a character's box, along each side, at most twice as many
 
 int ReadBlock(void* param, unsigned long position,       // NOLINT(google-runtime-int)
               unsigned char* buffer, unsigned long n) {  // NOLINT(google-runtime-int)
@@ -75,11 +81,6 @@ CharRecord Renderer::ReadChar(FpdfPage* page, FpdfTextPage* text, int index, int
   if (is(pdfium_.TextIsGenerated)) c.flags |= CharRecord::kGenerated;
   if (is(pdfium_.TextIsHyphen)) c.flags |= CharRecord::kHyphen;
   if (is(pdfium_.TextHasUnicodeMapError)) c.flags |= CharRecord::kUnmapped;
-  if (pdfium_.TextGetTextObject != nullptr && pdfium_.TextObjGetTextRenderMode != nullptr) {
-    FpdfPageObject* object = pdfium_.TextGetTextObject(text, index);
-    if (object != nullptr && pdfium_.TextObjGetTextRenderMode(object) == kFpdfRenderModeInvisible)
-      c.flags |= CharRecord::kInvisible;
-  }
   double left = 0, right = 0, bottom = 0, top = 0;
   if (pdfium_.TextGetCharBox(text, index, &left, &right, &bottom, &top) == 0) return c;
   // Any two opposite corners: a rotated page swaps them.
@@ -94,17 +95,110 @@ CharRecord Renderer::ReadChar(FpdfPage* page, FpdfTextPage* text, int index, int
   return c;
 }
 
-std::vector<CharRecord> Renderer::ReadText(FpdfPage* page, int width_px, int height_px) const {
-  std::vector<CharRecord> chars;
+Renderer::Paint Renderer::PaintOf(FpdfPageObject* object) const {
+  Paint paint{.object = object};
+  const bool stroked = pdfium_.TextObjGetTextRenderMode != nullptr &&
+                       pdfium_.TextObjGetTextRenderMode(object) == kFpdfRenderModeStroke;
+  const auto color = stroked ? pdfium_.PageObjGetStrokeColor : pdfium_.PageObjGetFillColor;
+  unsigned int rgba[4] = {};
+  if (color == nullptr || color(object, &rgba[0], &rgba[1], &rgba[2], &rgba[3]) == 0) return paint;
+  paint.has_color = true;
+  for (int i = 0; i < 3; ++i) paint.rgb[i] = static_cast<uint8_t>(std::min(rgba[i], 255u));
+  return paint;
+}
+
+Renderer::PageText Renderer::ReadText(FpdfPage* page, int width_px, int height_px) const {
+  PageText out;
   FpdfTextPage* text = pdfium_.TextLoadPage(page);
-  if (text == nullptr) return chars;
+  if (text == nullptr) return out;
   const int n = std::max(0, pdfium_.TextCountChars(text));
   const int kept = std::min(n, static_cast<int>(kMaxChars));
-  chars.reserve(static_cast<size_t>(kept));
-  for (int i = 0; i < kept; ++i) chars.push_back(ReadChar(page, text, i, width_px, height_px));
-  if (kept < n) chars.back().flags |= CharRecord::kCut;
+  out.chars.reserve(static_cast<size_t>(kept));
+  out.paints.reserve(static_cast<size_t>(kept));
+  std::unordered_map<const FpdfFont*, uint16_t> fonts;
+  bool invisible = false;
+  for (int i = 0; i < kept; ++i) {
+    CharRecord c = ReadChar(page, text, i, width_px, height_px);
+    c.font = kUnknownFont;
+    FpdfPageObject* object =
+        pdfium_.TextGetTextObject == nullptr ? nullptr : pdfium_.TextGetTextObject(text, i);
+    if (object == nullptr) {
+      out.paints.emplace_back();
+    } else if (!out.paints.empty() && out.paints.back().object == object) {
+      out.paints.push_back(out.paints.back());
+      c.font = out.chars.back().font;
+    } else {
+      out.paints.push_back(PaintOf(object));
+      invisible = pdfium_.TextObjGetTextRenderMode != nullptr &&
+                  pdfium_.TextObjGetTextRenderMode(object) == kFpdfRenderModeInvisible;
+      if (pdfium_.TextObjGetFont != nullptr && fonts.size() < kUnknownFont) {
+        const auto number = static_cast<uint16_t>(fonts.size());
+        c.font = fonts.try_emplace(pdfium_.TextObjGetFont(object), number).first->second;
+      }
+    }
+    if (object != nullptr && invisible) c.flags |= CharRecord::kInvisible;
+    out.chars.push_back(c);
+  }
+  if (kept < n) out.chars.back().flags |= CharRecord::kCut;
   pdfium_.TextClosePage(text);
-  return chars;
+  return out;
+}
+
+Renderer::Bitmap Renderer::Draw(FpdfPage* page, int w, int h) const {
+  Bitmap bitmap(pdfium_.BitmapCreateEx(w, h, kFpdfBitmapBgrx, nullptr, 0), pdfium_.BitmapDestroy);
+  if (bitmap == nullptr) return bitmap;
+  pdfium_.BitmapFillRect(bitmap.get(), 0, 0, w, h, 0xffffffff);
+  pdfium_.RenderPageBitmap(bitmap.get(), page, 0, 0, w, h, 0, kFpdfAnnotations);
+  if (form_ != nullptr) pdfium_.FFLDraw(form_, bitmap.get(), page, 0, 0, w, h, 0, kFpdfAnnotations);
+  return bitmap;
+}
+
+// A character is drawn where the page's picture changes when the page's text is taken away, to or
+// from another colour than the character's own: white letters change nothing on white, and are not
+// what was drawn where dark letters go away from the same place. That holds whatever hides text:
+// its render mode, its colour, a clip, a picture over it, a layer that is switched off.
+void Renderer::MarkDrawn(FpdfPage* page, FpdfBitmap* shown, int w, int h, PageText* text) const {
+  if (pdfium_.TextObjSetTextRenderMode == nullptr) return;
+  const FpdfPageObject* last = nullptr;
+  for (const Paint& paint : text->paints) {
+    if (paint.object != nullptr && paint.object != last)
+      pdfium_.TextObjSetTextRenderMode(paint.object, kFpdfRenderModeInvisible);
+    last = paint.object;
+  }
+  const Bitmap bare = Draw(page, w, h);
+  if (bare == nullptr) return;
+  const auto* with = static_cast<const uint8_t*>(pdfium_.BitmapGetBuffer(shown));
+  const auto* without = static_cast<const uint8_t*>(pdfium_.BitmapGetBuffer(bare.get()));
+  if (with == nullptr || without == nullptr) return;
+  const auto stride = static_cast<size_t>(pdfium_.BitmapGetStride(shown));
+  const auto bare_stride = static_cast<size_t>(pdfium_.BitmapGetStride(bare.get()));
+  const auto is_drawn = [&](const CharRecord& c, const Paint& paint) {
+    // A pixel more to each side: boxes are rounded.
+    const int x0 = std::clamp(c.left, 1, w) - 1, x1 = std::clamp(c.right, 0, w - 1) + 1;
+    const int y0 = std::clamp(c.top, 1, h) - 1, y1 = std::clamp(c.bottom, 0, h - 1) + 1;
+    // A million characters as large as the page must not take for ever.
+    const int dx = 1 + (x1 - x0) / kProbes, dy = 1 + (y1 - y0) / kProbes;
+    for (int y = y0; y < y1; y += dy) {
+      const uint8_t* a = with + static_cast<size_t>(y) * stride;
+      const uint8_t* b = without + static_cast<size_t>(y) * bare_stride;
+      for (int x = x0; x < x1; x += dx) {
+        int change = 0, contrast = 0;
+        for (int i = 0; i < 3; ++i) {  // BGR
+          change = std::max(change, std::abs(a[4 * x + i] - b[4 * x + i]));
+          contrast = std::max(contrast, std::abs(paint.rgb[2 - i] - b[4 * x + i]));
+        }
+        if (change >= kVisible && (!paint.has_color || contrast >= kVisible)) return true;
+      }
+    }
+    return false;
+  };
+  for (size_t i = 0; i < text->chars.size(); ++i) {
+    CharRecord& c = text->chars[i];
+    const bool nowhere = c.right < 0 || c.bottom < 0 || c.left >= w || c.top >= h;
+    if (text->paints[i].object == nullptr || nowhere) continue;
+    if ((c.flags & CharRecord::kInvisible) == 0 && is_drawn(c, text->paints[i]))
+      c.flags |= CharRecord::kDrawn;
+  }
 }
 
 std::optional<FailureReason> Renderer::Render(const PageRequest& request, const Sink& sink) {
@@ -125,18 +219,16 @@ std::optional<FailureReason> Renderer::Render(const PageRequest& request, const 
   header.width_px = w;
   header.height_px = h;
 
-  FpdfBitmap* bitmap = pdfium_.BitmapCreateEx(w, h, kFpdfBitmapBgrx, nullptr, 0);
+  const Bitmap bitmap = Draw(page, w, h);
   if (bitmap == nullptr) return FailureReason::kMemory;
-  const std::unique_ptr<FpdfBitmap, void (*)(FpdfBitmap*)> destroy(bitmap, pdfium_.BitmapDestroy);
-  pdfium_.BitmapFillRect(bitmap, 0, 0, w, h, 0xffffffff);
-  pdfium_.RenderPageBitmap(bitmap, page, 0, 0, w, h, 0, kFpdfAnnotations);
-  if (form_ != nullptr) pdfium_.FFLDraw(form_, bitmap, page, 0, 0, w, h, 0, kFpdfAnnotations);
-  const auto* rows = static_cast<const uint8_t*>(pdfium_.BitmapGetBuffer(bitmap));
+  const auto* rows = static_cast<const uint8_t*>(pdfium_.BitmapGetBuffer(bitmap.get()));
   if (rows == nullptr) return FailureReason::kMemory;
-  const auto stride = static_cast<size_t>(pdfium_.BitmapGetStride(bitmap));
+  const auto stride = static_cast<size_t>(pdfium_.BitmapGetStride(bitmap.get()));
 
-  std::vector<CharRecord> chars;
-  if (request.read_text != 0) chars = ReadText(page, w, h);
+  PageText text;
+  if (request.read_text != 0) text = ReadText(page, w, h);
+  if (!text.chars.empty()) MarkDrawn(page, bitmap.get(), w, h, &text);
+  const std::vector<CharRecord>& chars = text.chars;
   header.n_chars = static_cast<uint32_t>(chars.size());
   sink.begin(header, chars);
   std::vector<uint8_t> rgb(static_cast<size_t>(w) * 3);

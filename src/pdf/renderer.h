@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,9 +37,24 @@ class Renderer {
   std::optional<FailureReason> Render(const PageRequest& request, const Sink& sink);
 
  private:
-  std::vector<CharRecord> ReadText(FpdfPage* page, int width_px, int height_px) const;
+  using Bitmap = std::unique_ptr<FpdfBitmap, void (*)(FpdfBitmap*)>;
+  // How a character's text object is painted.
+  struct Paint {
+    FpdfPageObject* object = nullptr;
+    uint8_t rgb[3] = {};
+    bool has_color = false;  // not a pattern
+  };
+  struct PageText {
+    std::vector<CharRecord> chars;
+    std::vector<Paint> paints;  // one per character
+  };
+  Bitmap Draw(FpdfPage* page, int width_px, int height_px) const;
+  PageText ReadText(FpdfPage* page, int width_px, int height_px) const;
   CharRecord ReadChar(FpdfPage* page, FpdfTextPage* text, int index, int width_px,
                       int height_px) const;
+  Paint PaintOf(FpdfPageObject* object) const;
+  void MarkDrawn(FpdfPage* page, FpdfBitmap* shown, int width_px, int height_px,
+                 PageText* text) const;
 
   const Pdfium& pdfium_;
   const int fd_;

@@ -7,6 +7,8 @@ namespace glmocr::pdf {
 namespace {
 
 constexpr uint32_t kReplacement = 0xfffd;
+// A word with letters that is lower is a speck: 1.4 points at 200 dpi.
+constexpr int kMinHeightPx = 4;
 constexpr int kInkLevel = 160;  // darker is ink; text of a lighter colour is not held against ink
 
 bool IsSpace(uint32_t c) {
@@ -18,6 +20,11 @@ bool IsLineEnd(uint32_t c) { return c == '\n' || c == '\r' || c == 0x2028 || c =
 bool IsUnusable(uint32_t c) {
   return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0xd800 && c <= 0xf8ff) || c == kReplacement ||
          (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe || c >= 0xf0000;
+}
+
+// Letters and digits, and whatever else is no ASCII sign.
+bool IsLetterLike(uint32_t c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c >= 0xc0;
 }
 
 void AppendUtf8(std::string* out, uint32_t c) {
@@ -97,7 +104,10 @@ class WordMaker {
     const bool unmapped = unusable || (c.flags & CharRecord::kUnmapped) != 0;
     AppendUtf8(&text_, hyphen ? '-' : unmapped ? kReplacement : c.codepoint);
     extent_.Add(c);
+    if (chars_ == 0) font_ = c.font == 0xffff ? -1 : c.font;
     ++chars_;
+    word_drawn_ += (c.flags & CharRecord::kDrawn) != 0 ? 1 : 0;
+    has_letters_ = has_letters_ || IsLetterLike(c.codepoint);
     word_unmapped_ += unmapped ? 1 : 0;
     word_invisible_ += (c.flags & CharRecord::kInvisible) != 0 ? 1 : 0;
     if (hyphen) {
@@ -119,14 +129,21 @@ class WordMaker {
       line_open_ = true;
       const Box box{static_cast<int>(x0), static_cast<int>(y0), static_cast<int>(x1 - x0),
                     static_cast<int>(y1 - y0)};
-      layer_.words.push_back({std::move(text_), box, lines_ - 1});
+      const bool drawn = 2 * word_drawn_ >= chars_ &&
+                         (!has_letters_ || std::max(box.width, box.height) >= kMinHeightPx);
+      layer_.words.push_back({.text = std::move(text_),
+                              .box_px = box,
+                              .line = lines_ - 1,
+                              .drawn = drawn,
+                              .font = font_});
       layer_.n_chars += chars_;
       unmapped_ += word_unmapped_;
       invisible_ += word_invisible_;
     }
     text_.clear();
     extent_ = {};
-    chars_ = word_unmapped_ = word_invisible_ = 0;
+    chars_ = word_unmapped_ = word_invisible_ = word_drawn_ = 0;
+    has_letters_ = false;
   }
 
   PdfTextLayer& layer_;
@@ -134,7 +151,9 @@ class WordMaker {
   CharRecord high_{};  // half of a character
   std::string text_;   // of the word
   Extent extent_;
-  int chars_ = 0, word_unmapped_ = 0, word_invisible_ = 0;
+  int chars_ = 0, word_unmapped_ = 0, word_invisible_ = 0, word_drawn_ = 0;
+  int font_ = -1;
+  bool has_letters_ = false;
   int64_t unmapped_ = 0, invisible_ = 0;
   int lines_ = 0;
   bool line_open_ = false;
@@ -190,14 +209,16 @@ PdfTextLayer MakeTextLayer(std::span<const CharRecord> chars, const Image& page)
   if (layer.words.empty()) return layer;
 
   const Ink ink(page);
-  int64_t on_ink = 0;
+  int64_t on_ink = 0, drawn = 0;
   uint64_t covered = 0;
   for (const PdfWord& word : layer.words) {
     const uint32_t dark = ink.In(word.box_px);
     on_ink += dark > 0 ? 1 : 0;
     covered += dark;
+    drawn += word.drawn ? 1 : 0;
   }
   layer.on_ink_share = static_cast<double>(on_ink) / static_cast<double>(layer.words.size());
+  layer.drawn_share = static_cast<double>(drawn) / static_cast<double>(layer.words.size());
   if (ink.total() > 0)  // boxes may overlap
     layer.ink_covered_share = std::min(1.0, static_cast<double>(covered) / ink.total());
   layer.good = layer.unmapped_share <= 0.02 && layer.invisible_share <= 0.10 &&

@@ -18,6 +18,10 @@ struct PdfWord {
   std::string text;  // UTF-8, not empty; U+FFFD where the character is unknown
   Box box_px;        // its ink's box in the page's picture, not empty, inside it
   int line = 0;      // words of one printed line share a number; lines count up in content order
+  // The page's picture shows it: at least half of its characters are drawn, and high enough to be
+  // seen. Text that is invisible, white on white, clipped or behind a picture is not.
+  bool drawn = false;
+  int font = -1;  // number of the font of its first character, on this page; -1: not known
 };
 
 struct PdfTextLayer {
@@ -26,6 +30,7 @@ struct PdfTextLayer {
   double unmapped_share = 0;   // of the characters: unknown to the font, private, or control codes
   double invisible_share =
       0;                    // of the characters: drawn invisibly, as OCR software does over scans
+  double drawn_share = 0;   // of the words: those that the page's picture shows
   double on_ink_share = 0;  // of the words: those with ink in their box
   double ink_covered_share = 0;  // of the page's dark pixels: those in a word's box
   bool cut = false;              // the page has more characters than the reader takes

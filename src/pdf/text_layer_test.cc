@@ -138,7 +138,7 @@ TEST(TextLayer, TakesAnyBits) {
     std::vector<CharRecord> chars(50);
     for (CharRecord& c : chars) {
       c.codepoint = random() % 3 == 0 ? static_cast<uint32_t>(random()) : random() % 0x11000;
-      c.flags = static_cast<uint32_t>(random()) & (random() % 8 == 0 ? 0xffffffffu : 0u);
+      c.flags = static_cast<uint16_t>(random() % 8 == 0 ? random() & 0xffff : 0);
       const auto number = [&] {
         return random() % 2 == 0 ? static_cast<int32_t>(random())
                                  : static_cast<int32_t>(random() % 64);

@@ -1,18 +1,56 @@
 #include "pipeline/assemble.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "tokenizer/stream_decoder.h"
+#include "tokenizer/unicode.h"
 
 namespace glmocr {
 namespace {
 
+// Hyphens that divide words at the ends of lines: ASCII's, Unicode's own and the soft one, which
+// shows there alone.
+constexpr std::string_view kHyphens[] = {"-", "\xe2\x80\x90", "\xc2\xad"};
+constexpr std::string_view kSoftHyphen = kHyphens[2];
+
 bool IsLetterByte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
 }
-bool IsSmall(char c) { return c >= 'a' && c <= 'z'; }
+
+// Whether a small letter begins the text.
+bool BeginsSmall(std::string_view text) {
+  if (text.empty()) return false;
+  const auto first = static_cast<unsigned char>(text.front());
+  if (first < 0x80) return first >= 'a' && first <= 'z';
+  const char32_t c = DecodeUtf8(text.data()).code_point;
+  return utf8proc_islower(static_cast<utf8proc_int32_t>(c)) != 0;
+}
+
+// The bytes of the hyphen that divides a word between two lines; 0 where there is none.
+size_t DividingHyphen(std::string_view line, std::string_view next) {
+  for (const std::string_view hyphen : kHyphens) {
+    if (!line.ends_with(hyphen) || line.size() == hyphen.size()) continue;
+    const bool after_letter = IsLetterByte(line[line.size() - hyphen.size() - 1]);
+    const bool goes_on = BeginsSmall(next) || (hyphen == kSoftHyphen && IsLetterByte(next.front()));
+    if (after_letter && goes_on) return hyphen.size();
+  }
+  return 0;
+}
+
+// Whether the text ends as an entry of a table of contents does: dots, and the number of a page.
+bool EndsWithLeader(std::string_view text) {
+  size_t end = text.size();
+  while (end > 0 && text[end - 1] >= '0' && text[end - 1] <= '9') --end;
+  if (end == text.size()) return false;
+  int dots = 0;
+  for (; end > 0 && (text[end - 1] == '.' || text[end - 1] == ' '); --end)
+    dots += text[end - 1] == '.' ? 1 : 0;
+  return dots >= 4;
+}
 
 void AppendEscaped(std::string& out, std::string_view text) {
   for (const char c : text) {
@@ -45,12 +83,10 @@ std::string JoinParagraph(std::span<const std::string_view> lines) {
   std::string out;
   for (const std::string_view line : lines) {
     if (line.empty()) continue;
-    const bool hyphenated = out.size() >= 2 && out.back() == '-' &&
-                            IsLetterByte(out[out.size() - 2]) && IsSmall(line.front());
-    if (hyphenated) {
-      out.pop_back();
+    if (const size_t hyphen = DividingHyphen(out, line); hyphen > 0) {
+      out.erase(out.size() - hyphen);
     } else if (!out.empty()) {
-      out += ' ';
+      out += EndsWithLeader(out) ? '\n' : ' ';
     }
     out += line;
   }

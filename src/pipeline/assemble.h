@@ -11,8 +11,9 @@
 namespace glmocr {
 
 // Lines of running text as one paragraph: joined by spaces; a word that was hyphenated at a line's
-// end ("exam-", "ple") becomes whole. A hyphen before anything but a small letter stays, and so do
-// both parts of "A-" + "B".
+// end ("exam-", "ple"; also with U+2010 or a soft hyphen) becomes whole. A hyphen before anything
+// but a small letter stays, and so do both parts of "A-" + "B". An entry of a table of contents,
+// which ends with dots and a number, ends its line.
 std::string JoinParagraph(std::span<const std::string_view> lines);
 
 // Cells as an HTML table, <th> for header cells, row by row. Texts are escaped.

@@ -17,6 +17,22 @@ TEST(JoinParagraph, PutsHyphenatedWordsTogether) {
   EXPECT_EQ(Join({"-", "b"}), "- b");
 }
 
+TEST(JoinParagraph, KnowsUnicodesHyphens) {
+  EXPECT_EQ(Join({"to some ex\u2010", "tent"}), "to some extent");
+  EXPECT_EQ(Join({"to some ex\u00ad", "tent"}), "to some extent");
+  EXPECT_EQ(Join({"Dampf\u00ad", "Schiff"}), "DampfSchiff") << "a soft hyphen is never written";
+  EXPECT_EQ(Join({"cof-", "fr\u00e9"}), "coffr\u00e9");
+  EXPECT_EQ(Join({"m-", "\u00eame"}), "m\u00eame");
+  EXPECT_EQ(Join({"pages 3\u2010", "5"}), "pages 3\u2010 5");
+  EXPECT_EQ(Join({"\u2010", "b"}), "\u2010 b");
+}
+
+TEST(JoinParagraph, EntriesOfContentsEndTheirLines) {
+  EXPECT_EQ(Join({"2.1 Costs . . . . . 15", "Appendix ....... 101", "Index"}),
+            "2.1 Costs . . . . . 15\nAppendix ....... 101\nIndex");
+  EXPECT_EQ(Join({"it cost 3. 15", "pounds"}), "it cost 3. 15 pounds");
+}
+
 TEST(JoinParagraph, SkipsEmptyLines) {
   EXPECT_EQ(Join({}), "");
   EXPECT_EQ(Join({"", "a", "", "b", ""}), "a b");
@@ -71,7 +87,7 @@ TEST(WordSplitter, TagsAreNoWordsAndCharactersStayWhole) {
   words.Add("</td><td>\xe6\xbc", 0.8F);
   words.Add("\xa2</td>", 0.7F);
   words.Add(" x < y", 0.6F);
-  EXPECT_EQ(Words(words), "a:80 \u6f22:70 x:60 <:60 y:60 ");
+  EXPECT_EQ(Words(words), "a:90 \u6f22:70 x:60 <:60 y:60 ");
 }
 
 }  // namespace

@@ -18,8 +18,8 @@
 #include "base/ascii.h"
 #include "base/base64.h"
 #include "base/file.h"
+#include "base/read_stream.h"
 #include "base/untrusted_text.h"
-#include "pipeline/page_ranges.h"
 
 namespace glmocr {
 namespace {
@@ -113,6 +113,8 @@ std::optional<std::string> PathOfFileUri(std::string_view uri) {
 
 class Expander {
  public:
+  explicit Expander(std::vector<std::string>* skipped) : skipped_(skipped) {}
+
   Result<std::vector<DocumentInput>> Expand(const std::vector<std::string>& names) {
     for (const std::string& name : names) {
       AddName(name);
@@ -206,6 +208,8 @@ class Expander {
           if (!at->is_symlink(unknown)) open.push_back(path);
         } else if (HasKnownExtension(path) && at->is_regular_file(unknown)) {
           files.push_back(path.string());
+        } else if (skipped_ != nullptr) {
+          skipped_->push_back(path.string());
         }
       }
       if (error) {
@@ -219,10 +223,15 @@ class Expander {
                               "name other files one by one)"));
     }
     std::sort(files.begin(), files.end(), NaturalLess);
-    for (std::string& file : files) inputs_.push_back({.name = std::move(file)});
+    for (std::string& file : files) {
+      const fs::path below = fs::path(file).parent_path().lexically_relative(folder);
+      inputs_.push_back(
+          {.name = std::move(file), .subfolder = below == "." ? std::string() : below.string()});
+    }
     std::move(broken.begin(), broken.end(), std::back_inserter(inputs_));
   }
 
+  std::vector<std::string>* const skipped_;
   std::vector<DocumentInput> inputs_;
   bool has_stdin_ = false;
   int n_data_ = 0;
@@ -426,8 +435,15 @@ std::string InputOptions::Fingerprint() const {
                      pdf.max_side_px, pdf.read_text);
 }
 
-Result<std::vector<DocumentInput>> ExpandInputs(const std::vector<std::string>& names) {
-  return Expander().Expand(names);
+Result<std::vector<DocumentInput>> ExpandInputs(const std::vector<std::string>& names,
+                                                std::vector<std::string>* skipped) {
+  return Expander(skipped).Expand(names);
+}
+
+Result<Hash128> HashDocumentFile(const std::string& path) {
+  if (const std::optional<Hash128> hash = HashOfPdfFile(path)) return *hash;
+  GLM_ASSIGN(const std::string bytes, ReadFile(path, kMaxBytes));
+  return HashOf(bytes);
 }
 
 Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
@@ -435,7 +451,7 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
   if (input.error) return *input.error;
   const std::string& location = input.location.empty() ? input.name : input.location;
   if (location == "-") {
-    GLM_ASSIGN(std::string bytes, ReadStdin(kMaxBytes));
+    GLM_ASSIGN(std::string bytes, ReadStdin(kMaxBytes, options.keep_going));
     return OpenBytes(std::move(bytes), "standard input", "", options);
   }
   if (StartsWithNoCase(location, "data:") && !input.location.empty()) {
@@ -455,7 +471,8 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
     }
     return reader;
   }
-  GLM_ASSIGN(std::string bytes, ReadFile(location, kMaxBytes));
+  GLM_ASSIGN(std::string bytes, IsFifo(location) ? ReadFifo(location, kMaxBytes, options.keep_going)
+                                                 : ReadFile(location, kMaxBytes));
   std::error_code unknown;
   const bool regular = fs::is_regular_file(location, unknown);
   return OpenBytes(std::move(bytes), input.name, regular ? location : std::string(), options);
@@ -499,7 +516,7 @@ Result<std::unique_ptr<DocumentReader>> OpenDocumentBytes(std::string bytes, std
   return OpenBytes(std::move(bytes), shown, "", options);
 }
 
-Result<std::vector<int>> SelectPages(const std::string& ranges, int n_pages) {
+Result<PageSelection> SelectPages(const std::string& ranges, int n_pages) {
   GLM_ASSIGN(const PageRanges parsed, PageRanges::Parse(ranges));
   return parsed.Select(n_pages);
 }

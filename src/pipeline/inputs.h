@@ -9,6 +9,7 @@
 //     Result<std::unique_ptr<DocumentReader>> document = OpenDocument(input, options); ...
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "media/decode.h"
 #include "pdf/pdf_document.h"
 #include "pdf/picture_document.h"
+#include "pipeline/page_ranges.h"
 
 namespace glmocr {
 
@@ -30,6 +32,8 @@ struct DocumentInput {
   std::string name;            // for messages, output names and journals: the path, "-", "data-1"
   std::string location;        // a file's path, "-" (standard input), or a data: URI; empty: `name`
   std::optional<Error> error;  // nothing to open here, and why
+  // Of a file found in a folder: the folder below that one that it lies in, "" or "sub/deeper".
+  std::string subfolder;
 };
 
 struct InputOptions {
@@ -40,6 +44,9 @@ struct InputOptions {
   // strangers' files. Unset, in this process, which is some milliseconds faster; the pixels are the
   // same.
   std::optional<PictureWorkerOptions> picture_worker;
+  // Asked while a pipe or standard input gives nothing; false gives it up (kCancelled). May be
+  // empty.
+  std::function<bool()> keep_going;
   bool keep_source = false;  // DocumentReader::source() is set
   // What of these options decides about a page's picture; equal for equal pictures.
   std::string Fingerprint() const;
@@ -84,7 +91,12 @@ class DocumentReader {
 //   data: URI            what it holds
 // A name with nothing behind it (an empty folder, a web address) becomes an input with an error.
 // kResourceExhausted: more than a million documents.
-Result<std::vector<DocumentInput>> ExpandInputs(const std::vector<std::string>& names);
+// `skipped`, if not null: gets the files in folders that are no documents by their names.
+Result<std::vector<DocumentInput>> ExpandInputs(const std::vector<std::string>& names,
+                                                std::vector<std::string>* skipped = nullptr);
+
+// DocumentReader::content_hash of a regular file, without opening it as a document.
+Result<Hash128> HashDocumentFile(const std::string& path);
 
 // Messages call it by its name. Errors are those of the input, of PdfDocument::Open and of
 // media/decode.h; kUnsupported when it is neither a PDF nor a picture.
@@ -100,7 +112,7 @@ Result<std::unique_ptr<DocumentReader>> OpenDocumentBytes(std::string bytes, std
 Result<std::string> DecodeDataUri(std::string_view uri, const std::string& name,
                                   size_t limit_bytes);
 
-// PageRanges::Parse and Select in one (pipeline/page_ranges.h).
-Result<std::vector<int>> SelectPages(const std::string& ranges, int n_pages);
+// PageRanges::Parse and Select in one.
+Result<PageSelection> SelectPages(const std::string& ranges, int n_pages);
 
 }  // namespace glmocr

@@ -209,6 +209,29 @@ TEST_F(InputsTest, PagesOfATiff) {
 }
 
 // Every kind of input, its pictures decoded in a worker: the same pages, the same hash.
+TEST_F(InputsTest, FramesThatAreNotReadAreSaid) {
+  const fs::path media = fs::path(GLMOCR_SOURCE_DIR) / "tests/golden/media";
+  for (const bool worker : {false, true}) {
+    InputOptions options;
+    if (worker) options.picture_worker.emplace();
+    const auto warnings = [&](const char* name) {
+      auto document = OpenDocument({.name = (media / name).string()}, options);
+      EXPECT_TRUE(document.ok()) << document.error().message;
+      auto page = (*document)->Read(0);
+      EXPECT_TRUE(page.ok()) << page.error().message;
+      return page->warnings;
+    };
+    for (const char* name : {"gif_animated.gif", "webp_animated.webp"}) {
+      const std::vector<Warning> said = warnings(name);
+      ASSERT_EQ(said.size(), 1u) << name;
+      EXPECT_EQ(said[0].kind, WarningKind::kFramesSkipped);
+      EXPECT_NE(said[0].message.find("first of 2 pictures"), std::string::npos) << said[0].message;
+    }
+    EXPECT_TRUE(warnings("gif_plain.gif").empty());
+    EXPECT_TRUE(warnings("tiff_pages3.tif").empty());
+  }
+}
+
 TEST_F(InputsTest, PicturesInAWorker) {
   const fs::path goldens = fs::path(GLMOCR_SOURCE_DIR) / "tests/golden/media";
   InputOptions in_worker;

@@ -1,7 +1,11 @@
 #include "pipeline/page_crops.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 #include <span>
 
 #include "base/check.h"
@@ -21,6 +25,33 @@ Task TaskFor(RegionLabel label) {
     default:
       return Task::kText;
   }
+}
+
+struct LayerFaults {
+  std::string why;   // it cannot be true; a clause for the user
+  std::string note;  // it may be, but not all of it is used; a sentence
+};
+
+// What is known of a layer before anything is read.
+LayerFaults FindFaults(const PdfTextLayer& layer) {
+  constexpr double kMaxUnmapped = 0.02;  // of the characters, as PdfTextLayer::good
+  LayerFaults faults;
+  if (layer.words.empty()) return faults;
+  size_t drawn = 0;
+  for (const PdfWord& word : layer.words) drawn += word.drawn ? 1 : 0;
+  if (drawn == 0) {
+    faults.why = "it does not show on the page (text of an earlier OCR, or hidden text)";
+  } else if (layer.cut) {
+    faults.why = "it has too many characters";
+  } else if (layer.unmapped_share > kMaxUnmapped) {
+    faults.why = fmt::format("its fonts do not say which characters they show ({:.0f} %)",
+                             100 * layer.unmapped_share);
+  } else if (const size_t hidden = layer.words.size() - drawn; hidden > 0) {
+    faults.note =
+        fmt::format("{} of {} words of the PDF's own text do not show on the page and are left out",
+                    hidden, layer.words.size());
+  }
+  return faults;
 }
 
 Layout LayoutOf(const CropOptions& options) {
@@ -222,31 +253,125 @@ class Cropper {
     for (LayoutRegion& region : layout.regions) {
       GLM_RETURN_IF_ERROR(AddRegion(layout.image, layout.transform, std::move(region)));
     }
-    UseTextLayer(layout.transform);
+    UseTextLayer(layout);
     return OkStatus();
   }
 
-  void UseTextLayer(const PageTransform& transform) {
-    const PdfTextLayer* layer = options_.text_layer;
-    if (layer == nullptr || options_.text_layer_mode == TextLayerMode::kOff) return;
-    const TextLayerUse use(*layer, out_.page, transform);
+  void UseTextLayer(const LayoutPage& layout) {
+    const TextLayerMode mode = options_.text_layer_mode;
+    if (options_.text_layer == nullptr || mode == TextLayerMode::kOff) return;
+    const bool plain =
+        options_.instruction.empty() || options_.instruction == TaskInstruction(Task::kText);
+    if (mode == TextLayerMode::kAuto && (!options_.reads_lines || !plain)) return;
+    const PdfTextLayer& layer = *options_.text_layer;
+    if (mode == TextLayerMode::kAuto) return TryTextLayer(layer, layout);
+    const bool compare = mode == TextLayerMode::kCompare;
+    const TextLayerUse use(layer, out_.page, compare ? LayerWords::kAll : LayerWords::kDrawn,
+                           layout.transform);
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       ReadRegion& region = out_.page.regions[r];
-      if (!use.Covers(r) || TaskOf(region.label) == RegionTask::kSkip) continue;
-      if (options_.text_layer_mode == TextLayerMode::kCompare) {
+      if (TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (!compare && layer.good && use.IsPartOfAWord(r)) {
+        region.from_text_layer = true;
+        out_.regions[r].clear();
+      }
+      if (!use.Covers(r)) continue;
+      if (!compare && !use.CoversAll(r, layout.image)) continue;
+      if (compare) {
         ReadRegion said = region;
         use.Fill(r, said);
         region.layer_text = said.text;
-      } else if (layer->good) {
+      } else if (layer.good) {
         use.Fill(r, region);
         out_.regions[r].clear();
       }
     }
-    if (options_.text_layer_mode != TextLayerMode::kPrefer || !layer->good) return;
+    if (compare || !layer.good) return;
     for (ReadRegion& region : use.Uncovered()) {
       out_.page.regions.push_back(std::move(region));
       out_.regions.emplace_back();
     }
+  }
+
+  void Reject(std::string why) {
+    out_.page.warnings.push_back(
+        {.kind = WarningKind::kTextLayerRejected,
+         .message = "the PDF's own text is not used, the page is read: " + std::move(why)});
+  }
+
+  // Sets out_.trial where the layer may be true.
+  void TryTextLayer(const PdfTextLayer& layer, const LayoutPage& layout) {
+    const LayerFaults faults = FindFaults(layer);
+    if (!faults.why.empty()) return Reject(faults.why);
+    if (!faults.note.empty())
+      out_.page.warnings.push_back(
+          {.kind = WarningKind::kTextLayerRejected, .message = faults.note});
+    const TextLayerUse use(layer, out_.page, LayerWords::kDrawn, layout.transform);
+    constexpr int kMaxOnTop = 20;  // one word in so many, at most
+    if (kMaxOnTop * use.n_on_top() > static_cast<int>(layer.words.size()))
+      return Reject("many of its words lie on top of others");
+    auto trial = std::make_unique<LayerTrial>();
+    trial->regions.resize(out_.page.regions.size());
+    std::vector<LayerTrial::Sample> pieces;
+    std::vector<std::vector<LayerSymbol>> symbols;
+    std::vector<size_t> region_of;
+    bool covered = false, any = false;
+    for (size_t r = 0; r < out_.page.regions.size(); ++r) {
+      const ReadRegion& region = out_.page.regions[r];
+      if (TaskOf(region.label) == RegionTask::kSkip) continue;
+      if (use.IsPartOfAWord(r)) {
+        ReadRegion& nothing = trial->regions[r].emplace(region);
+        nothing.lines.clear();
+        nothing.from_text_layer = true;
+        nothing.confidence = 1;
+      }
+      if (!use.Covers(r)) continue;
+      covered = true;
+      if (!use.CoversAll(r, layout.image)) continue;
+      any = true;
+      use.Fill(r, trial->regions[r].emplace(region));
+      for (size_t c = 0; c < out_.regions[r].size(); ++c) {
+        const PageCrop& crop = out_.regions[r][c];
+        if (crop.line < 0) continue;
+        LayerTrial::Sample& piece = pieces.emplace_back();
+        piece.region = r;
+        piece.crop = c;
+        double from = 1e9, to = -1e9;
+        for (const InkPart& ink : crop.ink) {
+          from = std::min(from, ink.from_px);
+          to = std::max(to, ink.to_px);
+        }
+        for (const PdfWord* word : use.WordsBetween(r, static_cast<size_t>(crop.line), from, to)) {
+          if (!piece.text.empty()) piece.text += ' ';
+          piece.text += word->text;
+          const std::vector<LayerSymbol> more = LayerSymbols(word->text, word->font);
+          piece.symbols.insert(piece.symbols.end(), more.begin(), more.end());
+        }
+        trial->page.insert(trial->page.end(), piece.symbols.begin(), piece.symbols.end());
+        symbols.push_back(piece.symbols);
+        region_of.push_back(r);
+      }
+    }
+    if (!any && covered) return Reject("it lacks part of what the page shows, everywhere");
+    if (!any) return;
+    for (const size_t index : ChooseSamples(symbols))
+      trial->samples.push_back(std::move(pieces[index]));
+    if (trial->samples.empty()) return Reject("it has no letters that could be checked");
+    // Regions with a font that no sample shows are read.
+    std::map<int, size_t> fonts;
+    std::set<int> sampled;
+    for (const LayerSymbol& s : trial->page) ++fonts[s.font];
+    for (const LayerTrial::Sample& sample : trial->samples) {
+      for (const LayerSymbol& s : sample.symbols) sampled.insert(s.font);
+    }
+    for (size_t i = 0; i < symbols.size(); ++i) {
+      for (const LayerSymbol& s : symbols[i]) {
+        if (fonts[s.font] >= kLeastOfFont && !sampled.contains(s.font))
+          trial->regions[region_of[i]].reset();
+      }
+    }
+    trial->uncovered = use.Uncovered();
+    out_.trial = std::move(trial);
   }
 
   Status AddRegion(const Image& image, const PageTransform& transform, LayoutRegion region) {

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "document/page.h"
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
+#include "pipeline/layer_check.h"
 #include "pipeline/page_warnings.h"
 #include "pipeline/text_layer_use.h"
 #include "pipeline/word_places.h"
@@ -35,11 +38,28 @@ struct PageCrop {
   std::vector<InkPart> ink;              // of a piece of a line
 };
 
+// A page's text layer that a few readings have yet to confirm (TextLayerMode::kAuto).
+struct LayerTrial {
+  // A crop to read first, and what the layer says there.
+  struct Sample {
+    size_t region = 0, crop = 0;
+    std::vector<LayerSymbol> symbols;
+    std::string text;
+    std::string read_text;  // for whoever reads it
+  };
+  std::vector<Sample> samples;
+  std::vector<LayerSymbol> page;  // all symbols of the layer's words in `regions`
+  // Of every page.regions: as the layer has it; none: it is read in any case.
+  std::vector<std::optional<ReadRegion>> regions;
+  std::vector<ReadRegion> uncovered;  // words of the layer outside all regions
+};
+
 struct PageCrops {
   // Sizes, and regions with all that layout tells; texts are empty. Lines and cells have their
   // boxes.
   ReadPage page;
   std::vector<std::vector<PageCrop>> regions;  // of every page.regions; empty for pictures
+  std::unique_ptr<LayerTrial> trial;           // null: all crops are to be read
   PageFacts facts;                             // for the page's warnings
 };
 

@@ -45,7 +45,7 @@ Result<PageRanges> PageRanges::Parse(std::string_view text) {
     };
     const std::optional<int> first = TakeNumber(&part);
     if (!first) return bad("is not a page number or range");
-    Part out{*first, *first};
+    Part out{.first = *first, .last = *first, .text = std::string(whole)};
     if (!part.empty()) {
       out.range = true;
       if (part.front() != '-') return bad("is not a page number or range");
@@ -66,11 +66,11 @@ Result<PageRanges> PageRanges::Parse(std::string_view text) {
   }
 }
 
-Result<std::vector<int>> PageRanges::Select(int n_pages) const {
-  std::vector<int> pages;
+Result<PageSelection> PageRanges::Select(int n_pages) const {
+  PageSelection selection;
   if (parts_.empty()) {
-    for (int page = 1; page <= n_pages; ++page) pages.push_back(page);
-    return pages;
+    for (int page = 1; page <= n_pages; ++page) selection.pages.push_back(page);
+    return selection;
   }
   std::vector<bool> taken(static_cast<size_t>(n_pages) + 1);
   const auto from_start = [n_pages](int number) {
@@ -78,26 +78,30 @@ Result<std::vector<int>> PageRanges::Select(int n_pages) const {
   };
   for (const Part& part : parts_) {
     int first = from_start(part.first), last = from_start(part.last);
-    if (part.range) {
-      if (part.first < 0) first = std::max(first, 1);
-      last = std::min(last, n_pages);
+    // "-5-" of three pages are these three; "5-" and "-3--5" of them are none.
+    if (part.range && part.first < 0 && last >= 1) first = std::max(first, 1);
+    const bool missing = first < 1 || first > n_pages || last < 1 || last > n_pages;
+    if (missing) {
+      std::string what = part.text;
+      if (part.range && part.first > 0 && first <= n_pages && part.last > n_pages)
+        what = n_pages + 1 == part.last ? fmt::format("{}", part.last)
+                                        : fmt::format("{}-{}", n_pages + 1, part.last);
+      selection.missing += (selection.missing.empty() ? "" : ", ") + what;
     }
-    if (first < 1 || first > n_pages) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("there is no page {}; the document has {} (see --pages)", part.first,
-                               n_pages)};
-    }
-    for (int page = first; page <= last; ++page) {
+    for (int page = std::max(first, 1); page <= std::min(last, n_pages); ++page) {
       if (taken[static_cast<size_t>(page)]) continue;
       taken[static_cast<size_t>(page)] = true;
-      pages.push_back(page);
+      selection.pages.push_back(page);
     }
   }
-  if (pages.empty()) {  // such as 3--3 of four pages
+  if (selection.pages.empty()) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("--pages names no page of this document, which has {}", n_pages)};
+                 selection.missing.empty()  // such as 3--3 of four pages
+                     ? fmt::format("--pages names no page of this document, which has {}", n_pages)
+                     : fmt::format("there is no page {}; the document has {} (see --pages)",
+                                   selection.missing, n_pages)};
   }
-  return pages;
+  return selection;
 }
 
 }  // namespace glmocr

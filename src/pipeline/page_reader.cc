@@ -72,6 +72,8 @@ struct PageReader::Piece {
   PendingPage* page = nullptr;
   size_t region = 0;
   bool retried = false;
+  int sample = -1;  // of LayerTrial::samples: read first, to judge the page's text layer
+  bool submitted = false;
 
   // Written by the engine's thread, taken by the reader's, under the lock.
   std::string new_text;
@@ -102,6 +104,12 @@ struct PageReader::PendingPage : std::enable_shared_from_this<PageReader::Pendin
   std::vector<Region> regions;
   std::vector<RequestId> requests;
   size_t regions_left = 0;
+  std::unique_ptr<LayerTrial> trial;  // until its samples are read
+  size_t samples_left = 0;
+  // Whether the region waits for the trial's end.
+  bool OnTrial(size_t region) const {
+    return trial != nullptr && region < trial->regions.size() && trial->regions[region].has_value();
+  }
   size_t next_region = 0;  // with TextOrder::kReading: the region whose turn it is
   Clock::time_point begun = Clock::now();
   bool fresh = false;  // read now: its warnings are not judged yet
@@ -181,7 +189,8 @@ Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
   pending->page.source = source.source;
   pending->page.page = source.page;
   pending->page.n_pages = source.n_pages;
-  pending->page.warnings = source.warnings;
+  pending->page.warnings.insert(pending->page.warnings.begin(), source.warnings.begin(),
+                                source.warnings.end());
   for (Warning& warning : pending->page.warnings) warning.page = source.page;
   for (std::vector<PageCrop>& of_region : crops.regions) {
     Region& region = pending->regions.emplace_back();
@@ -191,12 +200,21 @@ Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(
       region.pieces.push_back({.crop = std::move(crop), .page = pending.get(), .region = index});
     }
     region.pieces_left = region.pieces.size();
-    if (region.pieces_left > 0) {
+    const bool on_trial = crops.trial != nullptr && crops.trial->regions[index].has_value();
+    if (region.pieces_left > 0 || on_trial) {
       ++pending->regions_left;
     } else if (ReadRegion& read = pending->page.regions[index];
                !read.cells.empty() && !read.from_text_layer) {
       AssembleText(read);  // a grid without a single text
     }
+  }
+  if (crops.trial != nullptr) {
+    for (size_t i = 0; i < crops.trial->samples.size(); ++i) {
+      const LayerTrial::Sample& sample = crops.trial->samples[i];
+      pending->regions[sample.region].pieces[sample.crop].sample = static_cast<int>(i);
+    }
+    pending->samples_left = crops.trial->samples.size();
+    pending->trial = std::move(crops.trial);
   }
   pending->page.prepare_s = Seconds(pending->begun, Clock::now());
   return pending;
@@ -208,6 +226,7 @@ bool PageReader::WaitFor(const std::function<bool()>& ready,
   InFlight& flight = *shared_->flight;
   while (true) {
     TakeArrived();
+    SubmitRejected(keep_going);
     uint64_t seen = 0;
     {
       std::lock_guard lock(flight.mutex);
@@ -298,10 +317,18 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
 
 void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
                         const std::function<bool()>& keep_going) {
-  for (Region& region : page->regions) {
-    for (Piece& piece : region.pieces) {
-      const int64_t patches = piece.crop.input.patches->rows();
+  for (size_t r = 0; r < page->regions.size(); ++r) {
+    // Waiting for a place may end the page's trial, and with it the pieces of its regions.
+    for (size_t p = 0; p < page->regions[r].pieces.size(); ++p) {
+      const auto wanted = [&] {
+        return p < page->regions[r].pieces.size() && !page->regions[r].pieces[p].submitted &&
+               (!page->OnTrial(r) || page->regions[r].pieces[p].sample >= 0);
+      };
+      if (!wanted()) continue;
+      const int64_t patches = page->regions[r].pieces[p].crop.input.patches->rows();
       if (!EnterFlight(patches, keep_going)) return;
+      Piece& piece = page->regions[r].pieces[p];
+      piece.submitted = true;
       try {
         SubmitPiece(page, piece, patches);
       } catch (...) {  // out of memory before it was queued: its place must not be lost to the
@@ -311,6 +338,15 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
         throw;
       }
     }
+  }
+}
+
+// Reads all of the pages whose text layer was found wanting.
+void PageReader::SubmitRejected(const std::function<bool()>& keep_going) {
+  while (!rejected_.empty()) {
+    const std::shared_ptr<PendingPage> page = rejected_.front();
+    rejected_.pop_front();
+    Submit(page, keep_going);
   }
 }
 
@@ -330,10 +366,10 @@ Status PageReader::Add(const Image& image, const PageSource& source,
   GLM_ASSIGN(std::shared_ptr<PendingPage> pending, Prepare(image, source, text_layer));
   pending_.push_back(pending);
   for (size_t r = 0; r < pending->regions.size(); ++r) {  // pictures are complete at once
-    if (options_.on_region && pending->regions[r].pieces.empty())
-      options_.on_region(pending->page, r);
+    if (pending->regions[r].pieces.empty() && !pending->OnTrial(r)) Announce(*pending, r);
   }
   Submit(pending, keep_going);
+  SubmitRejected(keep_going);
   EmitFinished();
   return OkStatus();
 }
@@ -419,7 +455,7 @@ void PageReader::ReleaseText() {
     Region& region = page.regions[page.next_region];
     const std::string text = std::exchange(region.held, {});
     if (!text.empty()) options_.on_text(page.page, page.next_region, text);
-    if (region.pieces_left > 0) return;
+    if (region.pieces_left > 0 || page.OnTrial(page.next_region)) return;
   }
 }
 
@@ -490,19 +526,79 @@ void PageReader::FinishPiece(Piece& piece) {
   piece.crop.pixels = {};
   if (piece.retried && !IsBetter(piece.reading, piece.first_reading))
     piece.reading = std::move(piece.first_reading);
-  if (--region.pieces_left > 0) return;
-  Assemble(page, piece.region);
-  region.pieces.clear();
+  --region.pieces_left;
+  bool last_sample = false;
+  if (piece.sample >= 0 && page.trial != nullptr) {
+    page.trial->samples[static_cast<size_t>(piece.sample)].read_text = piece.reading.text;
+    last_sample = --page.samples_left == 0;
+  }
+  if (region.pieces_left == 0 && !page.OnTrial(piece.region)) Complete(page, piece.region);
+  if (last_sample) EndTrial(page);
+}
+
+// All of the region's pieces have been read.
+void PageReader::Complete(PendingPage& page, size_t region) {
+  Assemble(page, region);
+  page.regions[region].pieces.clear();
   --page.regions_left;
-  if (region.by_line && options_.on_text) {
-    const std::string& text = page.page.regions[piece.region].text;
+  Announce(page, region);
+}
+
+// Tells of a region that is complete, and of its text where that has not streamed.
+void PageReader::Announce(PendingPage& page, size_t index) {
+  const ReadRegion& read = page.page.regions[index];
+  Region& region = page.regions[index];
+  if (options_.on_text && (region.by_line || read.from_text_layer)) {
     if (options_.text_order == TextOrder::kReading) {
-      region.held += text;
-    } else if (!text.empty()) {
-      options_.on_text(page.page, piece.region, text);
+      region.held += read.text;
+    } else if (!read.text.empty()) {
+      options_.on_text(page.page, index, read.text);
     }
   }
-  if (options_.on_region) options_.on_region(page.page, piece.region);
+  if (options_.on_region) options_.on_region(page.page, index);
+}
+
+// All samples of the page's text layer are read: it is used, or everything else is read as well.
+void PageReader::EndTrial(PendingPage& page) {
+  const std::unique_ptr<LayerTrial> trial = std::move(page.trial);
+  std::vector<LayerSample> samples;
+  for (LayerTrial::Sample& sample : trial->samples) {
+    samples.push_back({.layer = std::move(sample.symbols),
+                       .layer_text = std::move(sample.text),
+                       .read_text = std::move(sample.read_text)});
+  }
+  const LayerVerdict verdict = JudgeSamples(samples, trial->page);
+  const size_t n = trial->regions.size();
+  if (!verdict.agrees) {
+    page.page.warnings.push_back(
+        {.kind = WarningKind::kTextLayerRejected,
+         .page = page.page.page,
+         .message = "the PDF's own text is not used, the page is read: " + verdict.why});
+    for (size_t r = 0; r < n; ++r) {
+      if (trial->regions[r] && page.regions[r].pieces_left == 0) Complete(page, r);
+    }
+    rejected_.push_back(page.shared_from_this());
+    return;
+  }
+  for (size_t r = 0; r < n; ++r) {
+    if (!trial->regions[r]) continue;
+    ReadRegion& read = *trial->regions[r];
+    for (const Piece& piece : page.regions[r].pieces) {
+      if (piece.sample < 0) continue;
+      AddTo(read.usage, piece.reading.usage);
+      page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
+    }
+    page.page.regions[r] = std::move(read);
+    page.regions[r].pieces.clear();
+    page.regions[r].pieces_left = 0;
+    --page.regions_left;
+    Announce(page, r);
+  }
+  for (ReadRegion& region : trial->uncovered) {
+    page.page.regions.push_back(std::move(region));
+    page.regions.emplace_back();
+    Announce(page, page.regions.size() - 1);
+  }
 }
 
 // Puts the region together from its pieces.

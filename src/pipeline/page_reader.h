@@ -96,12 +96,16 @@ class PageReader {
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
   bool EnterFlight(int64_t patches, const std::function<bool()>& keep_going);
   void Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);
+  void SubmitRejected(const std::function<bool()>& keep_going);
   void SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece, int64_t patches);
   void TakeArrived();
   void Stream(PendingPage& page, size_t region);
   void ReleaseText();
   void FinishPiece(Piece& piece);
   void Assemble(PendingPage& page, size_t region);
+  void Complete(PendingPage& page, size_t region);
+  void Announce(PendingPage& page, size_t region);
+  void EndTrial(PendingPage& page);
   bool Shrink(Piece& piece) const;
   bool Retry(Piece& piece);
   void EmitFinished();
@@ -110,6 +114,7 @@ class PageReader {
   const PageReaderOptions options_;
   OnPage on_page_;
   std::deque<std::shared_ptr<PendingPage>> pending_;
+  std::deque<std::shared_ptr<PendingPage>> rejected_;  // their text layer was: to be read
   std::shared_ptr<Shared> shared_;
 };
 

@@ -183,7 +183,8 @@ TEST(PageReader, ARepeatedPieceKeepsItsPlaceInTheText) {
 PdfTextLayer LayerOf(const Image& page) {
   PdfTextLayer layer;
   for (int line = 0; line < 3; ++line)
-    layer.words.push_back({"line" + std::to_string(line), {30, 30 + 24 * line, 300, 14}, line});
+    layer.words.push_back(
+        {"line" + std::to_string(line), {30, 30 + 24 * line, 300, 14}, line, true});
   layer.good = true;
   EXPECT_GT(page.height_px, 110);
   return layer;
@@ -231,6 +232,110 @@ TEST(PageReader, ReadersOnThreadsReadWhatTheyReadAlone) {
   EXPECT_THAT(alone[0][0], testing::HasSubstr("line1 line2|-"));
   EXPECT_THAT(alone[1][0], testing::HasSubstr("line1 line2\n"));
   EXPECT_GT(recognizer->stats().generated_tokens, 2 * 18 * 4);
+}
+
+// Every crop reads as the same words.
+class ScriptedReader : public PageReader {
+ public:
+  using PageReader::PageReader;
+  std::string answer;
+  int n_submitted = 0;
+
+ protected:
+  Result<RequestId> SubmitCrop(std::vector<ImageInput> images, std::string_view instruction,
+                               const GenerationOptions& generation, Recognizer::Done done,
+                               Recognizer::OnText on_text) override {
+    ++n_submitted;
+    const auto scripted = [this, done](CropReading reading) {
+      reading.text = answer;
+      done(std::move(reading));
+    };
+    return PageReader::SubmitCrop(std::move(images), instruction, generation, scripted,
+                                  std::move(on_text));
+  }
+};
+
+struct Reading {
+  std::vector<ReadPage> pages;
+  std::map<std::pair<int, size_t>, std::string> streamed;
+  int n_submitted = 0;
+  int n_regions_told = 0;
+};
+
+// Five pages of four paragraphs of three lines; their layers say `layer` in each line of the first
+// two. Words are drawn, but where `hidden`.
+Reading ReadWithLayer(Recognizer& recognizer, TextLayerMode mode, const std::string& says,
+                      bool hidden) {
+  Reading out;
+  PageReaderOptions options{.layout = Layout::kRegions,
+                            .layout_engine = MakeGeometricLayout(),
+                            .generation = {.max_new_tokens = 4},
+                            .text_layer = mode};
+  options.text_order = TextOrder::kReading;
+  options.on_text = [&](const ReadPage& page, size_t region, std::string_view text) {
+    out.streamed[{page.page, region}] += text;
+  };
+  options.on_region = [&](const ReadPage&, size_t) { ++out.n_regions_told; };
+  ScriptedReader reader(recognizer, options,
+                        [&](ReadPage page) { out.pages.push_back(std::move(page)); });
+  reader.answer = "harbour office";
+  for (int i = 0; i < 5; ++i) {
+    const Image page = Page(4, static_cast<unsigned>(1 + i % 3));
+    PdfTextLayer layer;
+    for (int line = 0; line < 6; ++line) {
+      layer.words.push_back({.text = says,
+                             .box_px = {30, 30 + line * 24 + line / 3 * 50, page.width_px - 60, 14},
+                             .line = line,
+                             .drawn = !hidden,
+                             .font = 0});
+    }
+    EXPECT_TRUE(reader.Add(page, {"page", i + 1, 5}, Always, &layer).ok());
+  }
+  EXPECT_TRUE(reader.Finish(Always));
+  out.n_submitted = reader.n_submitted;
+  return out;
+}
+
+TEST(PageReader, UsesALayerThatAFewReadingsConfirm) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  const Reading off = ReadWithLayer(*recognizer, TextLayerMode::kOff, "harbour office", false);
+  const Reading used = ReadWithLayer(*recognizer, TextLayerMode::kAuto, "harbour office", false);
+  ASSERT_EQ(used.pages.size(), 5u);
+  EXPECT_LT(used.n_submitted, off.n_submitted);
+  EXPECT_EQ(used.n_regions_told, off.n_regions_told);
+  for (const ReadPage& page : used.pages) {
+    ASSERT_EQ(page.regions.size(), 4u);
+    EXPECT_TRUE(page.warnings.empty());
+    for (size_t r = 0; r < 4; ++r) {
+      EXPECT_EQ(page.regions[r].from_text_layer, r < 2) << r;
+      EXPECT_EQ(page.regions[r].text.substr(0, 14), "harbour office");
+      EXPECT_EQ(used.streamed.at({page.page, r}), page.regions[r].text);
+    }
+  }
+}
+
+TEST(PageReader, ReadsAPageWhoseLayerSaysSomethingElse) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  const Reading off = ReadWithLayer(*recognizer, TextLayerMode::kOff, "harbour office", false);
+  for (const bool hidden : {false, true}) {
+    const Reading read =
+        ReadWithLayer(*recognizer, TextLayerMode::kAuto,
+                      hidden ? "harbour office" : "another text altogether", hidden);
+    EXPECT_EQ(read.n_submitted, off.n_submitted) << "nothing is read twice";
+    EXPECT_EQ(read.streamed, off.streamed);
+    EXPECT_EQ(read.n_regions_told, off.n_regions_told);
+    ASSERT_EQ(read.pages.size(), off.pages.size());
+    for (size_t i = 0; i < read.pages.size(); ++i) {
+      ASSERT_EQ(read.pages[i].warnings.size(), 1u);
+      EXPECT_EQ(read.pages[i].warnings[0].kind, WarningKind::kTextLayerRejected);
+      EXPECT_THAT(read.pages[i].warnings[0].message,
+                  testing::HasSubstr(hidden ? "does not show" : "'another text altogether'"));
+      for (size_t r = 0; r < 4; ++r) {
+        EXPECT_FALSE(read.pages[i].regions[r].from_text_layer);
+        EXPECT_EQ(read.pages[i].regions[r].text, off.pages[i].regions[r].text);
+      }
+    }
+  }
 }
 
 // The second and fourth page of five were read before; the pictures are turned, one each.

@@ -57,8 +57,9 @@ class Judge {
     }
     if (facts_.largest_picture >= kPageSized && ink.in_pictures() >= kMostInPicture) {
       Add(WarningKind::kUncoveredInk,
-          fmt::format("{} % of the ink is in a picture as large as the page; text in it was not read",
-                      in_pictures));
+          fmt::format(
+              "{} % of the ink is in a picture as large as the page; text in it was not read",
+              in_pictures));
     } else if (ink.uncovered() >= kMostUncovered) {
       Add(WarningKind::kUncoveredInk,
           fmt::format("{} % of the ink is outside the regions that were read",
@@ -99,6 +100,11 @@ class Judge {
   }
 
   void Resolution() {
+    const bool read =
+        std::any_of(page_.regions.begin(), page_.regions.end(), [](const ReadRegion& r) {
+          return !r.from_text_layer && TaskOf(r.label) != RegionTask::kSkip;
+        });
+    if (!read && HasText()) return;  // the PDF's own text is as good at any size
     double font_px = facts_.font_px;
     // Without lines, what is connected is measured: letters, if it is not a picture.
     if (font_px == 0 && !HasText() && facts_.ink.ink() >= kLeastInk &&
@@ -145,9 +151,6 @@ TextSigns SignsOf(const ReadPage& page) {
 }
 
 std::vector<Warning> JudgePage(const ReadPage& page, const PageFacts& facts) {
-  if (std::getenv("DUMPF"))
-    std::fprintf(stderr, "FACTS %s ink %.4f unc %.3f pic %.3f font %.1f letter %.1f big %.2f\n", page.source.c_str(),
-                 facts.ink.ink(), facts.ink.uncovered(), facts.ink.in_pictures(), facts.font_px, facts.ink.letter_px, facts.largest_picture);
   return Judge(page, facts).Run();
 }
 

@@ -16,8 +16,8 @@ namespace glmocr {
 
 // What the picture shows, measured before the page is read.
 struct PageFacts {
-  InkCover ink;             // in the picture that was read, against the page's regions
-  double font_px = 0;       // the median font size (em) of its lines; 0 when no lines are known
+  InkCover ink;                // in the picture that was read, against the page's regions
+  double font_px = 0;          // the median font size (em) of its lines; 0 when no lines are known
   double largest_picture = 0;  // of the page's area
 };
 
@@ -30,22 +30,22 @@ struct TextSigns {
 };
 TextSigns SignsOf(const ReadPage& page);
 
-// Starter model: of clean sample pages in parts the least sure has 0.89, of foreign, turned and
-// noise pages nearly all have less than 0.63. The middle leaves room for other weights.
+// Starter model: of parts of clean sample pages the least sure has 0.89, the surest of foreign and
+// turned ones 0.62. The middle leaves room for other weights.
 inline constexpr double kSurePage = 0.75, kSureLine = 0.75;
-// Shares of a page's letters. Clean: 0.08 at most. Foreign, turned, noise: 0.65 at least.
+// Of a page's letters. Clean: 0.08 at most. Foreign and turned: 0.71 at least.
 inline constexpr double kMostWeak = 0.35;
 // With fewer tokens the mean is chance.
 inline constexpr int64_t kLeastTokens = 8;
 // Of the page's pixels: a sheet with punch holes and dust has less, one line of text more.
 inline constexpr double kLeastInk = 0.001;
-// Of the ink: clean pages leave out 0.05 at most.
+// Of the ink. Clean: 0.02 at most.
 inline constexpr double kMostUncovered = 0.15;
 // Of the page's area and of its ink: a picture as large as the page that holds writing.
 inline constexpr double kPageSized = 0.7, kMostInPicture = 0.25;
-// Fonts of fewer pixels (em) are read with far more mistakes (docs/warnings.md). Letters without
+// Fonts of fewer pixels (em) are read with three times the mistakes of larger ones. Letters without
 // ascenders are half as high.
-inline constexpr double kLeastFontPx = 11, kLetterPerFont = 0.5;
+inline constexpr double kLeastFontPx = 12.5, kLetterPerFont = 0.5;
 
 // In the order of WarningKind. `page.warnings` is not looked at.
 std::vector<Warning> JudgePage(const ReadPage& page, const PageFacts& facts);

@@ -131,7 +131,7 @@ TEST(PageWarnings, SmallLetters) {
   EXPECT_THAT(Messages(GoodPage(), facts), IsEmpty());
   facts.font_px = kLeastFontPx - 0.1;
   EXPECT_THAT(Messages(GoodPage(), facts),
-              ElementsAre("low_resolution: the letters are 5 pixels high; scan or render at 200 "
+              ElementsAre("low_resolution: the letters are 6 pixels high; scan or render at 200 "
                           "dpi or more"));
 }
 
@@ -143,7 +143,7 @@ TEST(PageWarnings, SmallLettersWithoutLines) {
               ElementsAre("no_text: no text found, but the page is not blank",
                           "low_resolution: the letters are 3 pixels high; scan or render at 200 "
                           "dpi or more"));
-  facts.ink.letter_px = 6;
+  facts.ink.letter_px = 7;
   EXPECT_EQ(Messages(PageOf({}), facts).size(), 1u);
 }
 

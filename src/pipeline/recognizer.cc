@@ -26,7 +26,8 @@ Result<std::unique_ptr<Recognizer>> Recognizer::Load(const std::filesystem::path
   std::unique_ptr<Recognizer> recognizer(new Recognizer(std::move(runner), std::move(processor)));
   const Context& context = recognizer->runner_->context();
   recognizer->fingerprint_ = FolderState(model_dir) + ' ' + context.kernels->name + ' ' +
-                             std::to_string(static_cast<int>(context.compute));
+                             std::to_string(static_cast<int>(context.compute)) + ' ' +
+                             std::to_string(options.runner.cache_tokens);  // it bounds an answer
   EngineOptions engine_options;
   engine_options.scheduler.max_running = options.max_batch;
   engine_options.scheduler.reserved_for_lowest = options.max_batch / 4;

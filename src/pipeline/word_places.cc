@@ -94,12 +94,15 @@ std::vector<size_t> Assign(const std::vector<Word>& words, const std::vector<Str
   // Fonts differ: a letter's width by a fifth or so, a word's by less of its own.
   const auto cost_of_width = [&](const Word& word, size_t begin, size_t end) {
     const double off = (ink[end - 1].to - ink[begin].from) / em_px - word.em;
-    const double usual = 0.15 + 0.10 * word.em;
-    return off * off / (usual * usual);
+    const double times = std::fabs(off) / (0.2 + 0.15 * word.em);
+    // Far off, it is another font (of equal widths, say), about which one word tells as much as
+    // two.
+    constexpr double kFar = 1.5;
+    return times <= kFar ? times * times : kFar * (2 * times - kFar);
   };
   // Gaps between letters are below a tenth of an em, those between words above a fifth.
   const auto worth_of_gap = [&](size_t before) {
-    constexpr double kWorth = 25, kMost = 0.6;
+    constexpr double kWorth = 40, kMost = 0.6;
     return kWorth * std::min(kMost, (ink[before].from - ink[before - 1].to) / em_px);
   };
   constexpr double kNever = std::numeric_limits<double>::infinity();

@@ -1,5 +1,6 @@
 #include "server/capabilities.h"
 
+#include "format/formats.h"
 #include "server/document_request.h"
 #include "server/json_call.h"
 
@@ -21,8 +22,8 @@ void AddCapabilityRoutes(Router& router, Service& service) {
         {"demonstration", service.recognizer.reads_lines()}}},
       {"tasks", SupportedTasks(service)},
       {"layouts", SupportedLayouts(service)},
-      {"text_layers", {"off", "prefer", "compare"}},
-      {"formats", ResultFormats()},
+      {"text_layers", kTextLayerModeNames},
+      {"formats", FormatNames()},
       {"limits",
        {{"max_body_bytes", config.max_body_bytes},
         {"max_upload_bytes", config.max_upload_bytes},

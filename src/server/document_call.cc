@@ -16,7 +16,7 @@ struct Reading {
 
   std::mutex page_mutex;  // on_page
   std::mutex mutex;       // of the following
-  std::vector<std::shared_ptr<DocumentRun>> runs;
+  std::vector<std::shared_ptr<DocumentJob>> runs;
   size_t left = 0;
   int pages_failed = 0;
   std::optional<ApiError> error;
@@ -73,7 +73,7 @@ void ReadDocuments(Service& service, DocumentThreads& threads, const JsonCall& c
   reading->log = &service.log;
   const size_t n = reading->call.documents.size();
   reading->left = n;
-  std::vector<std::shared_ptr<DocumentRun>> runs;
+  std::vector<std::shared_ptr<DocumentJob>> runs;
   for (size_t i = 0; i < n; ++i) {
     DocumentReference& document = reading->call.documents[i];
     DocumentTask task;
@@ -97,8 +97,8 @@ void ReadDocuments(Service& service, DocumentThreads& threads, const JsonCall& c
       return reading->call.on_page(i, std::move(page));
     };
     task.on_done = [reading, i](const DocumentOutcome& outcome) { reading->Finish(i, outcome); };
-    task.metrics = &service.metrics;
-    runs.push_back(std::make_shared<DocumentRun>(service.recognizer, std::move(task)));
+    task.observer = &service.metrics;
+    runs.push_back(std::make_shared<DocumentJob>(service.recognizer, std::move(task)));
   }
   {
     std::lock_guard lock(reading->mutex);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "server/document_request.h"
-#include "server/document_run.h"
+#include "jobs/document_job.h"
 #include "server/json_call.h"
 
 namespace glmocr::server {

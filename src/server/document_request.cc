@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "format/document_writer.h"
+#include "format/formats.h"
 #include "layout/geometric.h"
 #include "pipeline/page_ranges.h"
 #include "pipeline/task.h"
@@ -17,7 +17,6 @@ constexpr std::string_view kNetworkLayout = "pp-doclayout-v3";
 constexpr std::array<std::string_view, 5> kLayouts = {"auto", "geometric", kNetworkLayout, "lines",
                                                       "none"};
 constexpr std::array<std::string_view, 4> kTasks = {"auto", "text", "table", "formula"};
-constexpr std::array<std::string_view, 3> kTextLayers = {"off", "prefer", "compare"};
 constexpr size_t kMaxPasswordBytes = 1024;  // PdfOptions::password
 constexpr size_t kMaxPageRanges = 4096;     // bytes
 
@@ -60,19 +59,13 @@ void ReadFormats(Fields& fields, std::vector<std::string>* formats) {
   }
   formats->clear();
   for (const std::string& name : names) {
-    if (!Holds(ResultFormats(), name))
-      return fields.Fail("formats", "must be among " + Names(ResultFormats()));
-    if (!Holds(*formats, name)) formats->push_back(name);
+    const FormatInfo* known = FindFormat(name);
+    if (known == nullptr) return fields.Fail("formats", "must be among " + Names(FormatNames()));
+    if (!Holds(*formats, std::string(known->name))) formats->emplace_back(known->name);
   }
 }
 
 }  // namespace
-
-const std::vector<std::string>& ResultFormats() {
-  static const std::vector<std::string> formats = {"md",   "json", "sdk-json", "html", "text",
-                                                   "hocr", "alto", "pdf",      "jsonl"};
-  return formats;
-}
 
 std::vector<std::string> SupportedLayouts(const Service& service) {
   std::vector<std::string> layouts = {"auto", "geometric", "lines", "none"};
@@ -94,7 +87,7 @@ void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest*
   } else if (const auto ranges = PageRanges::Parse(request->pages); !ranges.ok()) {
     fields.Fail("pages", "is no list of pages: " + ranges.error().message);
   }
-  ReadChoice(fields, "text_layer", kTextLayers, &request->text_layer);
+  ReadChoice(fields, "text_layer", kTextLayerModeNames, &request->text_layer);
   ReadChoice(fields, "layout", kLayouts, &request->layout);
   if (!fields.error() && !Holds(SupportedLayouts(service), request->layout)) {
     fields.Fail("layout",
@@ -141,10 +134,12 @@ PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest&
   if (request.layout == "geometric" && service.layout->name() != "geometric")
     options.layout_engine = MakeGeometricLayout();
   options.instruction = std::string(InstructionOfTask(request.task));
-  options.text_layer = request.text_layer == "prefer"    ? TextLayerMode::kPrefer
-                       : request.text_layer == "compare" ? TextLayerMode::kCompare
-                                                         : TextLayerMode::kOff;
-  options.keep_tokens = Holds(request.formats, "jsonl");
+  options.text_layer = TextLayerModeFromName(request.text_layer);
+  options.keep_tokens =
+      std::any_of(request.formats.begin(), request.formats.end(), [](const std::string& name) {
+        const FormatInfo* format = FindFormat(name);
+        return format != nullptr && format->needs_tokens;
+      });
   return options;
 }
 
@@ -153,6 +148,7 @@ InputOptions InputOptionsOf(const Service& service, const DocumentRequest& reque
   InputOptions options = service.media.Options(owner);
   options.pdf.password = request.password;
   options.pdf.dpi = request.dpi;
+  options.pdf.read_text = request.text_layer != "off";
   return options;
 }
 

@@ -14,10 +14,10 @@ namespace glmocr::server {
 
 struct DocumentRequest {
   std::string pages;                 // as `--pages`; empty: all
-  std::string text_layer = "off";    // off, prefer, compare
+  std::string text_layer = "auto";   // auto, off, prefer, compare
   std::string layout = "auto";       // auto, geometric, pp-doclayout-v3, lines, none
   std::string task = "auto";         // auto, text, table, formula
-  std::vector<std::string> formats;  // "md", "json", ..., "jsonl"; none twice
+  std::vector<std::string> formats;  // names of format/formats.h; none twice
   std::string password;
   double dpi = 200;
 };
@@ -25,7 +25,6 @@ struct DocumentRequest {
 // What this server can do.
 std::vector<std::string> SupportedLayouts(const Service& service);
 std::vector<std::string> SupportedTasks(const Service& service);
-const std::vector<std::string>& ResultFormats();
 
 // Reads the members "pages", "text_layer", "layout", "task", "formats" (a comma list or an array),
 // "password" and "dpi". What is malformed, or beyond this server, becomes the error of `fields`.

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/untrusted_text.h"
-#include "format/document_writer.h"
+#include "format/formats.h"
 #include "media/decode.h"
 #include "pdf/pdf_document.h"
 #include "server/archive.h"
@@ -79,6 +79,11 @@ std::string AsciiName(const std::string& stem, std::string_view ending) {
   return name + std::string(ending);
 }
 
+ordered_json WarningsOf(const Job& job) {
+  ordered_json warnings = ordered_json::parse(job.warnings, nullptr, false);
+  return warnings.is_array() ? warnings : ordered_json::array();
+}
+
 ordered_json JobJson(const Job& job, double keep_s) {
   const std::string url = "/v1/documents/" + job.id;
   const bool timed = job.started_at > 0 && job.finished_at > 0;
@@ -100,6 +105,7 @@ ordered_json JobJson(const Job& job, double keep_s) {
       {"pages_done", job.pages_done},
       {"pages_failed", job.pages_failed},
       {"error", job.error.empty() ? ordered_json() : ordered_json(job.error)},
+      {"warnings", WarningsOf(job)},
       {"urls",
        {{"self", url},
         {"events", url + "/events"},
@@ -399,20 +405,6 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   int n_pages_ = -1;
 };
 
-struct ResultKind {
-  std::string_view format;
-  std::string_view content_type;
-};
-constexpr ResultKind kResultKinds[] = {{"md", "text/markdown; charset=utf-8"},
-                                       {"json", "application/json"},
-                                       {"sdk-json", "application/json"},
-                                       {"html", "text/html; charset=utf-8"},
-                                       {"text", "text/plain; charset=utf-8"},
-                                       {"hocr", "text/html; charset=utf-8"},
-                                       {"alto", "application/xml"},
-                                       {"pdf", "application/pdf"},
-                                       {"jsonl", "application/x-ndjson"}};
-
 ApiError NotFinished() {
   return {.status = 409,
           .message = "The document is not read yet.",
@@ -509,18 +501,15 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
   };
   std::string format = QueryValue(request->query, "format");
   if (format.empty() && !wanted.formats.empty()) format = wanted.formats.front();
-  const auto* kind = std::find_if(std::begin(kResultKinds), std::end(kResultKinds),
-                                  [&](const ResultKind& k) { return k.format == format; });
-  if (kind == std::end(kResultKinds) || !made(format)) {
+  const FormatInfo* info = FindFormat(format);
+  if (info == nullptr || !made(info->name)) {
     return ApiError{.message =
                         "This document was not read for that format. Name it in 'formats' "
                         "when you upload the document.",
                     .param = "format"};
   }
   if (!IsFinal(job.status)) return NotFinished();
-  std::string ending = ".jsonl";
-  if (const auto known = DocumentFormatFromShortName(format))
-    ending = DocumentFormatEnding(*known, made("sdk-json"));
+  const std::string ending(FormatEnding(info->format, made("sdk-json")));
   auto file = FileBody::Open(jobs.ResultPath(job.id, "result" + ending));
   if (!file.ok()) {
     return ApiError{.status = 404,
@@ -528,7 +517,7 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
                     .code = "no_result"};
   }
   reply->SendFile(
-      {.content_type = std::string(kind->content_type),
+      {.content_type = std::string(info->mime_type),
        .headers = {{"Content-Disposition",
                     "attachment; filename=\"" + AsciiName(SdkFileStem(job.name), ending) + "\""}}},
       std::move(*file));

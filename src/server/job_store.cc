@@ -8,7 +8,7 @@
 namespace glmocr::server {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;  // 2: warnings
 constexpr std::array<std::string_view, 6> kStatusNames = {"queued", "running",   "succeeded",
                                                           "failed", "cancelled", "partial"};
 
@@ -111,9 +111,15 @@ Result<std::unique_ptr<JobStore>> JobStore::Open(const std::filesystem::path& fi
       " request TEXT NOT NULL, status TEXT NOT NULL, number INTEGER NOT NULL,"
       " created_at REAL NOT NULL, started_at REAL NOT NULL, finished_at REAL NOT NULL,"
       " n_pages INTEGER NOT NULL, pages_done INTEGER NOT NULL, pages_failed INTEGER NOT NULL,"
-      " stored_bytes INTEGER NOT NULL, error TEXT NOT NULL) WITHOUT ROWID;"
-      "PRAGMA user_version=1;");
+      " stored_bytes INTEGER NOT NULL, error TEXT NOT NULL, warnings TEXT NOT NULL DEFAULT '[]')"
+      " WITHOUT ROWID;");
   if (!made.ok()) return named(made.error());
+  // Whole or not at all, whenever the process ends.
+  const Status migrated = store->Execute(
+      schema == 1 ? "BEGIN; ALTER TABLE jobs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';"
+                    "PRAGMA user_version=2; COMMIT;"
+                  : "PRAGMA user_version=2;");
+  if (!migrated.ok()) return named(migrated.error());
   return store;
 }
 
@@ -122,7 +128,7 @@ Result<std::vector<Job>> JobStore::Load() {
   const Statement rows =
       Prepare(db_,
               "SELECT id, owner, name, request, status, number, created_at, started_at,"
-              " finished_at, n_pages, pages_done, pages_failed, stored_bytes, error"
+              " finished_at, n_pages, pages_done, pages_failed, stored_bytes, error, warnings"
               " FROM jobs ORDER BY number");
   if (!rows) return Failure("be read");
   std::vector<Job> jobs;
@@ -142,7 +148,8 @@ Result<std::vector<Job>> JobStore::Load() {
                     .pages_done = sqlite3_column_int(row, 10),
                     .pages_failed = sqlite3_column_int(row, 11),
                     .stored_bytes = sqlite3_column_int64(row, 12),
-                    .error = TextOf(row, 13)});
+                    .error = TextOf(row, 13),
+                    .warnings = TextOf(row, 14)});
   }
   if (code != SQLITE_DONE) return Failure("be read");
   return jobs;
@@ -151,7 +158,7 @@ Result<std::vector<Job>> JobStore::Load() {
 Status JobStore::Save(const Job& job) {
   std::lock_guard lock(mutex_);
   const Statement statement =
-      Prepare(db_, "INSERT OR REPLACE INTO jobs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+      Prepare(db_, "INSERT OR REPLACE INTO jobs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   if (!statement) return Failure("be written");
   Binder bind(statement.get());
   bind.Text(job.id);
@@ -168,6 +175,7 @@ Status JobStore::Save(const Job& job) {
   bind.Integer(job.pages_failed);
   bind.Integer(job.stored_bytes);
   bind.Text(job.error);
+  bind.Text(job.warnings);
   return sqlite3_step(statement.get()) == SQLITE_DONE ? OkStatus() : Failure("be written");
 }
 

@@ -37,6 +37,7 @@ struct Job {
   int pages_failed = 0;  // of those
   int64_t stored_bytes = 0;
   std::string error;
+  std::string warnings = "[]";  // a JSON list, as format/warning_json.h with pages
 };
 
 // Any thread. Errors: kIo; kResourceExhausted (disk full); kCorrupt (the file is no such database).

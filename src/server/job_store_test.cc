@@ -31,7 +31,8 @@ class JobStoreTest : public testing::Test {
             .pages_done = 3,
             .pages_failed = 1,
             .stored_bytes = int64_t{1} << 40,
-            .error = "page 2"};
+            .error = "page 2",
+            .warnings = R"([{"kind":"no_text","page":3,"message":"no text"}])"};
   }
 
   std::filesystem::path dir_;
@@ -66,6 +67,7 @@ TEST_F(JobStoreTest, KeepsAllOfAJobAndTheOrder) {
   EXPECT_EQ(got.pages_failed, want.pages_failed);
   EXPECT_EQ(got.stored_bytes, want.stored_bytes);
   EXPECT_EQ(got.error, want.error);
+  EXPECT_EQ(got.warnings, want.warnings);
   EXPECT_EQ((*jobs)[1].status, JobStatus::kPartial);
   EXPECT_EQ((*jobs)[1].finished_at, 1.5e9 + 9);
 }
@@ -80,6 +82,36 @@ TEST_F(JobStoreTest, DeletesOneJob) {
   ASSERT_TRUE(jobs.ok());
   ASSERT_EQ(jobs->size(), 1U);
   EXPECT_EQ(jobs->front().number, 2);
+}
+
+// The table as version 1 made it.
+TEST_F(JobStoreTest, TakesOverAnOlderDatabase) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(
+          db,
+          "CREATE TABLE jobs(id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL,"
+          " request TEXT NOT NULL, status TEXT NOT NULL, number INTEGER NOT NULL,"
+          " created_at REAL NOT NULL, started_at REAL NOT NULL, finished_at REAL NOT NULL,"
+          " n_pages INTEGER NOT NULL, pages_done INTEGER NOT NULL, pages_failed INTEGER NOT NULL,"
+          " stored_bytes INTEGER NOT NULL, error TEXT NOT NULL) WITHOUT ROWID;"
+          "INSERT INTO jobs VALUES('0123456789abcdef0123456789abcdef','bob','old.pdf','{}',"
+          "'succeeded',1,1.0,2.0,3.0,4,4,0,100,'');"
+          "PRAGMA user_version=1;",
+          nullptr, nullptr, nullptr),
+      SQLITE_OK);
+  sqlite3_close(db);
+  for (int i = 0; i < 2; ++i) {
+    auto store = JobStore::Open(file());
+    ASSERT_TRUE(store.ok()) << store.error().message;
+    auto jobs = (*store)->Load();
+    ASSERT_TRUE(jobs.ok());
+    ASSERT_EQ(jobs->size(), 1U + static_cast<size_t>(i));
+    EXPECT_EQ(jobs->front().name, "old.pdf");
+    EXPECT_EQ(jobs->front().warnings, "[]");
+    ASSERT_TRUE((*store)->Save(Sample(2)).ok());
+  }
 }
 
 TEST_F(JobStoreTest, RefusesWhatIsNoDatabase) {

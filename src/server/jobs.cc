@@ -12,11 +12,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <span>
 
 #include "base/file.h"
 #include "base/untrusted_text.h"
-#include "format/page_checkpoint.h"
-#include "format/page_json.h"
+#include "format/warning_json.h"
+#include "jobs/fingerprint.h"
+#include "jobs/output_files.h"
 #include "media/encode.h"
 #include "media/resize.h"
 #include "server/document_request.h"
@@ -34,7 +36,6 @@ using nlohmann::ordered_json;
 constexpr int kPageImageSide = 1600;  // px
 constexpr int kPageImageQuality = 85;
 constexpr auto kTick = std::chrono::seconds(15);
-constexpr size_t kMaxCheckpointBytes = size_t{64} << 20;
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -116,16 +117,19 @@ ordered_json RegionJson(const ReadRegion& region, size_t index) {
   return out;
 }
 
-// Equal when a page would be read alike: for the checkpoints of one job.
-std::string FingerprintOf(const Service& service, const Job& job, DocumentRequest request) {
-  const PageReaderOptions reader = ReaderOptionsOf(service, request);
-  request.password.clear();
-  std::string fingerprint = GLMOCR_VERSION;
-  for (const std::string& part :
-       {job.id, service.recognizer.fingerprint(), reader.layout_engine->fingerprint(),
-        Dump(ToJson(request)), InputOptionsOf(service, request, job.owner).Fingerprint()})
-    fingerprint += '\n' + part;
-  return fingerprint;
+// As JSON, those that a job tells of: the first ones, and how many more there are. Each page's own
+// are in its event and in the results.
+std::string WarningsText(const std::vector<Warning>& warnings) {
+  constexpr size_t kMaxTold = 100;
+  const std::span<const Warning> all = warnings;
+  ordered_json json = WarningsJson(all.first(std::min(all.size(), kMaxTold)), WarningPages::kTell);
+  if (all.size() > kMaxTold) {
+    json.push_back({{"kind", WarningKindName(WarningKind::kOutput)},
+                    {"message", fmt::format("there are {} more warnings, in the results and in the "
+                                            "pages' events",
+                                            all.size() - kMaxTold)}});
+  }
+  return Dump(json);
 }
 
 }  // namespace
@@ -133,17 +137,14 @@ std::string FingerprintOf(const Service& service, const Job& job, DocumentReques
 // A job that is being read; touched by its run's callbacks only.
 struct Jobs::Active {
   std::string id;
-  std::string fingerprint;
   DocumentRequest request;
   std::vector<DocumentFormat> formats;
-  bool json_lines = false;
   std::shared_ptr<DocumentSource> source;  // the upload, where a format keeps it
   std::optional<DocumentWriter> writer;
-  std::string lines;  // of jsonl
   std::string stem;
   size_t n_pages = 0, n_images = 0;
   int64_t written_bytes = 0;
-  bool keep_failed = false;
+  std::vector<Warning> warnings;  // of its pages so far, and of the document
 
   bool Wants(DocumentFormat format) const {
     return std::find(formats.begin(), formats.end(), format) != formats.end();
@@ -200,13 +201,14 @@ void Jobs::Start() {
       job.status = JobStatus::kQueued;
       job.n_pages = -1;
       job.pages_done = job.pages_failed = 0;
+      job.warnings = "[]";
       unfinished.push_back(job);
     }
   }
   std::sort(unfinished.begin(), unfinished.end(),
             [](const Job& a, const Job& b) { return a.number < b.number; });
   for (const Job& job : unfinished) {
-    service_.log.Info("job taken up again", {{"job", job.id}});
+    service_.log.Info("job resumed after a restart", {{"job", job.id}});
     Run(job);
   }
   housekeeper_ = std::thread([this] { KeepHouse(); });
@@ -344,10 +346,6 @@ fs::path Jobs::ResultPath(const std::string& id, std::string_view name) const {
   return Dir(id) / "out" / name;
 }
 
-fs::path Jobs::CheckpointPath(const std::string& id, int page) const {
-  return CheckpointDir(id) / std::to_string(page);
-}
-
 void Jobs::RemoveCheckpoints(const std::string& id) {
   std::error_code ignored;
   fs::remove_all(CheckpointDir(id), ignored);
@@ -395,11 +393,9 @@ void Jobs::Run(const Job& job) {
   active->id = job.id;
   const json stored = json::parse(job.request, nullptr, false);
   if (stored.is_object()) active->request = DocumentRequestFromJson(stored);
-  active->fingerprint = FingerprintOf(service_, job, active->request);
   active->stem = SdkFileStem(job.name);
   for (const std::string& name : active->request.formats) {
-    if (name == "jsonl") active->json_lines = true;
-    if (const auto format = DocumentFormatFromShortName(name)) active->formats.push_back(*format);
+    if (const FormatInfo* format = FindFormat(name)) active->formats.push_back(format->format);
   }
   DocumentTask task;
   task.name = job.name;
@@ -414,7 +410,6 @@ void Jobs::Run(const Job& job) {
       fs::remove_all(Dir(active->id) / part, error);
       fs::create_directory(Dir(active->id) / part, error);
     }
-    fs::create_directory(CheckpointDir(active->id), error);
     Update(active->id, [](Job& job) {
       if (IsFinal(job.status)) return;
       job.status = JobStatus::kRunning;
@@ -427,22 +422,33 @@ void Jobs::Run(const Job& job) {
     active->source = reader->source();
     return reader;
   };
-  task.on_open = [this, active](const std::vector<int>& pages, int) {
+  task.on_open = [this, active, owner = job.owner](const OpenedDocument& opened) {
     active->writer.emplace(DocumentOptions{.formats = active->formats,
                                            .stem = active->stem,
                                            .pixels_per_inch = active->request.dpi,
                                            .source = active->source,
                                            .spool_folder = Dir(active->id)});
-    Update(active->id, [&](Job& job) { job.n_pages = static_cast<int>(pages.size()); });
-    return OkStatus();
+    active->warnings = opened.warnings;
+    Update(active->id, [&](Job& job) {
+      job.n_pages = static_cast<int>(opened.pages.size());
+      job.warnings = WarningsText(active->warnings);
+    });
+    OpenedUse use;
+    use.checkpoints.emplace(
+        CheckpointDir(active->id),
+        ReadingFingerprint(opened.content_hash, service_.recognizer,
+                           ReaderOptionsOf(service_, active->request),
+                           InputOptionsOf(service_, active->request, owner)),
+        [this, id = active->id](const std::string& problem) {
+          service_.log.Warning("page checkpoint", {{"job", id}, {"problem", problem}});
+        });
+    return Result<OpenedUse>(std::move(use));
   };
-  task.recall = [this, active](int page) { return Recall(*active, page); };
-  task.on_read = [this, active](const ReadPage& page) { Keep(*active, page); };
   task.on_page = [this, active](ReadPage page) { return TakePage(*active, std::move(page)); };
   task.on_done = [this, active](const DocumentOutcome& outcome) { Finish(*active, outcome); };
   task.time_s = service_.config.document_timeout_s;
-  task.metrics = &service_.metrics;
-  auto run = std::make_shared<DocumentRun>(service_.recognizer, std::move(task));
+  task.observer = &service_.metrics;
+  auto run = std::make_shared<DocumentJob>(service_.recognizer, std::move(task));
   {
     std::lock_guard lock(mutex_);
     if (jobs_.count(job.id) == 0) return;  // deleted meanwhile
@@ -464,51 +470,10 @@ Error Jobs::Storing(const Active& active, const Error& error) const {
 }
 
 Status Jobs::Write(Active& active, const fs::path& path, const OutputFile& file) {
-  const auto write = [&]() -> Status {
-    if (!file.file) return WriteFileAtomically(path, file.bytes);
-    GLM_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::Open(path));
-    GLM_RETURN_IF_ERROR(file.file->CopyTo(writer));
-    return writer.Commit();
-  };
-  const Status written = write();
-  if (written.ok()) {
-    active.written_bytes +=
-        file.file ? file.file->size_bytes() : static_cast<int64_t>(file.bytes.size());
-    return OkStatus();
-  }
-  return Storing(active, written.error());
-}
-
-// What a process before this one has read.
-std::optional<ReadPage> Jobs::Recall(const Active& active, int page) const {
-  const auto bytes = ReadFile(CheckpointPath(active.id, page), kMaxCheckpointBytes);
-  if (!bytes.ok() && bytes.error().code == ErrorCode::kNotFound) return std::nullopt;
-  auto known =
-      bytes.ok() ? PageFromCheckpoint(*bytes, active.fingerprint) : Result<ReadPage>(bytes.error());
-  if (known.ok() && known->page != page)
-    known = Error{ErrorCode::kCorrupt, "the checkpoint is of another page"};
-  if (known.ok()) return *std::move(known);
-  service_.log.Info(
-      "page read again",
-      {{"job", active.id}, {"page", int64_t{page}}, {"error", known.error().message}});
-  return std::nullopt;
-}
-
-// A page that cannot be kept costs its reading after a crash, nothing before. One that could not be
-// loaded has cost no recognition, and what kept it from being loaded may pass: a worker that was
-// ended together with this process.
-void Jobs::Keep(Active& active, const ReadPage& page) {
-  if (page.error) return;
-  Status kept;
-  try {
-    kept = WriteFileAtomically(CheckpointPath(active.id, page.page),
-                               PageToCheckpoint(page, active.fingerprint));
-  } catch (const std::bad_alloc&) {
-    kept = Error{ErrorCode::kOutOfMemory, "out of memory"};
-  }
-  if (kept.ok() || std::exchange(active.keep_failed, true)) return;
-  service_.log.Warning("read pages not kept",
-                       {{"job", active.id}, {"error", kept.error().message}});
+  const auto written = WriteOutputFile(path, file);
+  if (!written.ok()) return Storing(active, written.error());
+  active.written_bytes += *written;
+  return OkStatus();
 }
 
 Status Jobs::TakePage(Active& active, ReadPage page) {
@@ -521,7 +486,6 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
     fs::create_directories(path.parent_path(), error);
     GLM_RETURN_IF_ERROR(Write(active, path, file));
   }
-  if (active.json_lines && !page.error) active.lines += PageToJson(page);
   const FormattedPage formatted =
       FormatPage(page, {.number = active.n_pages, .first_image = active.n_images});
   active.n_images += formatted.pictures.size();
@@ -541,15 +505,11 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
     if (n_words <= kMaxEventWords && !region.from_text_layer)
       event["regions"].back()["words"] = WordsJson(region);
   }
-  if (!page.warnings.empty()) {
-    event["warnings"] = ordered_json::array();
-    for (const Warning& warning : page.warnings) {
-      event["warnings"].push_back({{"kind", WarningKindName(warning.kind)},
-                                   {"page", page.page},
-                                   {"message", warning.message}});
-    }
-  }
   if (page.error) event["error"] = page.error->message;
+  std::vector<Warning> warnings = page.warnings;
+  for (Warning& warning : warnings) warning.page = page.page;
+  if (!warnings.empty()) event["warnings"] = WarningsJson(warnings, WarningPages::kTell);
+  active.warnings.insert(active.warnings.end(), warnings.begin(), warnings.end());
   if (page.image && !page.image->empty()) {
     GLM_ASSIGN(std::string jpeg, PageJpeg(*page.image));
     GLM_RETURN_IF_ERROR(
@@ -558,17 +518,20 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
   ++active.n_pages;
   GLM_RETURN_IF_ERROR(Write(active, PageEventPath(active.id, static_cast<int>(active.n_pages)),
                             {.bytes = Dump(event)}));
-  const bool failed = page.error || std::any_of(page.regions.begin(), page.regions.end(),
-                                                [](const ReadRegion& r) { return !!r.error; });
+  const bool failed = PageFailure(page).has_value();
   Update(active.id, [&](Job& job) {
     job.pages_done = static_cast<int>(active.n_pages);
     if (failed) ++job.pages_failed;
+    job.warnings = WarningsText(active.warnings);
   });
   return OkStatus();
 }
 
-Status Jobs::WriteResult(Active& active) {
+Status Jobs::WriteResult(Active& active, const std::vector<Warning>& warnings) {
+  for (const Warning& warning : warnings) active.writer->AddWarning(warning);
   const auto finished = active.writer->Finish();
+  const std::vector<Warning> more = active.writer->warnings();
+  active.warnings.insert(active.warnings.end(), more.begin(), more.end());
   if (!finished.ok()) return Storing(active, finished.error());
   const std::vector<OutputFile>& files = *finished;
   for (const OutputFile& file : files) {
@@ -577,9 +540,6 @@ Status Jobs::WriteResult(Active& active) {
     GLM_RETURN_IF_ERROR(
         Write(active, ResultPath(active.id, "result" + file.path.substr(skip)), file));
   }
-  if (active.json_lines)
-    GLM_RETURN_IF_ERROR(
-        Write(active, ResultPath(active.id, "result.jsonl"), {.bytes = active.lines}));
   return OkStatus();
 }
 
@@ -587,7 +547,8 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
   std::optional<Error> error = outcome.error;
   try {
     if (!error && outcome.pages_failed < outcome.pages_read) {
-      if (const Status written = WriteResult(active); !written.ok()) error = written.error();
+      if (const Status written = WriteResult(active, outcome.warnings); !written.ok())
+        error = written.error();
     }
   } catch (const std::bad_alloc&) {
     error = Error{ErrorCode::kOutOfMemory, "out of memory while the result was written"};
@@ -601,7 +562,7 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
     return;  // the next process goes on with it
   }
   if (outcome.pages_recalled > 0) {
-    service_.log.Info("job went on", {{"job", active.id},
+    service_.log.Info("job resumed", {{"job", active.id},
                                       {"pages_kept", int64_t{outcome.pages_recalled}},
                                       {"pages", int64_t{outcome.pages_read}}});
   }
@@ -617,6 +578,7 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
   Update(active.id, [&](Job& job) {
     exists = true;
     job.stored_bytes += active.written_bytes;
+    job.warnings = WarningsText(active.warnings);
     // The password is needed no more.
     DocumentRequest request = active.request;
     request.password.clear();

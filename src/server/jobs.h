@@ -1,16 +1,16 @@
 // Documents that are read in the background: uploads in, results and progress out. A job is known
-// by its id until it expires or is deleted, also by the next process after this one, which goes on
-// with what was not finished behind the pages that were read.
+// by its id until it expires or is deleted, also by the next process after this one, which resumes
+// what was not finished after the pages that were read.
 //
 // Below the data folder (0700), per job: <id>/input, the upload; <id>/out, the result's files
 // ("result.md", "imgs/..."); <id>/pages, per page what `page` events say and the picture;
 // <id>/read, until the job is final, per page what reading it has yielded
-// (format/page_checkpoint.h). No name on disk comes from a client. Files are written whole or not
+// (jobs/page_checkpoints.h). No name on disk comes from a client. Files are written whole or not
 // at all.
 //
-// A job that is taken up again writes `out` and `pages` anew: pages of which `read` tells are
-// rendered, not recognised. What `read` tells counts only for the same job, program version, model,
-// layout and options; else, or when it is damaged, the page is read again.
+// A job that is resumed writes `out` and `pages` anew: pages of which `read` tells are rendered,
+// not recognised. What `read` tells counts only for the same upload, program version, model, layout
+// and options (jobs/fingerprint.h); else, or when it is damaged, the page is read again.
 #pragma once
 
 #include <filesystem>
@@ -24,8 +24,8 @@
 #include <vector>
 
 #include "format/document_writer.h"
+#include "jobs/document_job.h"
 #include "server/api_error.h"
-#include "server/document_run.h"
 #include "server/job_store.h"
 #include "server/service.h"
 
@@ -78,13 +78,10 @@ class Jobs {
 
   std::filesystem::path Dir(const std::string& id) const { return dir_ / id; }
   std::filesystem::path CheckpointDir(const std::string& id) const { return Dir(id) / "read"; }
-  std::filesystem::path CheckpointPath(const std::string& id, int page) const;
   void Run(const Job& job);
   Error Storing(const Active& active, const Error& error) const;
-  std::optional<ReadPage> Recall(const Active& active, int page) const;
-  void Keep(Active& active, const ReadPage& page);
   Status TakePage(Active& active, ReadPage page);
-  Status WriteResult(Active& active);
+  Status WriteResult(Active& active, const std::vector<Warning>& warnings);
   void Finish(Active& active, const DocumentOutcome& outcome);
   // Changes the job under the lock, stores it and tells its watchers.
   void Update(const std::string& id, const std::function<void(Job&)>& change);
@@ -109,7 +106,7 @@ class Jobs {
   bool stopped_ = false;
   int64_t next_number_ = 1, next_watcher_ = 1;
   std::map<std::string, Job> jobs_;
-  std::map<std::string, std::shared_ptr<DocumentRun>> runs_;  // of unfinished jobs
+  std::map<std::string, std::shared_ptr<DocumentJob>> runs_;  // of unfinished jobs
   struct Watching {
     std::string id;
     Watcher changed;

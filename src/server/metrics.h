@@ -13,6 +13,7 @@
 
 #include "engine/request.h"
 #include "engine/stats.h"
+#include "jobs/document_job.h"
 #include "server/http_server.h"
 #include "server/router.h"
 
@@ -29,10 +30,10 @@ struct MetricsSources {
   std::function<Queue()> queue;
 };
 
-class Metrics {
+class Metrics : public DocumentObserver {
  public:
   Metrics();
-  ~Metrics();
+  ~Metrics() override;
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
@@ -51,9 +52,9 @@ class Metrics {
 
   // Documents: one was taken, a page of one was read (or could not be), one has ended
   // ("succeeded", "failed", "cancelled", "partial").
-  void DocumentBegun();
-  void DocumentPage(double seconds, bool ok);
-  void DocumentEnded(std::string_view status, double seconds);
+  void DocumentBegun() override;
+  void DocumentPage(double seconds, bool ok) override;
+  void DocumentEnded(std::string_view status, double seconds) override;
 
   // In Prometheus' text format, version 0.0.4.
   std::string Text() const;

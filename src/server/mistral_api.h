@@ -2,7 +2,7 @@
 // reads it.
 #pragma once
 
-#include "server/document_run.h"
+#include "jobs/document_job.h"
 #include "server/router.h"
 #include "server/service.h"
 

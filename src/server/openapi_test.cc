@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "format/formats.h"
 #include "layout/geometric.h"
 #include "pipeline/default_model.h"
 #include "server/server.h"
@@ -56,6 +58,24 @@ TEST(OpenApi, NothingIsDocumentedThatDoesNotExist) {
   const std::set<std::string> routes = Routes();
   for (const std::string& route : Documented(OpenApiSource()))
     EXPECT_TRUE(routes.contains(route)) << route << " is in src/server/openapi.json, but no route";
+}
+
+// Enums that list result formats, wherever they stand.
+void CollectFormatEnums(const json& value, std::vector<json>& found) {
+  if (value.is_object() && value.contains("enum")) {
+    const json& names = value["enum"];
+    if (std::find(names.begin(), names.end(), "sdk-json") != names.end()) found.push_back(names);
+  }
+  for (const json& inner : value) {
+    if (inner.is_structured()) CollectFormatEnums(inner, found);
+  }
+}
+
+TEST(OpenApi, FormatsAreThoseOfTheTable) {
+  std::vector<json> enums;
+  CollectFormatEnums(json::parse(OpenApiSource()), enums);
+  EXPECT_EQ(enums.size(), 3u) << "uploads as form and as JSON, results";
+  for (const json& names : enums) EXPECT_EQ(names, json(FormatNames()));
 }
 
 TEST(OpenApi, OnlyWhatTheRouterHasIsServed) {

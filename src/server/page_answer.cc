@@ -7,8 +7,8 @@
 #include <map>
 
 #include "format/sdk_pages.h"
+#include "jobs/document_job.h"
 #include "server/document_request.h"
-#include "server/document_run.h"
 
 namespace glmocr::server {
 namespace {
@@ -137,15 +137,15 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
     task.reader.on_region = [self](const ReadPage& page, size_t region) {
       self->TakeRegion(page, region);
     };
-    task.on_open = [self](const std::vector<int>&, int) {
+    task.on_open = [self](const OpenedDocument&) -> Result<OpenedUse> {
       if (self->result_.timing.queued_s == 0)
         self->result_.timing.queued_s = SecondsBetween(self->begun_, Clock::now());
-      return OkStatus();
+      return OpenedUse();
     };
     task.on_page = [self](const ReadPage& page) { return self->TakePage(page); };
     task.on_done = [self](const DocumentOutcome& outcome) { self->DocumentDone(outcome); };
-    task.metrics = &service_.metrics;
-    const auto run = std::make_shared<DocumentRun>(service_.recognizer, std::move(task));
+    task.observer = &service_.metrics;
+    const auto run = std::make_shared<DocumentJob>(service_.recognizer, std::move(task));
     {
       std::lock_guard lock(mutex_);
       run_ = run;
@@ -343,7 +343,7 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
   std::vector<Warning> warnings_;
 
   std::mutex mutex_;  // of the following
-  std::shared_ptr<DocumentRun> run_;
+  std::shared_ptr<DocumentJob> run_;
   bool cancelled_ = false;
 };
 

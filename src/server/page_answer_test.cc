@@ -253,6 +253,19 @@ TEST_F(PageAnswers, InkWithoutTextIsAnErrorAndABlankPageIsEmpty) {
   EXPECT_EQ(blank["choices"][0]["finish_reason"], "stop");
 }
 
+TEST_F(PageAnswers, WhatWasNotReadIsSaidBesideTheText) {
+  const json request = Ask(json::array(
+      {Picture(SampleUri("page.png", "image/png")), Picture(PngUri(Photo())), Text("x")}));
+  const json answer = Good(request);
+  EXPECT_EQ(Content(answer), Parsed("page.png"));
+  const json warnings = answer["glmocr"]["warnings"];
+  ASSERT_GE(warnings.size(), 1u) << answer.dump().substr(0, 300);
+  EXPECT_EQ(warnings[0]["kind"], "no_text");
+  EXPECT_EQ(warnings[0]["page"], 2);
+  EXPECT_EQ(Stream(request).back()["glmocr"]["warnings"], warnings);
+  EXPECT_FALSE(Good(AskToRead(SampleUri("page.png", "image/png"))).contains("glmocr"));
+}
+
 TEST_F(PageAnswers, ChoicesAreEqualAndReadOnce) {
   const std::string uri = SampleUri("page.png", "image/png");
   const json answer = Good(With(AskToRead(uri), {{"n", 2}, {"temperature", 1.0}}));

@@ -2,7 +2,7 @@
 // (POST /api/paas/v4/layout_parsing). docs/documents_api.md says what is the same.
 #pragma once
 
-#include "server/document_run.h"
+#include "jobs/document_job.h"
 #include "server/router.h"
 #include "server/service.h"
 

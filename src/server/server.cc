@@ -7,7 +7,7 @@
 
 #include "pdf/locate.h"
 #include "server/capabilities.h"
-#include "server/document_run.h"
+#include "jobs/document_job.h"
 #include "server/documents_api.h"
 #include "server/health.h"
 #include "server/jobs.h"

@@ -15,8 +15,6 @@
 
 namespace glmocr::server {
 
-class DocumentThreads;
-
 // Of the engine's requests, where documents have 0: a single question goes before the next crop of
 // a document, except for the places that the recogniser keeps for the lowest priority.
 inline constexpr int32_t kInteractivePriority = 1;

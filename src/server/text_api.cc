@@ -90,7 +90,7 @@ class DecodedPicture : public DocumentReader {
 };
 
 // "Table Recognition:" of a model that knows text alone.
-std::optional<ApiError> CheckTask(const Service& service, std::string_view prompt) {
+std::optional<ApiError> RefuseTask(const Service& service, std::string_view prompt) {
   const std::vector<std::string> tasks = SupportedTasks(service);
   std::string words(Trimmed(prompt));
   while (words.ends_with(':') || words.ends_with('.')) words.pop_back();
@@ -117,7 +117,7 @@ class PagePreparation {
 
   std::variant<GenerationTask, ApiError> Run() {
     if (auto error = FindMedia()) return *error;
-    if (auto error = CheckTask(service_, words_)) return *error;
+    if (auto error = RefuseTask(service_, words_)) return *error;
     if (auto error = PrepareOptions(service_, request_, &task_)) return *error;
     for (size_t m = first_; m < request_.media.size(); ++m) {
       if (auto error = Open(request_.media[m])) return *error;
@@ -314,7 +314,7 @@ std::variant<GenerationTask, ApiError> PrepareChat(Service& service, const HttpR
   if (!request.media.empty()) {
     std::string words;
     for (const ChatPart& part : request.chat.messages.back().content) words += part.text + "\n";
-    if (auto error = CheckTask(service, words)) return *error;
+    if (auto error = RefuseTask(service, words)) return *error;
   }
   GenerationTask task;
   if (auto error = PrepareOptions(service, request, &task)) return *error;

@@ -22,7 +22,7 @@ expect json 0 '"glm-ocr.document/1"' "$glm" parse --to json "$page"
 expect missing_file 1 "nope.png.*" "$glm" parse "$dir/nope.png"
 : >"$dir/empty.png"
 expect empty_file 1 "empty.png" "$glm" parse "$dir/empty.png"
-expect partial 3 "1 of 2 inputs failed" "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md
+expect partial 3 "1 document, 1 page, 1 failed -> .*/o/$" "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md
 [[ -s $dir/o/page/page.md && $(ls "$dir/o") == $'journal.jsonl\npage' ]] || { echo "FAILED partial: $(ls "$dir/o")"; failed=1; }
 for task in table formula "Read the third line:"; do
   expect "task_$task" 2 "reads lines of text only; use auto" "$glm" parse --task "$task" "$page"
@@ -30,6 +30,9 @@ done
 expect task_text 0 "[A-Za-z]{3}" "$glm" parse --task text "$page"
 # Text that a layout network's regions leave out is read: these weights are random.
 expect uncovered 0 "[A-Za-z]{3} [A-Za-z]{3}" "$glm" parse --layout-model "$root/tests/golden/layout/small" --to text "$page"
+# Warnings are in the JSON of a page.
+expect warns_of_a_script 0 '"low_confidence"' "$glm" parse --text-layer off --pages 1 --to json "$root/tests/golden/warnings/foreign.pdf"
+expect warns_of_frames 0 '"frames_skipped"' "$glm" parse --to json "$root/tests/golden/media/gif_animated.gif"
 expect missing_model 1 "does not exist" "$glm" parse --model "$dir/none" "$page"
 mkdir "$dir/bad"; cp "$root"/models/starter/*.json "$dir/bad"; head -c 100000 "$root/models/starter/model.safetensors" >"$dir/bad/model.safetensors"
 expect truncated_model 1 "model.safetensors" "$glm" parse --model "$dir/bad" "$page"
@@ -52,12 +55,16 @@ if [[ -w /dev/full ]]; then
 fi
 # A run that was cut short goes on: what is done is not read again, what failed is.
 "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md --resume 2>"$dir/err"; code=$?
-[[ $code == 3 ]] && grep -q "1 of 2 inputs were done before" "$dir/err" && grep -q "1 of 2 inputs failed" "$dir/err" ||
+[[ $code == 3 ]] && grep -q "^0 documents, 0 pages, 1 done before, 1 failed -> " "$dir/err" ||
   { echo "FAILED resume: exit $code"; cat "$dir/err"; failed=1; }
 cp "$page" "$dir/empty.png"
 "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md --resume 2>"$dir/err"; code=$?
-[[ $code == 0 ]] && grep -q "1 of 2 inputs were done before" "$dir/err" && cmp -s "$dir/o/empty/empty.md" "$dir/o/page/page.md" ||
+[[ $code == 0 ]] && grep -q "^1 document, 1 page, 1 done before -> " "$dir/err" && cmp -s "$dir/o/empty/empty.md" "$dir/o/page/page.md" ||
   { echo "FAILED resume after repair: exit $code"; cat "$dir/err"; failed=1; }
+expect jsonl_folder 0 "1 document, 1 page" "$glm" parse -t jsonl "$page" -o "$dir/lines"
+grep -q '"schema":"glm-ocr.page/1"' "$dir/lines/page/page.jsonl" || { echo "FAILED jsonl_folder"; failed=1; }
+expect format_alias 0 "[A-Za-z]{3}" "$glm" parse "$page" --to markdown
+expect unknown_format 2 "docx.*choose from md" "$glm" parse "$page" --to docx
 expect resume_needs_folder 2 "output" "$glm" parse --resume "$page"
 expect one_format 1 "one format" "$glm" parse --to md,json "$page"
 "$glm" parse - <"$page" >"$dir/stdin.txt" && "$glm" parse "$page" >"$dir/file.txt" && cmp "$dir/stdin.txt" "$dir/file.txt" ||

@@ -1,10 +1,15 @@
-// Warnings are calibrated: pages that are read well have none, pages that cannot be read have one.
+// Warnings are calibrated: of 50 pages that are read well at most one in fifty has a warning, of 50
+// each that are turned, in a script that the model does not know, or noise, nine in ten.
+//
+// Clean pages are parts of samples/*.pdf (fewer letters than a page: the mean confidence varies
+// more), cut where there is no ink, at two resolutions; turned ones are the same; foreign.pdf comes
+// from tools/goldens/make_foreign_pages.py. New weights may move the distributions: they are
+// printed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <random>
 
@@ -38,9 +43,9 @@ std::vector<Page> PdfPages(const fs::path& path, double dpi) {
   const auto pdf = PdfDocument::Open(path, options).value();
   std::vector<Page> out;
   for (int i = 0; i < pdf->n_pages(); ++i) {
-    out.push_back({path.stem().string() + std::to_string(i + 1) + "@" +
-                       std::to_string(static_cast<int>(dpi)),
-                   pdf->Read(i).value().image});
+    out.push_back(
+        {path.stem().string() + std::to_string(i + 1) + "@" + std::to_string(static_cast<int>(dpi)),
+         pdf->Read(i).value().image});
   }
   return out;
 }
@@ -57,8 +62,7 @@ std::vector<Page> Parts(const Page& page, int n) {
   std::vector<bool> blank(static_cast<size_t>(image.height_px));
   for (int y = 0; y < image.height_px; ++y) {
     const uint8_t* row = image.row(y);
-    blank[static_cast<size_t>(y)] =
-        *std::min_element(row, row + image.row_bytes()) > 150;
+    blank[static_cast<size_t>(y)] = *std::min_element(row, row + image.row_bytes()) > 150;
   }
   std::vector<Page> out;
   int from = 0;
@@ -136,49 +140,81 @@ Image Noise(int kind, std::mt19937& random) {
   return page;
 }
 
+// What was seen of one kind of pages.
+struct Seen {
+  int n = 0, warned = 0;
+  std::vector<double> confidence, weak;
+  std::vector<std::string> wrong;  // names of the pages that were judged wrongly
+};
+
+std::string Spread(std::vector<double> values) {
+  if (values.empty()) return "-";
+  std::sort(values.begin(), values.end());
+  char out[64];
+  std::snprintf(out, sizeof(out), "%.2f %.2f %.2f", values.front(), values[values.size() / 2],
+                values.back());
+  return out;
+}
+
 class Reading {
  public:
   Reading() : recognizer_(Recognizer::Load(kRoot / "models/starter", {}).value()) {}
 
-  // Prints what was judged by, and returns how many pages had a warning that they are read badly.
-  int Warned(const char* kind, const std::vector<Page>& pages, FILE* csv) {
-    int warned = 0;
+  Seen Read(const char* kind, const std::vector<Page>& pages, bool should_warn) {
+    Seen seen;
     for (const Page& page : pages) {
+      bool warned = false;
       PageReader reader(*recognizer_,
                         {.layout = Layout::kRegions,
                          .layout_engine = MakeGeometricLayout(),
                          .keep_tokens = false},
                         [&](const ReadPage& read) {
-                          const TextSigns s = SignsOf(read);
-                          warned += !read.warnings.empty();
-                          std::fprintf(csv, "%s,%s,%ld,%ld,%.4f,%.4f", kind,
-                                       page.name.c_str(), s.n_letters, s.n_tokens, s.confidence,
-                                       s.weak);
-                          for (const Warning& w : read.warnings)
-                            std::fprintf(csv, ",%s", w.message.c_str());
-                          std::fprintf(csv, "\n");
+                          const TextSigns signs = SignsOf(read);
+                          seen.confidence.push_back(signs.confidence);
+                          seen.weak.push_back(signs.weak);
+                          warned = !read.warnings.empty();
                         });
-      const Status status = reader.Add(page.image, {page.name}, [] { return true; });
-      if (!status.ok()) {
-        std::fprintf(csv, "%s,%s,error\n", kind, page.name.c_str());
-        ++warned;
-        continue;
-      }
+      // A page that cannot be read at all ("it may be noise") is an error: the user is told.
+      const bool failed = !reader.Add(page.image, {page.name}, [] { return true; }).ok();
       EXPECT_TRUE(reader.Finish([] { return true; }));
+      warned = warned || failed;
+      ++seen.n;
+      seen.warned += warned;
+      if (warned != should_warn) seen.wrong.push_back(page.name);
     }
-    return warned;
+    std::printf(
+        "[ warnings ] %-8s %3d of %3d pages; confidence %s; weak %s (least, middle, most)\n", kind,
+        seen.warned, seen.n, Spread(seen.confidence).c_str(), Spread(seen.weak).c_str());
+    for (const std::string& name : seen.wrong) std::printf("[ wrong    ] %s\n", name.c_str());
+    return seen;
   }
 
  private:
   std::unique_ptr<Recognizer> recognizer_;
 };
 
-std::vector<Page> Samples(std::initializer_list<int> resolutions) {
+struct Set {
+  std::initializer_list<int> sample_dpi, foreign_dpi;
+  int parts;  // of a sample page
+  unsigned seed;
+};
+
+constexpr size_t kPagesOfAKind = 50;
+
+// Fifty of them, at random.
+std::vector<Page> Draw(std::vector<Page> pages, std::mt19937& random) {
+  EXPECT_GE(pages.size(), kPagesOfAKind);
+  std::shuffle(pages.begin(), pages.end(), random);
+  pages.resize(std::min(pages.size(), kPagesOfAKind));
+  return pages;
+}
+
+std::vector<Page> Samples(const Set& set) {
   std::vector<Page> out;
-  for (const int dpi : resolutions) {
+  for (const int dpi : set.sample_dpi) {
     for (const char* name : {"letter", "form", "invoice", "paper", "report", "skewed"}) {
       for (const Page& page : PdfPages(kRoot / "samples" / (std::string(name) + ".pdf"), dpi)) {
-        for (Page& part : Parts(page, 4)) out.push_back(std::move(part));
+        for (Page& part : Parts(page, set.parts)) out.push_back(std::move(part));
       }
     }
   }
@@ -187,26 +223,34 @@ std::vector<Page> Samples(std::initializer_list<int> resolutions) {
   return out;
 }
 
-TEST(Warnings, Calibrated) {
-  FILE* csv = std::fopen("/tmp/warn/dump.csv", "w");
-  Reading reading;
-  const std::vector<Page> clean = Samples({120, 200});
-  std::vector<Page> turned, noise;
+void Calibrate(const Set& set) {
+  std::mt19937 random(set.seed);
+  const std::vector<Page> clean = Draw(Samples(set), random);
+  std::vector<Page> turned, noise, foreign;
   for (size_t i = 0; i < clean.size(); ++i) {
     const int degrees = 90 * static_cast<int>(1 + i % 3);
-    turned.push_back({clean[i].name + "^" + std::to_string(degrees),
-                      Turned(clean[i].image, degrees)});
+    turned.push_back(
+        {clean[i].name + " by " + std::to_string(degrees), Turned(clean[i].image, degrees)});
   }
-  std::mt19937 random(7);
-  for (int i = 0; i < 50; ++i)
-    noise.push_back({"noise" + std::to_string(i % 5), Noise(i % 5, random)});
-  std::vector<Page> foreign = PdfPages("/tmp/warn/gen/foreign.pdf", 130);
-  for (Page& p : PdfPages("/tmp/warn/gen/foreign.pdf", 200)) foreign.push_back(std::move(p));
-  std::printf("clean %d of %zu\n", reading.Warned("clean", clean, csv), clean.size());
-  std::printf("foreign %d of %zu\n", reading.Warned("foreign", foreign, csv), foreign.size());
-  std::printf("noise %d of %zu\n", reading.Warned("noise", noise, csv), noise.size());
-  std::printf("turned %d of %zu\n", reading.Warned("turned", turned, csv), turned.size());
-  std::fclose(csv);
+  for (int i = 0; i < static_cast<int>(kPagesOfAKind); ++i)
+    noise.push_back({"noise " + std::to_string(i % 5), Noise(i % 5, random)});
+  for (const int dpi : set.foreign_dpi) {
+    for (Page& page : PdfPages(kRoot / "tests/golden/warnings/foreign.pdf", dpi))
+      foreign.push_back(std::move(page));
+  }
+  Reading reading;
+  EXPECT_LE(reading.Read("clean", clean, false).warned, 0.02 * clean.size());
+  EXPECT_GE(reading.Read("turned", turned, true).warned, 0.9 * turned.size());
+  EXPECT_GE(reading.Read("foreign", Draw(std::move(foreign), random), true).warned,
+            0.9 * kPagesOfAKind);
+  EXPECT_GE(reading.Read("noise", noise, true).warned, 0.9 * noise.size());
+}
+
+TEST(Warnings, AreCalibrated) { Calibrate({{120, 200}, {110, 130, 200}, 4, 7}); }
+
+// Pages that no threshold was chosen on. By hand: --gtest_also_run_disabled_tests.
+TEST(Warnings, DISABLED_AreCalibratedOnOthers) {
+  Calibrate({{150, 250, 300}, {150, 170, 250}, 3, 2024});
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ void FuzzRanges(std::string_view text) {
   for (const int n_pages : {1, 7, 1000}) {
     const auto pages = ranges->Select(n_pages);
     if (!pages.ok()) continue;
-    GLM_CHECK(!pages->empty());
-    const std::set<int> unique(pages->begin(), pages->end());
-    GLM_CHECK(unique.size() == pages->size() && *unique.begin() >= 1 &&
+    GLM_CHECK(!pages->pages.empty());
+    const std::set<int> unique(pages->pages.begin(), pages->pages.end());
+    GLM_CHECK(unique.size() == pages->pages.size() && *unique.begin() >= 1 &&
               *unique.rbegin() <= n_pages);
   }
 }

@@ -2,7 +2,7 @@
 """Makes tests/golden/warnings/foreign.pdf: pages in scripts that the starter model does not know, for the test that they are warned of.
 
     apt-get install fonts-dejavu-core fonts-freefont-ttf fonts-droid-fallback fonts-nanum fonts-vlgothic
-    python3 -m venv .venv && .venv/bin/pip install fpdf2==2.8.4 uharfbuzz==0.51.0
+    python3 -m venv .venv && .venv/bin/pip install fpdf2==2.8.9 uharfbuzz==0.57.0
     .venv/bin/python tools/goldens/make_foreign_pages.py [OUT] [--fonts DIR] [--seed N]
 
 The words of each script are common ones, drawn at random: the pages look like text and say nothing. Fonts are embedded as subsets; their

@@ -1,4 +1,4 @@
-#include "server/document_run.h"
+#include "jobs/document_job.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,9 @@
 #include <new>
 
 #include "base/thread_name.h"
+#include "base/untrusted_text.h"
 
-namespace glmocr::server {
+namespace glmocr {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -21,24 +22,31 @@ double SecondsSince(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
 }
 
-// The label of glmocr_documents_total.
-const char* StatusOf(const DocumentOutcome& outcome) {
+}  // namespace
+
+std::string_view DocumentStatusName(const DocumentOutcome& outcome) {
   if (outcome.error) return outcome.error->code == ErrorCode::kCancelled ? "cancelled" : "failed";
   if (outcome.pages_failed == 0) return "succeeded";
   return outcome.pages_failed < outcome.pages_read ? "partial" : "failed";
 }
 
-}  // namespace
+std::optional<Error> PageFailure(const ReadPage& page) {
+  if (page.error) return page.error;
+  for (const ReadRegion& region : page.regions) {
+    if (region.error) return region.error->With(PageName({page.source, page.page, page.n_pages}));
+  }
+  return std::nullopt;
+}
 
-DocumentRun::DocumentRun(Recognizer& recognizer, DocumentTask task)
+DocumentJob::DocumentJob(Recognizer& recognizer, DocumentTask task)
     : recognizer_(recognizer), task_(std::move(task)) {}
-DocumentRun::~DocumentRun() = default;
+DocumentJob::~DocumentJob() = default;
 
-bool DocumentRun::Stopped() const {
+bool DocumentJob::Stopped() const {
   return cancelled_ || outcome_.error || Clock::now() >= deadline_;
 }
 
-bool DocumentRun::Step(const std::function<bool()>& others_wait) {
+bool DocumentJob::Step(const std::function<bool()>& others_wait) {
   try {
     const std::function<bool()> keep_going = [this] { return !Stopped(); };
     if (Stopped()) {
@@ -47,13 +55,19 @@ bool DocumentRun::Step(const std::function<bool()>& others_wait) {
     }
     if (!reader_) {
       Open();
+      if (outcome_.skipped) {
+        End();
+        return false;
+      }
     } else if (next_ < pages_.size()) {
       const size_t i = next_++;
       std::optional<ReadPage> known;
-      if (task_.recall) known = task_.recall(pages_[i]);
+      if (checkpoints_) known = checkpoints_->Recall(pages_[i]);
+      if (known) known->source = task_.name;  // it may be named otherwise this time
       pages_begun_.push_back({Clock::now(), known.has_value()});
-      AddDocumentPage(*reader_, *document_, {task_.name, pages_[i], document_->n_pages()},
-                      i + 1 < pages_.size() ? pages_[i + 1] : 0, keep_going, std::move(known));
+      outcome_.load_s +=
+          AddDocumentPage(*reader_, *document_, {task_.name, pages_[i], document_->n_pages()},
+                          i + 1 < pages_.size() ? pages_[i + 1] : 0, keep_going, std::move(known));
       if (next_ == pages_.size()) document_.reset();
     } else {
       const Clock::time_point slice_end = Clock::now() + kSlice;
@@ -75,9 +89,9 @@ bool DocumentRun::Step(const std::function<bool()>& others_wait) {
   return false;
 }
 
-void DocumentRun::Open() {
+void DocumentJob::Open() {
   begun_at_ = Clock::now();
-  if (task_.metrics != nullptr) task_.metrics->DocumentBegun();
+  if (task_.observer != nullptr) task_.observer->DocumentBegun();
   if (task_.time_s > 0) {
     deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                    std::chrono::duration<double>(task_.time_s));
@@ -88,37 +102,47 @@ void DocumentRun::Open() {
     return;
   }
   document_ = std::move(*opened);
-  auto pages = SelectPages(task_.pages, document_->n_pages());
-  if (!pages.ok()) {
-    outcome_.error = pages.error();
+  auto selection = SelectPages(task_.pages, document_->n_pages());
+  if (!selection.ok()) {
+    outcome_.error = selection.error().With(QuoteUntrusted(task_.name));
     return;
   }
-  if (pages->size() > static_cast<size_t>(task_.max_pages)) {
+  pages_ = std::move(selection->pages);
+  if (task_.max_pages > 0 && pages_.size() > static_cast<size_t>(task_.max_pages)) {
     outcome_.error = Error{
         ErrorCode::kResourceExhausted,
         fmt::format("{} pages are more than this server reads at once, {} (name fewer in 'pages')",
-                    pages->size(), task_.max_pages)};
+                    pages_.size(), task_.max_pages)};
     return;
   }
-  pages_ = std::move(*pages);
+  if (!selection->missing.empty()) {
+    outcome_.warnings.push_back({WarningKind::kPagesMissing, 0,
+                                 fmt::format("there is no page {}; the document has {}",
+                                             selection->missing, document_->n_pages())});
+  }
   if (task_.on_open) {
-    if (const Status status = task_.on_open(pages_, document_->n_pages()); !status.ok()) {
-      outcome_.error = status.error();
+    auto use = task_.on_open({.pages = pages_,
+                              .n_pages = document_->n_pages(),
+                              .content_hash = document_->content_hash(),
+                              .warnings = outcome_.warnings});
+    if (!use.ok()) {
+      outcome_.error = use.error();
       return;
     }
+    outcome_.skipped = !use->read;
+    checkpoints_ = std::move(use->checkpoints);
+    if (outcome_.skipped) return;
   }
   reader_ = std::make_unique<PageReader>(recognizer_, task_.reader,
                                          [this](ReadPage page) { TakePage(std::move(page)); });
 }
 
-void DocumentRun::TakePage(ReadPage page) {
+void DocumentJob::TakePage(ReadPage page) {
   const PageBegun begun = pages_begun_.front();
   pages_begun_.pop_front();
   if (outcome_.error) return;
-  std::optional<Error> failure = page.error;
+  const std::optional<Error> failure = PageFailure(page);
   for (const ReadRegion& region : page.regions) {
-    if (region.error && !failure)
-      failure = region.error->With(PageName({page.source, page.page, page.n_pages}));
     // The engine stops: the page is not what it would have been.
     if (region.finish == FinishReason::kCancelled) cancelled_ = true;
   }
@@ -127,8 +151,8 @@ void DocumentRun::TakePage(ReadPage page) {
   if (begun.recalled) {
     ++outcome_.pages_recalled;
   } else {
-    if (task_.metrics != nullptr) task_.metrics->DocumentPage(SecondsSince(begun.at), !failure);
-    if (task_.on_read) task_.on_read(page);
+    if (task_.observer != nullptr) task_.observer->DocumentPage(SecondsSince(begun.at), !failure);
+    if (checkpoints_) checkpoints_->Keep(page);
   }
   if (failure) {
     ++outcome_.pages_failed;
@@ -138,33 +162,35 @@ void DocumentRun::TakePage(ReadPage page) {
     outcome_.error = status.error();
 }
 
-void DocumentRun::End() {
+void DocumentJob::End() {
   reader_.reset();  // cancels its crops
   document_.reset();
   const auto n_pages = static_cast<int>(pages_.size());
-  if (!outcome_.error && (cancelled_ || outcome_.pages_read < n_pages || n_pages == 0)) {
+  if (!outcome_.error && !outcome_.skipped &&
+      (cancelled_ || outcome_.pages_read < n_pages || n_pages == 0)) {
     outcome_.error =
         Error{ErrorCode::kCancelled, cancelled_ ? "cancelled" : "the time for a document is over"};
   }
-  if (task_.metrics != nullptr && begun_at_)
-    task_.metrics->DocumentEnded(StatusOf(outcome_), SecondsSince(*begun_at_));
+  if (begun_at_) outcome_.seconds = SecondsSince(*begun_at_);
+  if (task_.observer != nullptr && begun_at_)
+    task_.observer->DocumentEnded(DocumentStatusName(outcome_), outcome_.seconds);
   DocumentTask task = std::move(task_);
   task_ = {};
   task.on_done(outcome_);
 }
 
-DocumentThreads::DocumentThreads(int n_threads)
-    : max_open_(kOpenPerThread * static_cast<size_t>(n_threads)) {
+DocumentThreads::DocumentThreads(int n_threads, size_t max_open)
+    : max_open_(max_open > 0 ? max_open : kOpenPerThread * static_cast<size_t>(n_threads)) {
   for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Work(); });
 }
 
 DocumentThreads::~DocumentThreads() { Stop(); }
 
-void DocumentThreads::Add(std::shared_ptr<DocumentRun> run) {
+void DocumentThreads::Add(std::shared_ptr<DocumentJob> job) {
   {
     std::lock_guard lock(mutex_);
-    if (stopping_) run->Cancel();
-    waiting_.push_back(std::move(run));
+    if (stopping_) job->Cancel();
+    waiting_.push_back(std::move(job));
   }
   changed_.notify_one();
 }
@@ -173,35 +199,35 @@ void DocumentThreads::Stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const auto& run : waiting_) run->Cancel();
-    for (const auto& run : stepping_) run->Cancel();
+    for (const auto& job : waiting_) job->Cancel();
+    for (const auto& job : stepping_) job->Cancel();
   }
   changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   // What came while the threads ended.
   while (true) {
-    std::shared_ptr<DocumentRun> run;
+    std::shared_ptr<DocumentJob> job;
     {
       std::lock_guard lock(mutex_);
       if (waiting_.empty()) return;
-      run = std::move(waiting_.front());
+      job = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    run->Cancel();
-    run->Step([] { return false; });
+    job->Cancel();
+    job->Step([] { return false; });
   }
 }
 
 // The first in line that may go on.
-std::shared_ptr<DocumentRun> DocumentThreads::Take() {
+std::shared_ptr<DocumentJob> DocumentThreads::Take() {
   for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
     const bool open = (*at)->opened();
     if (!open && n_open_ >= max_open_ && !stopping_) continue;
-    std::shared_ptr<DocumentRun> run = std::move(*at);
+    std::shared_ptr<DocumentJob> job = std::move(*at);
     waiting_.erase(at);
     if (!open) ++n_open_;
-    return run;
+    return job;
   }
   return nullptr;
 }
@@ -213,20 +239,20 @@ void DocumentThreads::Work() {
     return !waiting_.empty();
   };
   while (true) {
-    std::shared_ptr<DocumentRun> run;
+    std::shared_ptr<DocumentJob> job;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return (run = Take()) != nullptr || stopping_; });
-      if (!run) return;
-      stepping_.push_back(run);
+      changed_.wait(lock, [&] { return (job = Take()) != nullptr || stopping_; });
+      if (!job) return;
+      stepping_.push_back(job);
     }
-    const bool more = run->Step(others_wait);
+    const bool more = job->Step(others_wait);
     {
       std::lock_guard lock(mutex_);
-      stepping_.erase(std::find(stepping_.begin(), stepping_.end(), run));
+      stepping_.erase(std::find(stepping_.begin(), stepping_.end(), job));
       if (more) {
-        if (stopping_) run->Cancel();
-        waiting_.push_back(std::move(run));
+        if (stopping_) job->Cancel();
+        waiting_.push_back(std::move(job));
       } else {
         --n_open_;
       }
@@ -235,4 +261,4 @@ void DocumentThreads::Work() {
   }
 }
 
-}  // namespace glmocr::server
+}  // namespace glmocr

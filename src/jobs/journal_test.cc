@@ -1,11 +1,11 @@
-#include "cli/journal.h"
+#include "jobs/journal.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include "base/file.h"
 
-namespace glmocr::cli {
+namespace glmocr {
 namespace {
 
 class JournalTest : public testing::Test {
@@ -75,6 +75,46 @@ TEST_F(JournalTest, SurvivesTornAndForeignLines) {
   EXPECT_TRUE(Open().IsDone("b", "11", "22"));
 }
 
+TEST_F(JournalTest, KeepsWarnings) {
+  JournalEntry entry = Done();
+  entry.warnings = {{WarningKind::kLowConfidence, 2, "confidence 0.48"},
+                    {WarningKind::kPagesMissing, 0, "there is no page 9"}};
+  const auto again = JournalEntry::FromJson(entry.ToJson());
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->warnings, entry.warnings);
+  EXPECT_EQ(again->pages, 3);
+}
+
+TEST_F(JournalTest, LeavesANewerOneAsItIs) {
+  const std::string text = Done().ToJson() + "\n" +
+                           R"({"schema":"glm-ocr.journal/3","status":"done","folder":"a"})" +
+                           "\n{\"torn";
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "journal.jsonl", text).ok());
+  const auto journal = Journal::Open(dir_);
+  ASSERT_FALSE(journal.ok());
+  EXPECT_EQ(journal.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(ReadFile(dir_ / "journal.jsonl", 1 << 20).value(), text);
+}
+
+TEST_F(JournalTest, OneRunAtATime) {
+  {
+    const Journal first = Open();
+    const auto second = Journal::Open(dir_);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
+  }
+  Open();
+}
+
+TEST_F(JournalTest, SeesThatItWasRemoved) {
+  Journal journal = Open();
+  ASSERT_TRUE(journal.Append(Done()).ok());
+  std::filesystem::remove(dir_ / "journal.jsonl");
+  EXPECT_FALSE(journal.Append(Done()).ok());
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "journal.jsonl", "").ok());
+  EXPECT_FALSE(journal.Append(Done()).ok()) << "another file";
+}
+
 TEST_F(JournalTest, NamesTheFileThatCannotBeWritten) {
   const auto journal = Journal::Open(dir_ / "missing");
   ASSERT_FALSE(journal.ok());
@@ -82,4 +122,4 @@ TEST_F(JournalTest, NamesTheFileThatCannotBeWritten) {
 }
 
 }  // namespace
-}  // namespace glmocr::cli
+}  // namespace glmocr
