@@ -154,7 +154,9 @@ Result<std::vector<OutputFile>> DocumentWriter::Finish() {
   std::vector<OutputFile> files;
   std::shared_ptr<const TempFile> pdf;
   if (s.Wants(DocumentFormat::kPdf)) {  // first: JSON tells its warnings
-    GLM_ASSIGN(TempFile file, s.BeginPdf().Finish());
+    Result<TempFile> made = s.BeginPdf().Finish();
+    if (!made.ok()) return made.error().With(QuoteUntrusted(s.source));
+    TempFile file = *std::move(made);
     s.output_warnings = s.pdf->warnings();
     s.warnings.insert(s.warnings.end(), s.output_warnings.begin(), s.output_warnings.end());
     s.pdf.reset();
