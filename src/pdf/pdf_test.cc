@@ -177,8 +177,8 @@ TEST(PageSize, FollowsTheSdk) {
   };
   EXPECT_EQ(size(612, 792, 200, 3500), std::pair(1700, 2200));
   EXPECT_EQ(size(595.276, 841.89, 200, 3500), std::pair(1654, 2339));  // A4
-  EXPECT_EQ(size(20000, 10000, 200, 3500), std::pair(3500, 1750));
-  EXPECT_EQ(size(10000, 20000, 200, 3500), std::pair(1750, 3500));
+  EXPECT_EQ(size(20000, 10000, 200, 3500), std::pair(8574, 4287));
+  EXPECT_EQ(size(10000, 20000, 200, 3500), std::pair(4287, 8574));
   EXPECT_EQ(size(1260, 100, 200, 3500), std::pair(3500, 278));  // just not scaled down
   EXPECT_EQ(size(0.001, 0.001, 72, 3500), std::pair(1, 1));
   EXPECT_EQ(size(1e9, 1e-3, 200, 3500), std::pair(65000, 1));
