@@ -452,6 +452,8 @@ try:
         # By another model all is read again.
         job, kept = killed(server, data_dir, 30)
     shutil.copytree(ROOT / "models" / "starter", tmp / "model", copy_function=shutil.copyfile)
+    with open(tmp / "model" / "config.json", "a") as file:
+        file.write("\n")  # another content, the same readings
     with Server("--data-dir", data_dir, "--model", tmp / "model") as server:
         done = server.events(job["id"])[-1][2]
         check("another model", done["status"] == "succeeded" and server.pages_read() == 30, (done, server.pages_read()))
