@@ -296,6 +296,15 @@ Reading ReadWithLayer(Recognizer& recognizer, TextLayerMode mode, const std::str
   return out;
 }
 
+// What a model of random weights reads is warned of as well.
+std::vector<Warning> OfTheLayer(const ReadPage& page) {
+  std::vector<Warning> warnings;
+  for (const Warning& warning : page.warnings) {
+    if (warning.kind == WarningKind::kTextLayerRejected) warnings.push_back(warning);
+  }
+  return warnings;
+}
+
 TEST(PageReader, UsesALayerThatAFewReadingsConfirm) {
   const std::unique_ptr<Recognizer> recognizer = LoadTiny();
   const Reading off = ReadWithLayer(*recognizer, TextLayerMode::kOff, "harbour office", false);
@@ -305,7 +314,7 @@ TEST(PageReader, UsesALayerThatAFewReadingsConfirm) {
   EXPECT_EQ(used.n_regions_told, off.n_regions_told);
   for (const ReadPage& page : used.pages) {
     ASSERT_EQ(page.regions.size(), 4u);
-    EXPECT_TRUE(page.warnings.empty());
+    EXPECT_TRUE(OfTheLayer(page).empty());
     for (size_t r = 0; r < 4; ++r) {
       EXPECT_EQ(page.regions[r].from_text_layer, r < 2) << r;
       EXPECT_EQ(page.regions[r].text.substr(0, 14), "harbour office");
@@ -326,9 +335,9 @@ TEST(PageReader, ReadsAPageWhoseLayerSaysSomethingElse) {
     EXPECT_EQ(read.n_regions_told, off.n_regions_told);
     ASSERT_EQ(read.pages.size(), off.pages.size());
     for (size_t i = 0; i < read.pages.size(); ++i) {
-      ASSERT_EQ(read.pages[i].warnings.size(), 1u);
-      EXPECT_EQ(read.pages[i].warnings[0].kind, WarningKind::kTextLayerRejected);
-      EXPECT_THAT(read.pages[i].warnings[0].message,
+      const std::vector<Warning> warnings = OfTheLayer(read.pages[i]);
+      ASSERT_EQ(warnings.size(), 1u);
+      EXPECT_THAT(warnings[0].message,
                   testing::HasSubstr(hidden ? "does not show" : "'another text altogether'"));
       for (size_t r = 0; r < 4; ++r) {
         EXPECT_FALSE(read.pages[i].regions[r].from_text_layer);

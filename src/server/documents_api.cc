@@ -1,5 +1,7 @@
 #include "server/documents_api.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -502,15 +504,28 @@ std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& re
   std::string format = QueryValue(request->query, "format");
   if (format.empty() && !wanted.formats.empty()) format = wanted.formats.front();
   const FormatInfo* info = FindFormat(format);
-  if (info == nullptr || !made(info->name)) {
-    return ApiError{.message =
-                        "This document was not read for that format. Name it in 'formats' "
-                        "when you upload the document.",
+  if (info == nullptr) {
+    return ApiError{.message = "There is no such format. GET /capabilities lists them.",
+                    .param = "format"};
+  }
+  const bool stored_format = made(info->name);
+  if (!stored_format && (info->needs_picture || info->needs_tokens)) {
+    return ApiError{.message = fmt::format("This document was not read for the format {}. POST its "
+                                           "/reread with that format, or name it in 'formats' when "
+                                           "you upload a document.",
+                                           info->name),
                     .param = "format"};
   }
   if (!IsFinal(job.status)) return NotFinished();
-  const std::string ending(FormatEnding(info->format, made("sdk-json")));
-  auto file = FileBody::Open(jobs.ResultPath(job.id, "result" + ending));
+  const std::string ending(FormatEnding(info->format, stored_format && made("sdk-json")));
+  std::filesystem::path path = jobs.ResultPath(job.id, "result" + ending);
+  if (!stored_format && HasResult(job.status)) {
+    auto now_made = jobs.Make(job, *info);
+    if (!now_made.ok() && now_made.error().code != ErrorCode::kNotFound)
+      return ApiErrorOf(now_made.error());
+    if (now_made.ok()) path = std::move(*now_made);
+  }
+  auto file = FileBody::Open(path);
   if (!file.ok()) {
     return ApiError{.status = 404,
                     .message = "There is no result: the document could not be read.",

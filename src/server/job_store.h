@@ -22,6 +22,11 @@ inline bool IsFinal(JobStatus status) {
   return status != JobStatus::kQueued && status != JobStatus::kRunning;
 }
 
+// Whether there are files to fetch.
+inline bool HasResult(JobStatus status) {
+  return status == JobStatus::kSucceeded || status == JobStatus::kPartial;
+}
+
 struct Job {
   std::string id;       // 32 hex digits
   std::string owner;    // name of the API key that made it; empty without keys

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,8 @@
 #include "format/warning_json.h"
 #include "jobs/fingerprint.h"
 #include "jobs/output_files.h"
+#include "jobs/page_checkpoints.h"
+#include "pipeline/inputs.h"
 #include "media/encode.h"
 #include "media/resize.h"
 #include "server/document_request.h"
@@ -35,10 +38,31 @@ using nlohmann::ordered_json;
 
 constexpr int kPageImageSide = 1600;  // px
 constexpr int kPageImageQuality = 85;
+// Beside the kept pages of a finished job: what they were kept under.
+constexpr const char* kFingerprintFile = "fingerprint";
+constexpr size_t kMaxFingerprintBytes = size_t{1} << 20;
 constexpr auto kTick = std::chrono::seconds(15);
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+int64_t BytesIn(const fs::path& folder) {
+  int64_t sum = 0;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const auto size = entry.file_size(error);
+    if (!error) sum += static_cast<int64_t>(size);
+  }
+  return sum;
+}
+
+// "17"; nothing for what is no such number.
+std::optional<int> WholeNumber(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
+  return number;
 }
 
 bool IsJobId(const std::string& name) {
@@ -145,6 +169,7 @@ struct Jobs::Active {
   size_t n_pages = 0, n_images = 0;
   int64_t written_bytes = 0;
   std::vector<Warning> warnings;  // of its pages so far, and of the document
+  std::string fingerprint;        // of its page checkpoints
 
   bool Wants(DocumentFormat format) const {
     return std::find(formats.begin(), formats.end(), format) != formats.end();
@@ -171,7 +196,7 @@ Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads
   GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / "jobs.sqlite3"));
   GLM_ASSIGN(std::vector<Job> known, jobs->store_->Load());
   for (Job& job : known) {
-    if (IsFinal(job.status)) jobs->RemoveCheckpoints(job.id);
+    if (IsFinal(job.status) && !HasResult(job.status)) jobs->RemoveCheckpoints(job.id);
     jobs->next_number_ = std::max(jobs->next_number_, job.number + 1);
     jobs->jobs_.emplace(job.id, std::move(job));
   }
@@ -346,6 +371,47 @@ fs::path Jobs::ResultPath(const std::string& id, std::string_view name) const {
   return Dir(id) / "out" / name;
 }
 
+Result<fs::path> Jobs::Make(const Job& job, const FormatInfo& format) {
+  const fs::path path = Dir(job.id) / "made" / std::string(format.name);
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) return path;
+  const auto fingerprint = ReadFile(CheckpointDir(job.id) / kFingerprintFile, kMaxFingerprintBytes);
+  const Error not_kept = {ErrorCode::kNotFound, "the pages of this document are not kept"};
+  if (!fingerprint.ok()) return not_kept;
+  const DocumentRequest request =
+      DocumentRequestFromJson(json::parse(job.request, nullptr, false));
+  DocumentWriter writer({.formats = {format.format},
+                         .stem = SdkFileStem(job.name),
+                         .pixels_per_inch = request.dpi,
+                         .spool_folder = Dir(job.id)});
+  const PageCheckpoints kept(CheckpointDir(job.id), *fingerprint, {});
+  std::optional<ReadPage> page;
+  for (const auto& entry : fs::directory_iterator(CheckpointDir(job.id), error)) {
+    const std::string name = entry.path().filename().string();
+    if (const auto number = WholeNumber(name); number && (page = kept.Recall(*number))) break;
+  }
+  if (!page) return not_kept;
+  GLM_ASSIGN(const PageSelection selection, SelectPages(request.pages, page->n_pages));
+  const int n_pages = page->n_pages;
+  int n_recalled = 0;
+  for (const int number : selection.pages) {
+    page = kept.Recall(number);
+    n_recalled += page.has_value();
+    // One that could not be loaded is not kept; it is an empty page, whose error JSON tells.
+    if (!page) {
+      page = ReadPage{.source = job.name, .page = number, .n_pages = n_pages};
+      page->error = Error{ErrorCode::kIo, "the page could not be read"};
+    }
+    GLM_RETURN_IF_ERROR(writer.AddPage(*page));
+  }
+  if (n_recalled < job.pages_done - job.pages_failed) return not_kept;
+  GLM_ASSIGN(const std::vector<OutputFile> files, writer.Finish());
+  if (files.empty()) return Error{ErrorCode::kNotFound, "there is nothing to write"};
+  GLM_ASSIGN(const int64_t written, WriteOutputFile(path, files.front()));
+  Update(job.id, [&](Job& stored) { stored.stored_bytes += written; });
+  return path;
+}
+
 void Jobs::RemoveCheckpoints(const std::string& id) {
   std::error_code ignored;
   fs::remove_all(CheckpointDir(id), ignored);
@@ -434,11 +500,11 @@ void Jobs::Run(const Job& job) {
       job.warnings = WarningsText(active->warnings);
     });
     OpenedUse use;
+    active->fingerprint = ReadingFingerprint(opened.content_hash, service_.recognizer,
+                                             ReaderOptionsOf(service_, active->request),
+                                             InputOptionsOf(service_, active->request, owner));
     use.checkpoints.emplace(
-        CheckpointDir(active->id),
-        ReadingFingerprint(opened.content_hash, service_.recognizer,
-                           ReaderOptionsOf(service_, active->request),
-                           InputOptionsOf(service_, active->request, owner)),
+        CheckpointDir(active->id), active->fingerprint,
         [this, id = active->id](const std::string& problem) {
           service_.log.Warning("page checkpoint", {{"job", id}, {"problem", problem}});
         });
@@ -574,6 +640,14 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
         ours ? "The server failed. Its log says why, under this document's id." : error->message;
     service_.log.Warning("job failed", {{"job", active.id}, {"error", error->message}});
   }
+  const bool has_result = !error && outcome.pages_failed < outcome.pages_read;
+  if (has_result) {
+    // The pages stay, for formats that are asked for later.
+    const fs::path file = CheckpointDir(active.id) / kFingerprintFile;
+    if (const Status kept = WriteFileAtomically(file, active.fingerprint); !kept.ok())
+      service_.log.Warning("pages not kept", {{"job", active.id}, {"error", kept.error().message}});
+    active.written_bytes += BytesIn(CheckpointDir(active.id));
+  }
   bool exists = false;
   Update(active.id, [&](Job& job) {
     exists = true;
@@ -596,7 +670,7 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
       job.error = outcome.first_failure;
     }
   });
-  RemoveCheckpoints(active.id);
+  if (!has_result) RemoveCheckpoints(active.id);
   std::error_code ignored;
   if (!exists) fs::remove_all(Dir(active.id), ignored);  // deleted while it was read
 }

@@ -65,6 +65,11 @@ class Jobs {
   std::filesystem::path UploadPath(const std::string& id) const;
   std::filesystem::path ResultPath(const std::string& id, std::string_view name) const;
 
+  // The file of a format that was not asked for when the job was made, from its kept pages. Not for
+  // formats that need pictures or tokens. Errors: kNotFound (the pages are not kept), those of
+  // writing.
+  Result<std::filesystem::path> Make(const Job& job, const FormatInfo& format);
+
   // `changed` is called after each change of the job, on any thread, until Unwatch, and `tick` is
   // true each 15 seconds, when nothing need have changed. It must return soon.
   using Watcher = std::function<void(bool tick)>;

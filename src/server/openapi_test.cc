@@ -74,8 +74,16 @@ void CollectFormatEnums(const json& value, std::vector<json>& found) {
 TEST(OpenApi, FormatsAreThoseOfTheTable) {
   std::vector<json> enums;
   CollectFormatEnums(json::parse(OpenApiSource()), enums);
-  EXPECT_EQ(enums.size(), 3u) << "uploads as form and as JSON, results";
-  for (const json& names : enums) EXPECT_EQ(names, json(FormatNames()));
+  EXPECT_EQ(enums.size(), 4u) << "uploads as form and as JSON, one read again, results";
+  size_t n_results = 0;
+  for (json names : enums) {
+    if (names.back() == "zip") {  // of results alone: all that was made
+      names.erase(names.size() - 1);
+      ++n_results;
+    }
+    EXPECT_EQ(names, json(FormatNames()));
+  }
+  EXPECT_EQ(n_results, 1u);
 }
 
 TEST(OpenApi, OnlyWhatTheRouterHasIsServed) {

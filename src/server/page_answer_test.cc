@@ -110,7 +110,9 @@ class PageAnswers : public testing::Test {
     auto document = OpenDocument({.name = SamplePath(sample)}, {}).value();
     std::vector<ReadPage> pages;
     PageReader reader(server_.recognizer(),
-                      {.layout = Layout::kRegions, .layout_engine = MakeGeometricLayout()},
+                      {.layout = Layout::kRegions,
+                       .layout_engine = MakeGeometricLayout(),
+                       .text_layer = TextLayerMode::kAuto},
                       [&](ReadPage page) { pages.push_back(std::move(page)); });
     const auto go_on = [] { return true; };
     for (int i = 1; i <= document->n_pages(); ++i) {

@@ -150,5 +150,6 @@ class PageTest(unittest.TestCase):
         (page or self.page).set_input_files("#files", list(files))
 
     def wait_done(self, page=None):
-        (page or self.page).wait_for_selector("#documents li:last-child .state.succeeded", timeout=READ_MS)
+        # Attached: on a phone the list may be folded away.
+        (page or self.page).wait_for_selector("#documents li:last-child .state.succeeded", state="attached", timeout=READ_MS)
 
