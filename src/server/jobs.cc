@@ -21,9 +21,9 @@
 #include "jobs/fingerprint.h"
 #include "jobs/output_files.h"
 #include "jobs/page_checkpoints.h"
-#include "pipeline/inputs.h"
 #include "media/encode.h"
 #include "media/resize.h"
+#include "pipeline/inputs.h"
 #include "server/document_request.h"
 #include "server/json_call.h"
 #include "server/page_format.h"
@@ -378,8 +378,7 @@ Result<fs::path> Jobs::Make(const Job& job, const FormatInfo& format) {
   const auto fingerprint = ReadFile(CheckpointDir(job.id) / kFingerprintFile, kMaxFingerprintBytes);
   const Error not_kept = {ErrorCode::kNotFound, "the pages of this document are not kept"};
   if (!fingerprint.ok()) return not_kept;
-  const DocumentRequest request =
-      DocumentRequestFromJson(json::parse(job.request, nullptr, false));
+  const DocumentRequest request = DocumentRequestFromJson(json::parse(job.request, nullptr, false));
   DocumentWriter writer({.formats = {format.format},
                          .stem = SdkFileStem(job.name),
                          .pixels_per_inch = request.dpi,
@@ -407,6 +406,7 @@ Result<fs::path> Jobs::Make(const Job& job, const FormatInfo& format) {
   if (n_recalled < job.pages_done - job.pages_failed) return not_kept;
   GLM_ASSIGN(const std::vector<OutputFile> files, writer.Finish());
   if (files.empty()) return Error{ErrorCode::kNotFound, "there is nothing to write"};
+  fs::create_directory(path.parent_path(), error);
   GLM_ASSIGN(const int64_t written, WriteOutputFile(path, files.front()));
   Update(job.id, [&](Job& stored) { stored.stored_bytes += written; });
   return path;
@@ -640,13 +640,16 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
         ours ? "The server failed. Its log says why, under this document's id." : error->message;
     service_.log.Warning("job failed", {{"job", active.id}, {"error", error->message}});
   }
-  const bool has_result = !error && outcome.pages_failed < outcome.pages_read;
-  if (has_result) {
-    // The pages stay, for formats that are asked for later.
+  // The pages stay, for formats that are asked for later.
+  bool keeps_pages = !error && outcome.pages_failed < outcome.pages_read;
+  if (keeps_pages) {
     const fs::path file = CheckpointDir(active.id) / kFingerprintFile;
-    if (const Status kept = WriteFileAtomically(file, active.fingerprint); !kept.ok())
+    if (const Status kept = WriteFileAtomically(file, active.fingerprint); !kept.ok()) {
       service_.log.Warning("pages not kept", {{"job", active.id}, {"error", kept.error().message}});
-    active.written_bytes += BytesIn(CheckpointDir(active.id));
+      keeps_pages = false;
+    } else {
+      active.written_bytes += BytesIn(CheckpointDir(active.id));
+    }
   }
   bool exists = false;
   Update(active.id, [&](Job& job) {
@@ -670,7 +673,7 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
       job.error = outcome.first_failure;
     }
   });
-  if (!has_result) RemoveCheckpoints(active.id);
+  if (!keeps_pages) RemoveCheckpoints(active.id);
   std::error_code ignored;
   if (!exists) fs::remove_all(Dir(active.id), ignored);  // deleted while it was read
 }

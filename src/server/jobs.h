@@ -4,9 +4,9 @@
 //
 // Below the data folder (0700), per job: <id>/input, the upload; <id>/out, the result's files
 // ("result.md", "imgs/..."); <id>/pages, per page what `page` events say and the picture;
-// <id>/read, until the job is final, per page what reading it has yielded
-// (jobs/page_checkpoints.h). No name on disk comes from a client. Files are written whole or not
-// at all.
+// <id>/read, per page what reading it has yielded (jobs/page_checkpoints.h), unless nothing came of
+// the job; <id>/made, files of formats that were asked for afterwards, made of `read`. No name on
+// disk comes from a client. Files are written whole or not at all.
 //
 // A job that is resumed writes `out` and `pages` anew: pages of which `read` tells are rendered,
 // not recognised. What `read` tells counts only for the same upload, program version, model, layout
