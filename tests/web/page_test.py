@@ -125,6 +125,8 @@ class Result(PageTest):
         super().setUpClass()
         reader = cls.browser.chromium.new_page()
         reader.goto(cls.server.url + "/")
+        reader.wait_for_selector("#opt-text_layer option[value=off]", state="attached")
+        reader.evaluate("document.getElementById('opt-text_layer').value = 'off'")  # the model's words, with its confidence
         reader.set_input_files("#files", REPORT)
         reader.wait_for_selector("#documents .state.succeeded", timeout=READ_MS)
         reader.context.close()
