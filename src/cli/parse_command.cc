@@ -135,7 +135,8 @@ Command RegisterParse(CLI::App& app) {
       ->type_name("RANGES")
       ->group("Documents");
   sub->add_option("--dpi", o->input.pdf.dpi,
-                  "Resolution at which PDF pages are rendered (never above 3,500 px a side)")
+                  "Resolution at which PDF pages are rendered (at most 3,500 px a side; more on "
+                  "pages longer than 44 cm, up to 37 megapixels)")
       ->check(CLI::Range(18.0, 2400.0))
       ->capture_default_str()
       ->group("Documents");

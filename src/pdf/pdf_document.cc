@@ -46,9 +46,10 @@ Error Explain(uint32_t reason, const PdfOptions& options) {
               "GLMOCR_PDFIUM to the library)"};
     case FailureReason::kPassword:
       return {ErrorCode::kInvalidArgument,
-              options.password.empty()
-                  ? "the PDF is encrypted and needs a password (option password)"
-                  : "the password does not open this PDF (option password)"};
+              options.password.empty() ? "the PDF is encrypted and needs a password (option "
+                                         "--password; in the APIs the field password)"
+                                       : "the password does not open this PDF (option --password; "
+                                         "in the APIs the field password)"};
     case FailureReason::kFormat:
       return {ErrorCode::kCorrupt, "not a PDF, or too damaged to open (is the file complete?)"};
     case FailureReason::kSecurity:

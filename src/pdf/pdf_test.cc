@@ -218,7 +218,7 @@ TEST_F(PdfTest, Passwords) {
     ASSERT_FALSE(without.ok());
     EXPECT_EQ(without.error().code, ErrorCode::kInvalidArgument);
     EXPECT_THAT(without.error().message, AllOf(HasSubstr(name), HasSubstr("needs a password"),
-                                               HasSubstr("option password")));
+                                               HasSubstr("option --password")));
     options.password = "wrong";
     const auto wrong = PdfDocument::Open(golden / name, options);
     ASSERT_FALSE(wrong.ok());

@@ -108,7 +108,7 @@ try:
     check("bad inputs", run.returncode == 3, f"{run.returncode}: {run.stderr}")
     for name in ("1_truncated.pdf", "2_empty.pdf", "3_text.pdf", "5_locked.pdf", "nowhere.pdf"):
         check("bad inputs", name in run.stderr, f"{name} is not named in {run.stderr}")
-    check("bad inputs", "needs a password (option password)" in run.stderr, run.stderr)
+    check("bad inputs", "needs a password (option --password" in run.stderr, run.stderr)
     check("bad inputs", "3 documents, 4 pages, 5 failed -> " in run.stderr, run.stderr)
     markdown = (tmp / "bad_out/7_two/7_two.md").read_text()
     check("bad inputs", "First page" in markdown and "Second page" in markdown, markdown)
