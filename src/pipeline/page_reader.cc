@@ -315,7 +315,8 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
   }
 }
 
-void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
+// False when keep_going said no; what is left is submitted by the next call.
+bool PageReader::Submit(const std::shared_ptr<PendingPage>& page,
                         const std::function<bool()>& keep_going) {
   for (size_t r = 0; r < page->regions.size(); ++r) {
     // Waiting for a place may end the page's trial, and with it the pieces of its regions.
@@ -326,7 +327,7 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
       };
       if (!wanted()) continue;
       const int64_t patches = page->regions[r].pieces[p].crop.input.patches->rows();
-      if (!EnterFlight(patches, keep_going)) return;
+      if (!EnterFlight(patches, keep_going)) return false;
       Piece& piece = page->regions[r].pieces[p];
       piece.submitted = true;
       try {
@@ -339,14 +340,15 @@ void PageReader::Submit(const std::shared_ptr<PendingPage>& page,
       }
     }
   }
+  return true;
 }
 
 // Reads all of the pages whose text layer was found wanting.
 void PageReader::SubmitRejected(const std::function<bool()>& keep_going) {
   while (!rejected_.empty()) {
-    const std::shared_ptr<PendingPage> page = rejected_.front();
+    // A wait that is left and taken up again must find the page here still.
+    if (!Submit(rejected_.front(), keep_going)) return;
     rejected_.pop_front();
-    Submit(page, keep_going);
   }
 }
 

@@ -95,7 +95,7 @@ class PageReader {
   bool WaitForPlace(const std::function<bool()>& keep_going);
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
   bool EnterFlight(int64_t patches, const std::function<bool()>& keep_going);
-  void Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);
+  bool Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);
   void SubmitRejected(const std::function<bool()>& keep_going);
   void SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece, int64_t patches);
   void TakeArrived();
