@@ -33,7 +33,7 @@ std::string SampleBytes(const std::string& name) {
 std::string SampleUri(const std::string& name, const std::string& type) {
   return "data:" + type + ";base64," + EncodeBase64(SampleBytes(name));
 }
-Image SampleImage(const std::string& name) {
+[[maybe_unused]] Image SampleImage(const std::string& name) {
   const std::string bytes = SampleBytes(name);
   return DecodeImages(std::as_bytes(std::span(bytes)), name).value().at(0);
 }
