@@ -33,10 +33,6 @@ std::string SampleBytes(const std::string& name) {
 std::string SampleUri(const std::string& name, const std::string& type) {
   return "data:" + type + ";base64," + EncodeBase64(SampleBytes(name));
 }
-[[maybe_unused]] Image SampleImage(const std::string& name) {
-  const std::string bytes = SampleBytes(name);
-  return DecodeImages(std::as_bytes(std::span(bytes)), name).value().at(0);
-}
 
 json Picture(const std::string& uri) {
   return {{"type", "image_url"}, {"image_url", {{"url", uri}}}};
