@@ -47,7 +47,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (page->header.width_pt == 0) {
       GLM_CHECK(int64_t{image.width_px} * image.height_px <= 5000 && page->chars.empty());
     } else {
-      GLM_CHECK(image.width_px <= 64 && image.height_px <= 64);
+      // Large pages (a receipt) get three times a square page's pixels, before rounding up.
+      GLM_CHECK((image.width_px <= 64 && image.height_px <= 64) ||
+                int64_t{image.width_px - 1} * (image.height_px - 1) <= 3 * 64 * 64);
     }
     GLM_CHECK(image.rgb.size() == image.row_bytes() * static_cast<size_t>(image.height_px));
     const glmocr::PdfTextLayer layer = glmocr::pdf::MakeTextLayer(page->chars, image);
