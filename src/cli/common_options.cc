@@ -7,6 +7,7 @@
 #include "layout/pp_doclayout.h"
 #include "layout/uncovered.h"
 #include "pipeline/default_model.h"
+#include "weights/model_folder.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
@@ -40,16 +41,7 @@ void ModelOptions::Register(CLI::App& app) {
 
 Result<fs::path> ModelOptions::ModelDir() const {
   if (model.empty()) return DefaultModelDir();
-  std::error_code ignored;
-  if (!fs::exists(model, ignored)) {
-    return Error{ErrorCode::kNotFound,
-                 "model directory '" + model + "' does not exist (check --model)"};
-  }
-  if (!fs::is_directory(model, ignored)) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        "--model '" + model + "' is not a directory (name the folder that holds config.json)"};
-  }
+  GLM_RETURN_IF_ERROR(CheckModelFolder(model));
   return fs::path(model);
 }
 
