@@ -315,6 +315,18 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
   }
 }
 
+// The piece could not be given to the model.
+void PageReader::EndUnread(Piece& piece, const Error& error) {
+  std::lock_guard lock(shared_->flight->mutex);
+  piece.submitted = true;
+  piece.submitted_at = piece.ended_at = Clock::now();
+  piece.reading = {.finish = FinishReason::kError, .error = error};
+  piece.ended = true;
+  ++shared_->submitted;
+  ++shared_->done;
+  shared_->List(piece);
+}
+
 // False when keep_going said no; what is left is submitted by the next call.
 bool PageReader::Submit(const std::shared_ptr<PendingPage>& page,
                         const std::function<bool()>& keep_going) {
@@ -326,6 +338,12 @@ bool PageReader::Submit(const std::shared_ptr<PendingPage>& page,
                (!page->OnTrial(r) || page->regions[r].pieces[p].sample >= 0);
       };
       if (!wanted()) continue;
+      if (const Status ready =
+              PrepareCrop(page->regions[r].pieces[p].crop, recognizer_.processor());
+          !ready.ok()) {
+        EndUnread(page->regions[r].pieces[p], ready.error());
+        continue;
+      }
       const int64_t patches = page->regions[r].pieces[p].crop.input.patches->rows();
       if (!EnterFlight(patches, keep_going)) return false;
       Piece& piece = page->regions[r].pieces[p];
