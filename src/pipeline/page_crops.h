@@ -47,7 +47,8 @@ struct LayerTrial {
     size_t region = 0, crop = 0;
     std::vector<LayerSymbol> symbols;
     std::string text;
-    std::string read_text;  // for whoever reads it
+    std::string read_text;  // for whoever reads it, as the next
+    double confidence = 0;
   };
   std::vector<Sample> samples;
   std::vector<LayerSymbol> page;  // all symbols of the layer's words in `regions`

@@ -549,7 +549,9 @@ void PageReader::FinishPiece(Piece& piece) {
   --region.pieces_left;
   bool last_sample = false;
   if (piece.sample >= 0 && page.trial != nullptr) {
-    page.trial->samples[static_cast<size_t>(piece.sample)].read_text = piece.reading.text;
+    LayerTrial::Sample& sample = page.trial->samples[static_cast<size_t>(piece.sample)];
+    sample.read_text = piece.reading.text;
+    sample.confidence = MeanProbability(piece.reading.log_probability, piece.reading.tokens.size());
     last_sample = --page.samples_left == 0;
   }
   if (region.pieces_left == 0 && !page.OnTrial(piece.region)) Complete(page, piece.region);
@@ -585,7 +587,8 @@ void PageReader::EndTrial(PendingPage& page) {
   for (LayerTrial::Sample& sample : trial->samples) {
     samples.push_back({.layer = std::move(sample.symbols),
                        .layer_text = std::move(sample.text),
-                       .read_text = std::move(sample.read_text)});
+                       .read_text = std::move(sample.read_text),
+                       .confidence = sample.confidence});
   }
   const LayerVerdict verdict = JudgeSamples(samples, trial->page);
   const size_t n = trial->regions.size();
@@ -599,6 +602,13 @@ void PageReader::EndTrial(PendingPage& page) {
     }
     rejected_.push_back(page.shared_from_this());
     return;
+  }
+  if (verdict.unread_script) {
+    page.page.warnings.push_back(
+        {.kind = WarningKind::kLowConfidence,
+         .page = page.page.page,
+         .message = "the PDF's own text is used without having been checked: it is in a script "
+                    "that this model does not read"});
   }
   for (size_t r = 0; r < n; ++r) {
     if (!trial->regions[r]) continue;

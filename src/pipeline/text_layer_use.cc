@@ -230,8 +230,26 @@ std::vector<std::vector<int>> TextLayerUse::Rows(const std::vector<int>& words) 
     std::sort(row.words.begin(), row.words.end());
     std::vector<int>& to = out.emplace_back();
     for (const size_t i : row.words) to.push_back(words[i]);
+    InitialFirst(&to);
   }
   return out;
+}
+
+// Letters that begin a row above, over or a little behind its other words, and are much higher, are
+// its initial.
+void TextLayerUse::InitialFirst(std::vector<int>* row) const {
+  if (row->size() < 2) return;
+  std::vector<int> heights;
+  for (const int w : *row) heights.push_back(At(w).height);
+  const auto middle = heights.begin() + static_cast<std::ptrdiff_t>((heights.size() - 1) / 2);
+  std::nth_element(heights.begin(), middle, heights.end());
+  const int usual = *middle;
+  int left = INT32_MAX;
+  for (const int w : *row) left = std::min(left, At(w).x);
+  const auto initial = std::find_if(row->begin(), row->end(), [&](int w) {
+    return 2 * At(w).height >= 3 * usual && 2 * (At(w).x - left) <= At(w).width;
+  });
+  if (initial != row->end()) std::rotate(row->begin(), initial, initial + 1);
 }
 
 bool TextLayerUse::IsPartOfAWord(size_t region) const {

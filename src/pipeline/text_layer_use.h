@@ -84,6 +84,7 @@ class TextLayerUse {
   const PdfWord& Word(int index) const { return layer_.words[static_cast<size_t>(index)]; }
   const Box& At(int index) const { return boxes_[static_cast<size_t>(index)]; }
   std::vector<std::vector<int>> Rows(const std::vector<int>& words) const;
+  void InitialFirst(std::vector<int>* row) const;
   Found LineOfWords(const std::vector<int>& words, const ReadLine* found = nullptr) const;
   std::vector<Found> OwnLines(const std::vector<int>& words) const;
   std::vector<ReadLine> Lines(size_t region, const Box& within) const;
