@@ -46,11 +46,25 @@ constexpr uint32_t kFirstForeign = 0x370;  // Greek; Latin's blocks come before
 bool IsForeign(const LayerSymbol& s) { return s.symbol >= kFirstForeign; }
 bool IsDigit(uint32_t c) { return c >= '0' && c <= '9'; }
 
-// Whether the piece is in a script that the reading shows the model not to know.
-bool InUnreadScript(const LayerSample& sample, std::span<const LayerSymbol> read) {
+bool InForeignScript(const LayerSample& sample) {
   const auto n = std::count_if(sample.layer.begin(), sample.layer.end(), IsForeign);
-  return 2 * static_cast<size_t>(n) > sample.layer.size() && sample.confidence < kSureReading &&
-         std::none_of(read.begin(), read.end(), IsForeign);
+  return 2 * static_cast<size_t>(n) > sample.layer.size();
+}
+
+// Whether some pieces are in a script that their readings show the model not to know.
+bool HasUnreadScript(std::span<const LayerSample> samples) {
+  size_t n = 0, letters = 0, foreign = 0;
+  double confidence = 0;
+  for (const LayerSample& sample : samples) {
+    if (!InForeignScript(sample)) continue;
+    ++n;
+    confidence += sample.confidence;
+    for (const LayerSymbol& s : LayerSymbols(sample.read_text, -1)) {
+      ++letters;
+      foreign += IsForeign(s) ? 1 : 0;
+    }
+  }
+  return n > 0 && confidence < kSureReading * static_cast<double>(n) && 10 * foreign <= letters;
 }
 
 uint32_t LookAlike(uint32_t c) {
@@ -337,13 +351,10 @@ LayerVerdict JudgeSamples(std::span<const LayerSample> samples, std::span<const 
   const LayerSample* worst = nullptr;
   double worst_difference = -1;
   ClassCount digits, punctuation;
-  bool unread_script = false;
+  const bool unread_script = HasUnreadScript(samples);
   for (const LayerSample& sample : samples) {
     const std::vector<LayerSymbol> read = LayerSymbols(sample.read_text, -1);
-    if (InUnreadScript(sample, read)) {
-      unread_script = true;
-      continue;
-    }
+    if (unread_script && InForeignScript(sample)) continue;
     CountClasses(sample, &digits, &punctuation);
     const Alignment alignment = Align(sample.layer, read);
     const size_t longer = std::max(sample.layer.size(), read.size());

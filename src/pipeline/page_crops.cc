@@ -295,8 +295,11 @@ class Cropper {
                            transform);
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       ReadRegion& region = out_.page.regions[r];
+      if (elsewhere_.contains(r)) continue;
+      const bool initial = !compare && layer.good && use.IsInitial(r);
+      if (initial) region.label = RegionLabel::kText;
       if (TaskOf(region.label) == RegionTask::kSkip) continue;
-      if (!compare && layer.good && use.IsPartOfAWord(r)) {
+      if (initial || (!compare && layer.good && use.IsPartOfAWord(r))) {
         region.from_text_layer = true;
         out_.regions[r].clear();
       }
@@ -343,9 +346,11 @@ class Cropper {
     bool covered = false, any = false;
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       const ReadRegion& region = out_.page.regions[r];
-      if (TaskOf(region.label) == RegionTask::kSkip) continue;
-      if (use.IsPartOfAWord(r)) {
+      if (elsewhere_.contains(r)) continue;
+      if (TaskOf(region.label) == RegionTask::kSkip && !use.IsInitial(r)) continue;
+      if (use.IsInitial(r) || use.IsPartOfAWord(r)) {
         ReadRegion& nothing = trial->regions[r].emplace(region);
+        nothing.label = RegionLabel::kText;
         nothing.lines.clear();
         nothing.from_text_layer = true;
         nothing.confidence = 1;
@@ -401,7 +406,6 @@ class Cropper {
 
   Status AddRegion(const std::shared_ptr<const Image>& pixels, const PageTransform& transform,
                    LayoutRegion region) {
-    const Image& image = *pixels;
     ReadRegion& read = out_.page.regions.emplace_back();
     std::vector<PageCrop>& crops = out_.regions.emplace_back();
     read.box_px = transform.ToInput(region.box);
@@ -413,20 +417,33 @@ class Cropper {
     read.new_paragraph = true;
     if (!region.lines.empty()) read.column = region.lines.front().column;
     if (TaskOf(region.label) == RegionTask::kSkip) return OkStatus();
+    if (region.elsewhere) {
+      const LayoutRegion::Elsewhere there = *std::exchange(region.elsewhere, std::nullopt);
+      if (!there.transform.IsIdentity()) elsewhere_.insert(out_.page.regions.size() - 1);
+      region.box = there.box;
+      return AddText(there.image, there.transform.Compose(transform), region, &read, &crops);
+    }
+    return AddText(pixels, transform, region, &read, &crops);
+  }
+
+  // The region's crops; its box, lines and cells are in `pixels`.
+  Status AddText(const std::shared_ptr<const Image>& pixels, const PageTransform& transform,
+                 const LayoutRegion& region, ReadRegion* read, std::vector<PageCrop>* crops) const {
+    const Image& image = *pixels;
     if (!options_.reads_lines) {
       const Box box = SdkCropBox(BoxIn1000(region.box, image.width_px, image.height_px),
                                  image.width_px, image.height_px);
       if (box.width <= 0 || box.height <= 0) return OkStatus();
       GLM_ASSIGN(PageCrop crop, WholeCrop(Crop(image, box), TaskFor(region.label)));
-      crops.push_back(std::move(crop));
+      crops->push_back(std::move(crop));
       return OkStatus();
     }
     if (!region.cells.empty()) {
-      AddCells(pixels, region.cells, transform, &read, &crops);
+      AddCells(pixels, region.cells, transform, read, crops);
       return OkStatus();
     }
     if (!region.lines.empty()) {
-      AddLines(pixels, region.lines, transform, &read, &crops);
+      AddLines(pixels, region.lines, transform, read, crops);
       return OkStatus();
     }
     // The engine tells of regions only: their lines are found here.
@@ -434,8 +451,8 @@ class Cropper {
     GLM_ASSIGN(LinePage found, FindTextLines(cut));
     const PageTransform in_page = found.transform.Compose(
         PageTransform::Crop(region.box, image.width_px, image.height_px).Compose(transform));
-    AddLines(std::make_shared<const Image>(std::move(found.image)), found.lines, in_page, &read,
-             &crops);
+    AddLines(std::make_shared<const Image>(std::move(found.image)), found.lines, in_page, read,
+             crops);
     return OkStatus();
   }
 
@@ -471,6 +488,7 @@ class Cropper {
   const GlmOcrProcessor& processor_;
   const CropOptions& options_;
   PageCrops out_;
+  std::set<size_t> elsewhere_;  // regions in turned pixels of their own: the layer's are the page's
 };
 
 }  // namespace

@@ -650,8 +650,10 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
         crop.line >= 0 ? read.lines[static_cast<size_t>(crop.line)].text : read.text;
     if (same_line && crop.start == PieceStart::kWord) text += ' ';
     text += reading.text;
-    if (!same_line || crop.start == PieceStart::kWord) words.Break();
-    for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
+    if (read.lines.empty()) {
+      words.Break();
+      for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
+    }
     const int line_of_words = crop.line >= 0 || read.lines.empty() ? crop.line : 0;
     if (line_of_words >= 0) {
       AddWords({.text = reading.text,
@@ -681,7 +683,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
   read.confidence = MeanProbability(log_probability, n_tokens);
-  read.word_confidences = words.Finish();
+  read.words = words.Finish();
   if (!region.by_line && read.lines.size() == 1) {  // the region is a line
     read.lines[0].text = read.text;
     line_log_probability[0] = log_probability;

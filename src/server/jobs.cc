@@ -144,12 +144,22 @@ Result<std::string> PageJpeg(const Image& image) {
 // Words of a page in its event; with more, none are told.
 constexpr size_t kMaxEventWords = 20000;
 
+// What a model wrote, word by word: of lines, or of a region that was read whole.
+template <typename Function>
+void ForEachWord(const ReadRegion& region, const Function& function) {
+  if (region.from_text_layer) return;
+  for (const ReadWord& word : region.words) function(word);
+  for (const ReadLine& line : region.lines) {
+    for (const ReadWord& word : line.words) function(word);
+  }
+}
+
 ordered_json WordsJson(const ReadRegion& region) {
   ordered_json words = ordered_json::array();
-  for (const WordConfidence& word : region.word_confidences) {
+  ForEachWord(region, [&](const ReadWord& word) {
     words.push_back(
         {{"text", word.text}, {"confidence", std::round(double{word.confidence} * 1e4) / 1e4}});
-  }
+  });
   return words;
 }
 
@@ -592,7 +602,8 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
                         {"regions", ordered_json::array()},
                         {"markdown", formatted.markdown}};
   size_t n_words = 0;
-  for (const ReadRegion& region : page.regions) n_words += region.word_confidences.size();
+  for (const ReadRegion& region : page.regions)
+    ForEachWord(region, [&](const ReadWord&) { ++n_words; });
   for (size_t i = 0; i < page.regions.size(); ++i) {
     const ReadRegion& region = page.regions[i];
     event["regions"].push_back(RegionJson(region, i));
