@@ -3,9 +3,11 @@
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <string>
 
 #include "cli/commands.h"
 #include "cli/version.h"
+#include "kernels/select.h"
 
 namespace glmocr::cli {
 namespace {
@@ -26,6 +28,7 @@ constexpr const char* kFooter = R"(Examples:
   glm-ocr parse --model GLM-OCR table.png --task table
   glm-ocr parse - --to jsonl < page.png          JSON Lines with boxes and per-token confidence
   glm-ocr serve --port 8080                      the web page and the APIs, for programs of this machine
+  glm-ocr doctor                                 whether all that reading needs is there and works
   glm-ocr inspect GLM-OCR                        what a model directory holds and needs
   glm-ocr eval out samples                       error rates of what was read, against ground truth
   glm-ocr bench --random glm-ocr-0.9b            speed of the full-size model on this machine
@@ -33,16 +36,26 @@ constexpr const char* kFooter = R"(Examples:
 Exit codes: 0 all done; 1 nothing could be done; 2 wrong options; 3 some inputs failed; 130 interrupted.
 Environment: GLMOCR_KERNELS=reference|avx2|avx512|... forces the instruction set.)";
 
+// The kernels are those of this machine, best first.
+std::string VersionText() {
+  std::string text = std::string("glm-ocr ") + kVersion;
+  if (*kCommit != '\0') text += std::string(" (") + kCommit + ")";
+  text += "\nkernels:";
+  for (const KernelTable* table : RunnableKernels()) text += std::string(" ") + table->name;
+  return text;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app{"glm-ocr reads documents: a PDF or a picture goes in, its text comes out.",
                "glm-ocr"};
-  app.set_version_flag("--version", std::string("glm-ocr ") + kVersion);
+  app.set_version_flag("--version", VersionText());
   app.footer(kFooter);
   app.require_subcommand(1);
   const std::pair<const char*, Command> commands[] = {
       {"parse", RegisterParse(app)},     {"serve", RegisterServe(app)},
       {"inspect", RegisterInspect(app)}, {"trace", RegisterTrace(app)},
-      {"bench", RegisterBench(app)},     {"eval", RegisterEval(app)}};
+      {"bench", RegisterBench(app)},     {"eval", RegisterEval(app)},
+      {"doctor", RegisterDoctor(app)}};
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);
     return kExitUsage;
