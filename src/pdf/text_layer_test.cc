@@ -173,8 +173,12 @@ TEST(TextLayer, AWordIsDrawnWhereHalfOfItsCharactersAre) {
       << "two of four, one of four";
   EXPECT_THAT(draw({5, 6, 7, 10, 12}), ElementsAre(false, true, true, true));
   // Letters too small to be seen are not shown, whatever the picture's changes; marks are small.
-  for (CharRecord& c : chars) c.right = c.left + 3, c.bottom = c.top + 3;
-  for (size_t i = 0; i < chars.size(); ++i) chars[i].left = chars[0].left + static_cast<int>(i % 2);
+  const int left = chars[0].left;
+  for (size_t i = 0; i < chars.size(); ++i) {
+    chars[i].left = left + static_cast<int>(i % 2);
+    chars[i].right = chars[i].left + 2;
+    chars[i].bottom = chars[i].top + 3;
+  }
   EXPECT_THAT(draw({0, 1, 2, 3, 5, 6, 7, 8, 10, 12}), ElementsAre(false, false, false, true));
 }
 
