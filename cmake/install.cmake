@@ -7,6 +7,7 @@ if(TARGET glm-ocr)  # which src/cli installs
   if(EXISTS ${CMAKE_SOURCE_DIR}/models/starter)
     install(DIRECTORY models/starter DESTINATION ${CMAKE_INSTALL_DATADIR}/glm-ocr/models)
   endif()
+  install(FILES samples/page.png samples/page.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/glm-ocr/samples)  # `glm-ocr doctor` reads it
 endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

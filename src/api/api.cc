@@ -318,15 +318,6 @@ Result<Model> Model::Load(const std::filesystem::path& dir, const LoadOptions& o
   return Guarded<Model>("use a smaller model or a smaller cache_tokens", [&]() -> Result<Model> {
     const auto translated = Translate(options);
     if (!translated.ok()) return translated.error();
-    std::error_code ignored;
-    if (!std::filesystem::exists(dir, ignored)) {
-      return Error{ErrorCode::kNotFound,
-                   fmt::format("model directory '{}' does not exist", dir.string())};
-    }
-    if (!std::filesystem::is_directory(dir, ignored)) {
-      return Invalid(fmt::format("'{}' is not a directory (name the folder that holds config.json)",
-                                 dir.string()));
-    }
     auto recognizer = Recognizer::Load(dir, *translated);
     if (!recognizer.ok()) return Translate(recognizer.error());
     return Model(std::make_unique<Impl>(Impl{std::move(*recognizer)}));

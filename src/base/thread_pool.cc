@@ -3,8 +3,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "base/check.h"
+#include "base/machine.h"
 #include "base/thread_name.h"
 
 #if defined(__x86_64__)
@@ -96,8 +99,12 @@ void ThreadPool::Work(int thread) {
 int ThreadPool::DefaultThreads() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
+  int n = static_cast<int>(std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) n = CPU_COUNT(&set);
+  // Threads beyond a container's share of time only make the others wait for them.
+  if (const std::optional<double> limit = ProcessorLimit())
+    n = std::min(n, static_cast<int>(std::ceil(*limit)));
+  return std::max(1, n);
 }
 
 }  // namespace glmocr

@@ -58,8 +58,8 @@ class ThreadPool {
     });
   }
 
-  // Default number of threads: the processors this process may run on (affinity and cgroup
-  // respected where the C library does).
+  // Default number of threads: the processors this process may run on, by its affinity and the
+  // limits of its control groups (containers); at least 1.
   static int DefaultThreads();
 
  private:

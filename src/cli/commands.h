@@ -27,6 +27,7 @@ Command RegisterTrace(CLI::App& app);
 Command RegisterBench(CLI::App& app);
 Command RegisterEval(CLI::App& app);
 Command RegisterServe(CLI::App& app);
+Command RegisterDoctor(CLI::App& app);
 
 // Prints "glm-ocr: message" on stderr and returns kExitFailed.
 int Fail(const Error& error);

@@ -1,5 +1,7 @@
 #include "cli/common_options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "base/file.h"
@@ -7,6 +9,7 @@
 #include "layout/pp_doclayout.h"
 #include "layout/uncovered.h"
 #include "pipeline/default_model.h"
+#include "weights/model_folder.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
@@ -40,16 +43,7 @@ void ModelOptions::Register(CLI::App& app) {
 
 Result<fs::path> ModelOptions::ModelDir() const {
   if (model.empty()) return DefaultModelDir();
-  std::error_code ignored;
-  if (!fs::exists(model, ignored)) {
-    return Error{ErrorCode::kNotFound,
-                 "model directory '" + model + "' does not exist (check --model)"};
-  }
-  if (!fs::is_directory(model, ignored)) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        "--model '" + model + "' is not a directory (name the folder that holds config.json)"};
-  }
+  GLM_RETURN_IF_ERROR(CheckModelFolder(model));
   return fs::path(model);
 }
 
@@ -78,6 +72,12 @@ Result<std::shared_ptr<const LayoutEngine>> MakeLayout(const std::string& layout
              MakePpDocLayout(layout_model, {.n_threads = model.threads, .kernels = model.kernels}));
   return std::shared_ptr<const LayoutEngine>(
       WithUncovered(std::move(engine), MakeGeometricLayout()));
+}
+
+std::string StarterNote(const Recognizer& recognizer) {
+  return fmt::format(
+      "the starter model reads ({:.0f} M parameters, a demonstration); --model DIR names GLM-OCR",
+      static_cast<double>(recognizer.runner().model().n_params()) / 1e6);
 }
 
 SpeculatorOptions DraftOptions(const std::string& drafts) {

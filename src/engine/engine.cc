@@ -228,9 +228,9 @@ void Engine::CancelAll() {
 
 void Engine::ExpireDeadlines() {
   std::vector<Sequence*> late;
+  const auto now = std::chrono::steady_clock::now();
   for (const auto& [id, s] : sequences_) {
-    if (s->request.deadline.has_value() && std::chrono::steady_clock::now() >= *s->request.deadline)
-      late.push_back(s.get());
+    if (s->request.deadline.has_value() && now >= *s->request.deadline) late.push_back(s.get());
   }
   for (Sequence* s : late) Finish(*s, FinishReason::kDeadline);
 }

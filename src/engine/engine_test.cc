@@ -412,9 +412,11 @@ TEST(Engine, DeadlineEndsRunningAndWaitingRequests) {
   };
   auto engine = MakeEngine(runner, {.scheduler = {.max_running = 1}});
   std::vector<Answer> answers(2);
+  // One deadline: a second request with a later one may get a token before it, on a busy machine.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
   for (Answer& answer : answers) {
     Request request{.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 1000};
-    request.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+    request.deadline = deadline;
     request.loop_guard.mode = LoopGuardOptions::Mode::kOff;
     ASSERT_TRUE(engine->Submit(Watched(std::move(request), answer)).ok());
   }

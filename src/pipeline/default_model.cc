@@ -10,11 +10,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<fs::path> NearestModel(const fs::path& file) {
+// The nearest of `name` below share/glm-ocr, or `name` itself, in a folder above `file`.
+std::optional<fs::path> Nearest(const fs::path& file, std::string_view name) {
   std::error_code error;
   for (fs::path dir = file.parent_path(); !dir.empty(); dir = dir.parent_path()) {
-    for (const char* place : {"share/glm-ocr/models/starter", "models/starter"}) {
-      if (fs::exists(dir / place / "config.json", error)) return dir / place;
+    for (const fs::path& place : {dir / "share/glm-ocr" / name, dir / name}) {
+      if (fs::exists(place, error)) return place;
     }
     if (dir == dir.root_path()) break;
   }
@@ -37,13 +38,19 @@ fs::path ThisFile() {
 Result<fs::path> DefaultModelDir() {
   if (const char* named = std::getenv("GLMOCR_MODEL"); named != nullptr && *named != '\0')
     return fs::path(named);
-  std::error_code error;
-  for (const fs::path& file : {ThisFile(), fs::read_symlink("/proc/self/exe", error)}) {
-    if (std::optional<fs::path> found = NearestModel(file)) return *std::move(found);
-  }
+  if (std::optional<fs::path> config = FindShippedFile("models/starter/config.json"))
+    return config->parent_path();
   return Error{ErrorCode::kNotFound,
                "the starter model was not found near the program (name a model directory, or set "
                "the environment variable GLMOCR_MODEL)"};
+}
+
+std::optional<fs::path> FindShippedFile(std::string_view name) {
+  std::error_code error;
+  for (const fs::path& file : {ThisFile(), fs::read_symlink("/proc/self/exe", error)}) {
+    if (std::optional<fs::path> found = Nearest(file, name)) return found;
+  }
+  return std::nullopt;
 }
 
 }  // namespace glmocr

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/untrusted_text.h"
+#include "weights/model_folder.h"
 #include "weights/safetensors.h"
 
 namespace glmocr {
@@ -269,6 +270,10 @@ Result<SafetensorsHeader> Parse(std::span<const std::byte> file) {
   uint64_t header_bytes = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) {
     header_bytes |= static_cast<uint64_t>(std::to_integer<uint8_t>(file[i])) << (8 * i);
+  }
+  if (IsLfsPointer({reinterpret_cast<const char*>(file.data()), file.size()})) {
+    return Error{ErrorCode::kUnsupported,
+                 "it is the placeholder that git-lfs leaves; run 'git lfs pull' in its folder"};
   }
   if (header_bytes > kMaxHeaderBytes) {
     return Error{ErrorCode::kCorrupt, fmt::format("it claims a header of {} bytes; the limit is {}",

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/untrusted_text.h"
 #include "models/blocks/config_fields.h"
+#include "weights/model_folder.h"
 
 namespace glmocr {
 namespace {
@@ -50,6 +51,17 @@ void CheckFamily(const json& root, GlmOcrConfig& config, Problems& problems) {
   if (!listed)
     problems.Unsupported(
         fmt::format("architectures does not list the supported {}", kArchitecture));
+}
+
+// Quantised copies keep the fields of the original: their weights would be misread in silence.
+void CheckQuantization(const json& root, Problems& problems) {
+  const json* quantization = Member(&root, "quantization_config");
+  if (quantization == nullptr || quantization->is_null()) return;
+  const json* method = Member(quantization, "quant_method");
+  const bool named = method != nullptr && method->is_string();
+  problems.Unsupported(fmt::format(
+      "the weights are quantised ({}); only bf16, f16 and f32 weights are read",
+      named ? QuoteUntrusted(method->get_ref<const std::string&>()) : "quantization_config"));
 }
 
 void ReadVision(const json& root, GlmOcrVisionConfig& vision, Problems& problems) {
@@ -238,6 +250,7 @@ int64_t GlmOcrConfig::KvBytesPerToken(int64_t element_bytes) const {
 }
 
 Result<GlmOcrConfig> GlmOcrConfig::FromFiles(const fs::path& folder) {
+  GLM_RETURN_IF_ERROR(CheckModelFolder(folder));
   const fs::path path = folder / "config.json";
   GLM_ASSIGN(const std::string text, ReadFile(path, kMaxConfigBytes));
   const fs::path generation_path = folder / "generation_config.json";
@@ -271,6 +284,7 @@ Result<GlmOcrConfig> GlmOcrConfig::FromJson(std::string_view config_text,
   GlmOcrConfig config;
   Problems problems("use a GLM-OCR model with the published architecture");
   CheckFamily(root, config, problems);
+  CheckQuantization(root, problems);
   if (!problems.empty())
     return problems.ToError(name);  // fields of another family would only confuse
   ReadVision(root, config.vision, problems);

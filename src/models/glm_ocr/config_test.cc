@@ -347,6 +347,16 @@ TEST(GlmOcrConfigTest, AllProblemsComeTogether) {
                              HasSubstr("vision_config.depth"), HasSubstr("image_token_id")));
 }
 
+TEST(GlmOcrConfigTest, QuantisedWeightsAreRefused) {
+  json config = Published();
+  config["quantization_config"] = {{"quant_method", "awq"}, {"bits", 4}};
+  EXPECT_THAT(ErrorText(config), HasSubstr("the weights are quantised ('awq')"));
+  config["quantization_config"] = {{"bits", 4}};
+  EXPECT_THAT(ErrorText(config), HasSubstr("the weights are quantised (quantization_config)"));
+  config["quantization_config"] = nullptr;
+  EXPECT_EQ(ErrorText(config), "accepted");
+}
+
 TEST(GlmOcrConfigTest, TextThatIsNoConfig) {
   for (const std::string& text :
        {std::string(), std::string("{"), std::string("[]"), std::string("null"),

@@ -111,13 +111,6 @@ Result<std::optional<int64_t>> MaxImageTokens(const fs::path& folder) {
 }  // namespace
 
 Result<ModelSummary> InspectModel(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) {
-    return Error{
-        fs::exists(path, ignored) ? ErrorCode::kInvalidArgument : ErrorCode::kNotFound,
-        fmt::format("'{}' is no folder; give the folder that holds config.json and the weights",
-                    path.string())};
-  }
   ModelSummary summary;
   GLM_ASSIGN(summary.config, GlmOcrConfig::FromFiles(path));
   GLM_ASSIGN(const Checkpoint weights, Checkpoint::Open(path));
