@@ -243,6 +243,9 @@ void PdfOutput::Report(const pdf::RewriteReport& report) {
   if (report.encrypted) Warn("the searchable PDF is not encrypted, unlike its source");
   if (report.is_signed)
     Warn("the PDF is signed; the signature is not valid for the searchable PDF");
+  if (report.repaired) {
+    Warn("the PDF is damaged; the searchable PDF holds what could be repaired, so keep the original");
+  }
   for (size_t i = 0; i < report.pages.size(); ++i) {
     if (report.pages[i] == RewrittenPage::kHiddenKept) {
       Warn("its hidden text was kept: it is not an OCR layer over a scan",

@@ -122,7 +122,7 @@ struct PageHeader {
 // this, then a RewrittenPage a page.
 inline constexpr uint32_t kMaxRewrittenPart = uint32_t{1} << 20;
 struct Rewritten {
-  enum Flag : uint32_t { kChanged = 1, kEncrypted = 2, kSigned = 4 };
+  enum Flag : uint32_t { kChanged = 1, kEncrypted = 2, kSigned = 4, kRepaired = 8 };
   uint32_t flags = 0;
   uint32_t pdfa_problem = 0;  // PdfaProblem
   uint32_t n_pages = 0;

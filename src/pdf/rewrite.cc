@@ -117,6 +117,7 @@ class Rewriting {
     report.changed = (said.flags & pdf::Rewritten::kChanged) != 0;
     report.encrypted = (said.flags & pdf::Rewritten::kEncrypted) != 0;
     report.is_signed = (said.flags & pdf::Rewritten::kSigned) != 0;
+    report.repaired = (said.flags & pdf::Rewritten::kRepaired) != 0;
     report.pdfa_problem = static_cast<pdf::PdfaProblem>(said.pdfa_problem);
     std::string pages(said.n_pages, '\0');
     GLM_RETURN_IF_ERROR(worker_->Read(pages.data(), pages.size()));

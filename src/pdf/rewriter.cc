@@ -395,24 +395,30 @@ class Layers {
   std::map<std::string, Handle> shared_;
 };
 
-bool HasSignature(Handle field, int depth) {
+// Fields inherit their kind.
+bool HasSignature(Handle field, bool kind_above, int depth) {
   if (!field.isDictionary() || depth > kMaxDepth) return false;
-  if (field.getKey("/FT").isNameAndEquals("/Sig") && field.getKey("/V").isDictionary()) return true;
+  Handle kind = field.getKey("/FT");
+  const bool signs = kind.isName() ? kind.isNameAndEquals("/Sig") : kind_above;
+  if (signs && field.getKey("/V").isDictionary()) return true;
   Handle kids = field.getKey("/Kids");
   if (!kids.isArray()) return false;
   for (Handle kid : kids.aitems()) {
-    if (HasSignature(kid, depth + 1)) return true;
+    if (HasSignature(kid, signs, depth + 1)) return true;
   }
   return false;
 }
 
 bool IsSigned(QPDF& pdf) {
+  // Usage rights and certification, which need no field (PDF 1.7, 12.8.4).
+  Handle permissions = pdf.getRoot().getKey("/Perms");
+  if (permissions.isDictionary() && !permissions.getKeys().empty()) return true;
   Handle form = pdf.getRoot().getKey("/AcroForm");
   if (!form.isDictionary()) return false;
   Handle fields = form.getKey("/Fields");
   if (!fields.isArray()) return false;
   for (Handle field : fields.aitems()) {
-    if (HasSignature(field, 0)) return true;
+    if (HasSignature(field, false, 0)) return true;
   }
   return false;
 }
@@ -694,6 +700,7 @@ RewriteReport Rewrite(int source, int layer, const RewriteOptions& options,
   writer.setDecodeLevel(qpdf_dl_none);
   writer.setCompressStreams(true);
   writer.write();
+  report.repaired = pdf.anyWarnings();
   return report;
 }
 

@@ -66,6 +66,7 @@ inline constexpr uint32_t kMaxPdfaProblem = 18;
 struct RewriteReport {
   bool changed = false;  // the result is not the source itself, and was written
   bool encrypted = false, is_signed = false;
+  bool repaired = false;  // qpdf found it damaged, and read what it could
   PdfaProblem pdfa_problem = PdfaProblem::kNone;  // then nothing was written
   std::vector<RewrittenPage> pages;
 };

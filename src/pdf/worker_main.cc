@@ -270,6 +270,7 @@ int ServeRewrite(unsigned cpu_seconds) {
     if (report.changed) said.flags |= Rewritten::kChanged;
     if (report.encrypted) said.flags |= Rewritten::kEncrypted;
     if (report.is_signed) said.flags |= Rewritten::kSigned;
+    if (report.repaired) said.flags |= Rewritten::kRepaired;
     writer.Begin(ReplyType::kRewritten);
     writer.Put(said);
     writer.Write(report.pages.data(), report.pages.size());

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import zlib
 
-from pdf_words import Gray, quantile, word_ious
+from word_boxes import Picture, pdf_words, quantile, word_ious
 
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 failed = False
@@ -87,7 +87,7 @@ def scan_pdf(path, picture, contents, page="", media="0 0 595 842", extra=()):
 
 def rendered(path, dpi=100, page=1, gray=True):
     out = run("pdftoppm", "-r", dpi, "-f", page, "-l", page, *(["-gray"] if gray else []), path)
-    return Gray.of_pnm(out.stdout)
+    return Picture.of_pnm(out.stdout)
 
 
 def by_pdfium(path, tmp):
@@ -95,13 +95,6 @@ def by_pdfium(path, tmp):
     the words that PDFium finds are, by the text layer."""
     rc, out, err = parse(path, "--text-layer", "compare", "--to", "text")
     return rc, err
-
-
-def words_of(path, dpi=100):
-    html = run("pdftotext", "-bbox", path, "-").stdout.decode()
-    scale = dpi / 72
-    return [(m[5], tuple(float(v) * scale for v in m.groups()[:4])) for m in re.finditer(
-        r'<word xMin="([\d.-]+)" yMin="([\d.-]+)" xMax="([\d.-]+)" yMax="([\d.-]+)">(.*?)</word>', html)]
 
 
 def near(text, truth):
@@ -118,7 +111,7 @@ def differ(a, b):
 
 def places(name, source, target, truth, truth_share=0.85):
     dpi = 300 if name == "user unit" else 150  # poppler knows no UserUnit: half the size
-    ious = word_ious(rendered(target, dpi), words_of(target, dpi))
+    ious = word_ious(rendered(target, dpi), pdf_words(target, scale=dpi / 72))
     check(name + " words", len(ious) > 50, len(ious))
     median, low = quantile(ious, 0.5), quantile(ious, 0.05)
     text = run("pdftotext", target, "-").stdout.decode()

@@ -5,10 +5,13 @@ the picture through a matrix). The truth of a word is the ink of its connected c
 program gets: a component belongs to the word in whose place on the straight page its middle lies. Standard library,
 pdftoppm and pdftotext only.
 
+Where there is no truth of words (a PDF that the program wrote), word_ious says how well words fit the ink under them.
+
     page = Page.of_pdf("samples/letter.pdf")            # drawn at 200 dpi, with its words
     turned = page.turned(1.2)                           # also .scaled(0.6), .cropped(x0, y0, x1, y1)
     turned.write("turned.pgm")
     score = measure(hocr_pages("turned.hocr")[0].words, turned.word_ink())
+    ious = word_ious(Picture.of_pdf("out.pdf"), pdf_words("out.pdf", scale=200 / 72))
 """
 import bisect
 import dataclasses
@@ -51,12 +54,14 @@ class Picture:
 
     @staticmethod
     def of_pdf(pdf, page=1, dpi=200):
-        return Picture.of_pgm(run("pdftoppm", "-gray", "-r", dpi, "-f", page, "-l", page, "-singlefile", pdf))
+        return Picture.of_pnm(run("pdftoppm", "-gray", "-r", dpi, "-f", page, "-l", page, "-singlefile", pdf))
 
     @staticmethod
-    def of_pgm(data):
-        header = re.match(rb"P5\s+(\d+)\s+(\d+)\s+255\s", data)
-        return Picture(int(header[1]), int(header[2]), data[header.end():])
+    def of_pnm(data):
+        """A binary PGM or PPM; of colours the green."""
+        header = re.match(rb"P([56])\s+(\d+)\s+(\d+)\s+255\s", data)
+        pixels = data[header.end():]
+        return Picture(int(header[2]), int(header[3]), pixels[1::3] if header[1] == b"6" else pixels)
 
     def pgm(self):
         return b"P5\n%d %d\n255\n" % (self.width, self.height) + self.pixels
@@ -223,6 +228,41 @@ def iou(a, b):
     shared = max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
     area = lambda box: max(0, box[2] - box[0]) * max(0, box[3] - box[1])
     return shared / (area(a) + area(b) - shared) if shared > 0 else 0.0
+
+
+def word_ious(picture, words):
+    """Of every word, its box against its own ink: the components whose middle lies in the box; 0 of one without. Its top
+    and bottom are those of the ink beside it in the same line too: a box says how high the letters of the line reach,
+    whether the word has ascenders or not. Components as large as pictures and rules are left out, and specks."""
+    bits = [c for c in picture.components()
+            if c[3] - c[1] < picture.height / 12 and c[2] - c[0] < picture.width / 3 and max(c[2] - c[0], c[3] - c[1]) > 1]
+    bands = {}
+    for c in bits:  # by the 64 rows that their middle lies in
+        bands.setdefault((c[1] + c[3]) // 128, []).append(c)
+
+    def inside(left, top, right, bottom):
+        for band in range(int(top) // 64 - 1, int(bottom) // 64 + 2):
+            for c in bands.get(band, ()):
+                if left <= (c[0] + c[2]) / 2 <= right and top <= (c[1] + c[3]) / 2 <= bottom:
+                    yield c
+
+    out = []
+    for word in words:
+        left, top, right, bottom = word.box
+        own = list(inside(left, top, right, bottom))
+        if not own:
+            out.append(0)
+            continue
+        beside = 3 * (bottom - top)
+        line = list(inside(left - beside, top, right + beside, bottom))
+        out.append(iou(word.box, (min(c[0] for c in own), min(c[1] for c in line),
+                                  max(c[2] for c in own), max(c[3] for c in line))))
+    return out
+
+
+def quantile(values, share):
+    values = sorted(values)
+    return values[int(share * (len(values) - 1))]
 
 
 @dataclasses.dataclass
