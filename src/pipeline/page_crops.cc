@@ -122,16 +122,18 @@ class Cropper {
     out_.page.width_px = image.width_px;
     out_.page.height_px = image.height_px;
     if (options_.keep_image) out_.page.image = std::make_shared<const Image>(image);
+    GLM_ASSIGN(front_, MakeUpright(image, options_.read_line));
+    const Image& upright = front_.picture(image);
     Status status;
     switch (LayoutOf(options_)) {
       case Layout::kLines:
-        status = Lines(image);
+        status = Lines(upright);
         break;
       case Layout::kRegions:
-        status = Regions(image);
+        status = Regions(upright);
         break;
       default:
-        status = Whole(image);
+        status = Whole(upright);
     }
     if (!status.ok()) return status.error();
     return std::move(out_);
@@ -154,7 +156,8 @@ class Cropper {
     out_.page.layout = "none";
     GLM_ASSIGN(PageCrop crop, WholeCrop(image, Task::kText));
     out_.regions.emplace_back().push_back(std::move(crop));
-    out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
+    out_.page.regions.push_back(
+        {.box_px = front_.transform.ToInput({0, 0, image.width_px, image.height_px})});
     Measure(image, {.text = {{0, 0, image.width_px, image.height_px}}});
     return OkStatus();
   }
@@ -212,6 +215,7 @@ class Cropper {
   Status Lines(const Image& image) {
     out_.page.layout = "lines";
     GLM_ASSIGN(LinePage found, FindTextLines(image));
+    found.transform = found.transform.Compose(front_.transform);
     out_.page.skew_degrees = found.skew_degrees;
     const TextLine* previous = nullptr;
     for (const TextLine& line : found.lines) {
@@ -245,6 +249,7 @@ class Cropper {
   Status Regions(const Image& image) {
     GLM_CHECK(options_.engine != nullptr);
     GLM_ASSIGN(LayoutPage layout, options_.engine->Analyze(image));
+    layout.transform = layout.transform.Compose(front_.transform);
     out_.page.layout = options_.engine->name();
     out_.page.skew_degrees = layout.skew_degrees;
     Seen seen;
@@ -439,6 +444,7 @@ class Cropper {
 
   const GlmOcrProcessor& processor_;
   const CropOptions& options_;
+  PageFront front_;
   PageCrops out_;
 };
 

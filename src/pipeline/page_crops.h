@@ -13,6 +13,7 @@
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
 #include "pipeline/layer_check.h"
+#include "pipeline/page_front.h"
 #include "pipeline/page_warnings.h"
 #include "pipeline/text_layer_use.h"
 #include "pipeline/word_places.h"
@@ -73,6 +74,7 @@ struct CropOptions {
   // Of kRegions, in pixels of the picture.
   const PdfTextLayer* text_layer = nullptr;
   TextLayerMode text_layer_mode = TextLayerMode::kOff;
+  LineReader read_line;  // of models that read lines: asked which way up a page is; may be empty
 };
 
 // Errors: what layout and the processor refuse (empty picture, too many lines, no memory).
