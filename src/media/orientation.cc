@@ -237,6 +237,7 @@ PixPtr Ink(const Image& page) {
 // Above this slope, boxes of slanted letters no longer tell their height.
 constexpr double kMostSlope = 0.05;
 constexpr double kMostSkewDegrees = 22;
+constexpr double kMostDifference = 4;  // degrees, between the letters' slope and the lines'
 
 Orientation Find(const Image& page) {
   constexpr int kLeastPairs = 10;
@@ -269,7 +270,7 @@ Orientation Find(const Image& page) {
         std::min(pixGetWidth(binary.get()), pixGetHeight(binary.get())) > 1000 ? 4 : 2;
     if (pixFindSkewSweepAndSearch(binary.get(), &angle, &confidence, reduction, 1, kMostSkewDegrees,
                                   1.0f, 0.1f) == 0 &&
-        std::fabs(angle) > 1) {
+        std::fabs(-angle - std::atan(slope) * 180 / std::numbers::pi) < kMostDifference) {
       out.skew_degrees = -angle;
       binary =
           OrThrow(pixRotate(binary.get(), static_cast<l_float32>(angle * std::numbers::pi / 180),

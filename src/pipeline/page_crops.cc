@@ -216,7 +216,7 @@ class Cropper {
     out_.page.layout = "lines";
     GLM_ASSIGN(LinePage found, FindTextLines(image));
     found.transform = found.transform.Compose(front_.transform);
-    out_.page.skew_degrees = found.skew_degrees;
+    out_.page.skew_degrees = front_.skew_degrees + found.skew_degrees;
     const TextLine* previous = nullptr;
     for (const TextLine& line : found.lines) {
       GLM_RETURN_IF_ERROR(
@@ -251,7 +251,7 @@ class Cropper {
     GLM_ASSIGN(LayoutPage layout, options_.engine->Analyze(image));
     layout.transform = layout.transform.Compose(front_.transform);
     out_.page.layout = options_.engine->name();
-    out_.page.skew_degrees = layout.skew_degrees;
+    out_.page.skew_degrees = front_.skew_degrees + layout.skew_degrees;
     Seen seen;
     for (const LayoutRegion& region : layout.regions) seen.AddRegion(region);
     Measure(layout.image, std::move(seen));

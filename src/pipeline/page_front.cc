@@ -1,10 +1,15 @@
 #include "pipeline/page_front.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <utility>
 #include <vector>
 
+#include "media/levels.h"
 #include "media/lines.h"
 #include "media/orientation.h"
+#include "media/sheet.h"
 
 namespace glmocr {
 namespace {
@@ -56,16 +61,46 @@ int TurnsOf(const Image& page, const Orientation& found, const LineReader& read)
   return two && *two >= kSureReading && *two >= *one + kLeastGain ? other : likeliest;
 }
 
+// Smaller skew is taken off by the line finder.
+constexpr double kLargeSkew = 6;
+
+void Straighten(double degrees, const Image& page, PageFront* front) {
+  const Image& skewed = front->picture(page);
+  const double c = std::cos(degrees * std::numbers::pi / 180);
+  const double s = std::fabs(std::sin(degrees * std::numbers::pi / 180));
+  const double w = skewed.width_px, h = skewed.height_px;
+  const int width = static_cast<int>(std::ceil(w * c + h * s));
+  const int height = static_cast<int>(std::ceil(w * s + h * c));
+  const PageTransform straight = PageTransform::Rotation(
+      degrees, {width / 2.0, height / 2.0}, {w / 2, h / 2}, skewed.width_px, skewed.height_px);
+  Image image = Resample(skewed, straight, width, height);
+  front->image = std::move(image);
+  front->transform = straight.Compose(front->transform);
+  front->skew_degrees = degrees;
+}
+
 }  // namespace
 
 Result<PageFront> MakeUpright(const Image& page, const LineReader& read) {
-  GLM_ASSIGN(const Orientation found, FindOrientation(page));
   PageFront front;
   front.transform = PageTransform::Identity(page.width_px, page.height_px);
-  const int turns = TurnsOf(page, found, read);
-  if (turns == 0) return front;
-  front.image = TurnQuarters(page, -turns);
-  front.transform = PageTransform::QuarterTurns(turns, page.width_px, page.height_px);
+  front.image = SpreadLevels(page);
+  GLM_ASSIGN(std::optional<Sheet> sheet, FindSheet(front.picture(page)));
+  if (sheet) {
+    front.image = std::move(sheet->image);
+    front.transform = sheet->transform;
+  }
+  const Image& seen = front.picture(page);
+  GLM_ASSIGN(const Orientation found, FindOrientation(seen));
+  const int turns = TurnsOf(seen, found, read);
+  if (turns != 0) {
+    front.transform =
+        PageTransform::QuarterTurns(turns, seen.width_px, seen.height_px).Compose(front.transform);
+    front.image = TurnQuarters(seen, -turns);
+  }
+  // Found as the page lies in its likeliest turn, which its opposite shares.
+  if (std::fabs(found.skew_degrees) >= kLargeSkew && turns % 2 == found.turns % 2)
+    Straighten(found.skew_degrees, page, &front);
   return front;
 }
 

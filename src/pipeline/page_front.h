@@ -1,4 +1,5 @@
-// What is done to a page's picture before any layout: it is turned upright.
+// What is done to a page's picture before any layout: its levels are spread where writing hardly
+// shows, the sheet is taken out of a frame or off a desk, and it is turned upright.
 //
 // Serves every layout engine and model; the transform leads from the picture that is laid out back
 // to the input. Where the letters alone do not tell which way up a page is, a line reader at hand
@@ -19,6 +20,7 @@ namespace glmocr {
 struct PageFront {
   std::optional<Image> image;  // nothing: the input as it is
   PageTransform transform;     // from that picture to the input
+  double skew_degrees = 0;     // taken off beside quarter turns, clockwise positive
   const Image& picture(const Image& input) const { return image ? *image : input; }
 };
 
