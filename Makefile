@@ -2,7 +2,7 @@
 # `make demo` and `make test` are all that a fresh Debian 12 or Ubuntu 24.04 needs: they install their system packages.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test install test-clients soak bench fuzz parity test-web asan tsan format lint cross-aarch64 clean
+.PHONY: help deps build demo test dev check install test-clients soak bench fuzz parity test-web asan tsan format lint cross-aarch64 clean
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -33,6 +33,16 @@ demo: ## install what it needs, build, and read samples/report.pdf with the bund
 
 test: build ## install what it needs, build everything, run every test
 	@ctest --preset release -j $(JOBS)
+
+dev: ## configure a Release tree with tests and compile_commands.json for editors, build nothing
+	@scripts/install_deps.sh test
+	@cmake --preset release -DGLMOCR_TESTS=ON
+	@ln -sfn build/release/compile_commands.json compile_commands.json
+
+check: ## build and run the tests whose names match (T=Engine.Deadline, T=cli.doctor)
+	@test -n "$(T)" || { echo "make check T=NAME, as in T=Engine.Deadline or T=cli.doctor" >&2; exit 2; }
+	@test -d build/release || $(MAKE) --no-print-directory dev
+	@scripts/check.sh build/release "$(T)" "$(JOBS)"
 
 test-clients: build ## run other projects' clients and schemathesis against the server (PyPI; CLIENT=name: only those)
 	@scripts/install_deps.sh parity

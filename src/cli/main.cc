@@ -2,10 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <memory>
 #include <new>
 #include <string>
 
+#include "base/untrusted_text.h"
 #include "cli/commands.h"
+#include "cli/manual.h"
 #include "cli/version.h"
 #include "kernels/select.h"
 
@@ -45,6 +49,23 @@ std::string VersionText() {
   return text;
 }
 
+// For packages: `make install` puts what it prints beside the program.
+Command RegisterManual(CLI::App& app) {
+  auto kind = std::make_shared<std::string>();
+  CLI::App* sub = app.add_subcommand("manual", "The man page, and completions for a shell");
+  sub->add_option("kind", *kind, "man, bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"man", "bash", "zsh", "fish"}));
+  sub->footer(R"(Examples:
+  glm-ocr manual man | man -l -
+  source <(glm-ocr manual bash))");
+  return [kind, &app] {
+    const std::string text = *kind == "man" ? ManPage(app, kVersion) : Completion(app, *kind);
+    const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+    return written ? kExitOk : Fail({ErrorCode::kIo, "cannot write to standard output"});
+  };
+}
+
 int Main(int argc, char** argv) {
   CLI::App app{"glm-ocr reads documents: a PDF or a picture goes in, its text comes out.",
                "glm-ocr"};
@@ -55,10 +76,26 @@ int Main(int argc, char** argv) {
       {"parse", RegisterParse(app)},     {"serve", RegisterServe(app)},
       {"inspect", RegisterInspect(app)}, {"trace", RegisterTrace(app)},
       {"bench", RegisterBench(app)},     {"eval", RegisterEval(app)},
-      {"doctor", RegisterDoctor(app)}};
+      {"doctor", RegisterDoctor(app)},   {"manual", RegisterManual(app)}};
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);
     return kExitUsage;
+  }
+  if (const std::string word = argv[1]; !word.starts_with('-')) {
+    std::string names;
+    bool known = false;
+    for (const auto& [name, run] : commands) {
+      known = known || word == name;
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    if (!known) {
+      std::error_code ignored;
+      const bool is_input = std::filesystem::exists(word, ignored);
+      const std::string what = QuoteUntrusted(word);
+      std::fprintf(stderr, "glm-ocr: there is no command %s (%s)\n", what.c_str(),
+                   is_input ? ("to read it: glm-ocr parse " + what).c_str() : names.c_str());
+      return kExitUsage;
+    }
   }
   try {
     app.parse(argc, argv);

@@ -1,6 +1,7 @@
 #include "cli/parse_job.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -111,6 +112,12 @@ Status ParseJob::Prepare() {
   GLM_ASSIGN(output_, Output::Open(options_.out, options_.to, options_.output));
   if (!options_.out.empty()) {
     GLM_ASSIGN(journal_, Journal::Open(options_.out));
+    if (const int n = journal_->n_ignored(); n > 0) {
+      std::fprintf(stderr, "glm-ocr: note: %s: %s no entr%s of a journal, and %s ignored\n",
+                   QuoteUntrusted(options_.out + "/" + Journal::kName).c_str(),
+                   n == 1 ? "one line is" : fmt::format("{} lines are", n).c_str(),
+                   n == 1 ? "y" : "ies", n == 1 ? "is" : "are");
+    }
     names_.emplace(
         options_.out, *journal_,
         options_.overwrite ? OutputNames::Existing::kReplace : OutputNames::Existing::kKeep);
@@ -140,6 +147,8 @@ Status ParseJob::LoadModel() {
       std::fprintf(stderr, "glm-ocr: note: %s\n", warning.c_str());
     const std::string& note = recognizer_->processor().notes();
     if (!note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", note.c_str());
+    if (options_.model.model.empty() && recognizer_->reads_lines() && ::isatty(STDERR_FILENO) != 0)
+      std::fprintf(stderr, "glm-ocr: note: %s\n", StarterNote(*recognizer_).c_str());
   }
   if (const Status can = CheckTask(options_.task, recognizer_->reads_lines()); !can.ok()) {
     wrong_options_ = true;
@@ -340,6 +349,10 @@ void ParseJob::Finish(Document& document, const DocumentOutcome& outcome) {
   if (const Status status = journal_->Append(entry); !status.ok()) {
     journal_failed_ = true;
     Report(status.error().message);
+    if (status.error().code == ErrorCode::kNotFound && !fatal_) {
+      fatal_ = Error{ErrorCode::kNotFound, "the run ends here: what is read could not be kept in " +
+                                               QuoteUntrusted(options_.out)};
+    }
     return;  // the claim goes on telling whose the folder is
   }
   // After a full disk --resume goes on with the pages that are read.

@@ -69,11 +69,39 @@ bool IsJobId(const std::string& name) {
   return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+constexpr std::string_view kStoreName = "jobs.sqlite3";
+constexpr std::string_view kTemporaryName = "glm-ocr-XXXXXX";
+
+// Removes the temporary folders of servers that were killed: those of this user whose lock nobody
+// holds.
+void RemoveLeftovers(const fs::path& parent) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(parent, error)) {
+    const std::string name = entry.path().filename().string();
+    const std::string_view prefix = kTemporaryName.substr(0, kTemporaryName.find('X'));
+    if (name.size() != kTemporaryName.size() || !name.starts_with(prefix)) continue;
+    struct stat info {};
+    if (::lstat(entry.path().c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
+        info.st_uid != ::geteuid() || (info.st_mode & 077) != 0)
+      continue;
+    // Without a lock it is not known to be a server's.
+    const int lock =
+        ::open((entry.path() / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);  // NOLINT
+    if (lock < 0) continue;
+    std::error_code ignored;
+    if (::flock(lock, LOCK_EX | LOCK_NB) == 0 && fs::exists(entry.path() / kStoreName, ignored))
+      fs::remove_all(entry.path(), ignored);
+    ::close(lock);
+  }
+}
+
 // The folder, made private, or the reason why it cannot be used.
 Result<fs::path> PrepareDir(const std::string& wanted) {
   if (wanted.empty()) {
     std::error_code error;
-    std::string pattern = (fs::temp_directory_path(error) / "glm-ocr-XXXXXX").string();
+    const fs::path parent = fs::temp_directory_path(error);
+    if (!error) RemoveLeftovers(parent);
+    std::string pattern = (parent / kTemporaryName).string();
     if (error || ::mkdtemp(pattern.data()) == nullptr) {
       return Error{ErrorCode::kIo, fmt::format("cannot make a temporary folder for documents: {} "
                                                "(name one with --data-dir)",
@@ -116,12 +144,22 @@ Result<std::string> PageJpeg(const Image& image) {
 // Words of a page in its event; with more, none are told.
 constexpr size_t kMaxEventWords = 20000;
 
+// What a model wrote, word by word: of lines, or of a region that was read whole.
+template <typename Function>
+void ForEachWord(const ReadRegion& region, const Function& function) {
+  if (region.from_text_layer) return;
+  for (const ReadWord& word : region.words) function(word);
+  for (const ReadLine& line : region.lines) {
+    for (const ReadWord& word : line.words) function(word);
+  }
+}
+
 ordered_json WordsJson(const ReadRegion& region) {
   ordered_json words = ordered_json::array();
-  for (const WordConfidence& word : region.word_confidences) {
+  ForEachWord(region, [&](const ReadWord& word) {
     words.push_back(
         {{"text", word.text}, {"confidence", std::round(double{word.confidence} * 1e4) / 1e4}});
-  }
+  });
   return words;
 }
 
@@ -193,7 +231,7 @@ Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads
                      : fmt::format("cannot use the data folder '{}': {}", jobs->dir_.string(),
                                    std::strerror(errno))};
   }
-  GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / "jobs.sqlite3"));
+  GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / kStoreName));
   GLM_ASSIGN(std::vector<Job> known, jobs->store_->Load());
   for (Job& job : known) {
     if (IsFinal(job.status) && !HasResult(job.status)) jobs->RemoveCheckpoints(job.id);
@@ -564,7 +602,8 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
                         {"regions", ordered_json::array()},
                         {"markdown", formatted.markdown}};
   size_t n_words = 0;
-  for (const ReadRegion& region : page.regions) n_words += region.word_confidences.size();
+  for (const ReadRegion& region : page.regions)
+    ForEachWord(region, [&](const ReadWord&) { ++n_words; });
   for (size_t i = 0; i < page.regions.size(); ++i) {
     const ReadRegion& region = page.regions[i];
     event["regions"].push_back(RegionJson(region, i));
