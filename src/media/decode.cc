@@ -105,17 +105,35 @@ Result<Surface> SurfaceOf(const Input& in, ImageFormat format, int page,
   GLM_CHECK(false);
 }
 
+// Writing that would vanish on white: a picture with transparent parts in which nothing that shows
+// is clearly darker than paper.
+bool IsWhiteOnTransparent(const Surface& s) {
+  constexpr int kPale = 190;                 // of 255
+  constexpr double kMostDark = 0.02;         // of what shows
+  constexpr double kLeastTransparent = 0.2;  // of the picture
+  const size_t n = static_cast<size_t>(s.width_px) * s.height_px;
+  double shown = 0, dark = 0;
+  const uint8_t* in = s.pixels.data();
+  for (size_t i = 0; i < n; ++i, in += 4) {
+    shown += in[3];
+    if (77 * in[0] + 151 * in[1] + 28 * in[2] < kPale << 8) dark += in[3];
+  }
+  return shown > 0 && dark <= kMostDark * shown &&
+         shown <= (1 - kLeastTransparent) * 255 * static_cast<double>(n);
+}
+
 // RGBA to RGB in place; rows shrink towards the front, so reads stay ahead of writes.
 void ResolveAlpha(Surface& s, AlphaMode mode) {
   if (s.channels == 3) return;
+  const int ground = mode == AlphaMode::kCompositeOnWhite && IsWhiteOnTransparent(s) ? 0 : 255;
   const size_t n = static_cast<size_t>(s.width_px) * s.height_px;
   const uint8_t* in = s.pixels.data();
   uint8_t* out = s.pixels.data();
   for (size_t i = 0; i < n; ++i, in += 4, out += 3) {
     const int a = mode == AlphaMode::kDrop ? 255 : in[3];
     for (int c = 0; c < 3; ++c) {
-      // Rounded a*v + (1-a)*255 over 255.
-      const int t = in[c] * a + 255 * (255 - a) + 128;
+      // Rounded a*v + (1-a)*ground over 255.
+      const int t = in[c] * a + ground * (255 - a) + 128;
       out[c] = static_cast<uint8_t>(((t >> 8) + t) >> 8);
     }
   }

@@ -30,7 +30,7 @@ std::optional<ImageFormat> SniffImageFormat(std::span<const std::byte> bytes);
 
 // What to do with transparency.
 enum class AlphaMode {
-  kCompositeOnWhite,  // what a reader sees on paper
+  kCompositeOnWhite,  // what a reader sees on paper; on black where all that shows is nearly white
   kDrop,              // keep the stored colours, as Pillow's convert("RGB") does
 };
 enum class OrientationMode {

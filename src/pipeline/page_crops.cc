@@ -122,16 +122,18 @@ class Cropper {
     out_.page.width_px = image.width_px;
     out_.page.height_px = image.height_px;
     if (options_.keep_image) out_.page.image = std::make_shared<const Image>(image);
+    GLM_ASSIGN(front_, MakeUpright(image, options_.read_line));
+    const Image& upright = front_.picture(image);
     Status status;
     switch (LayoutOf(options_)) {
       case Layout::kLines:
-        status = Lines(image);
+        status = Lines(upright);
         break;
       case Layout::kRegions:
-        status = Regions(image);
+        status = Regions(upright);
         break;
       default:
-        status = Whole(image);
+        status = Whole(upright);
     }
     if (status.ok()) status = PrepareCrops();
     if (!status.ok()) return status.error();
@@ -155,7 +157,8 @@ class Cropper {
     out_.page.layout = "none";
     GLM_ASSIGN(PageCrop crop, WholeCrop(image, Task::kText));
     out_.regions.emplace_back().push_back(std::move(crop));
-    out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
+    out_.page.regions.push_back(
+        {.box_px = front_.transform.ToInput({0, 0, image.width_px, image.height_px})});
     if (options_.reads_lines) {
       const auto found = FindTextLines(image);
       if (found.ok() && found->lines.size() > 1) {
@@ -237,6 +240,8 @@ class Cropper {
   Status Lines(const Image& image) {
     out_.page.layout = "lines";
     GLM_ASSIGN(LinePage found, FindTextLines(image));
+    found.transform = found.transform.Compose(front_.transform);
+    out_.page.skew_degrees = front_.skew_degrees + found.skew_degrees;
     out_.page.skew_degrees = found.skew_degrees;
     const auto image_read = std::make_shared<const Image>(std::move(found.image));
     const TextLine* previous = nullptr;
@@ -270,8 +275,9 @@ class Cropper {
   Status Regions(const Image& image) {
     GLM_CHECK(options_.engine != nullptr);
     GLM_ASSIGN(LayoutPage layout, options_.engine->Analyze(image));
+    layout.transform = layout.transform.Compose(front_.transform);
     out_.page.layout = options_.engine->name();
-    out_.page.skew_degrees = layout.skew_degrees;
+    out_.page.skew_degrees = front_.skew_degrees + layout.skew_degrees;
     Seen seen;
     for (const LayoutRegion& region : layout.regions) seen.AddRegion(region);
     Measure(layout.image, std::move(seen));
@@ -487,6 +493,7 @@ class Cropper {
 
   const GlmOcrProcessor& processor_;
   const CropOptions& options_;
+  PageFront front_;
   PageCrops out_;
   std::set<size_t> elsewhere_;  // regions in turned pixels of their own: the layer's are the page's
 };

@@ -13,6 +13,7 @@
 #include "layout/layout.h"
 #include "models/glm_ocr/processor.h"
 #include "pipeline/layer_check.h"
+#include "pipeline/page_front.h"
 #include "pipeline/page_warnings.h"
 #include "pipeline/text_layer_use.h"
 #include "pipeline/word_places.h"
@@ -76,6 +77,7 @@ struct CropOptions {
   // Of kRegions, in pixels of the picture.
   const PdfTextLayer* text_layer = nullptr;
   TextLayerMode text_layer_mode = TextLayerMode::kOff;
+  LineReader read_line;  // of models that read lines: asked which way up a page is; may be empty
 };
 
 // Makes the crop's pixels, where that is not done yet: most crops of a page whose text layer is

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <new>
 
 #include "media/resize.h"
 #include "pipeline/assemble.h"
+#include "pipeline/task.h"
 #include "pipeline/word_places.h"
 
 namespace glmocr {
@@ -168,7 +170,31 @@ int64_t PageReader::n_regions_done() const {
   return shared_->done;
 }
 
+// Waits for one reading, out of turn; few pages need it.
+std::optional<double> PageReader::ReadLineNow(const Image& piece) const {
+  constexpr int64_t kMostTokens = 64;
+  auto input = recognizer_.processor().PrepareImage(piece);
+  if (!input.ok()) return std::nullopt;
+  std::vector<ImageInput> images;
+  images.push_back(*std::move(input));
+  GenerationOptions generation;
+  generation.priority = options_.generation.priority;
+  generation.max_new_tokens = kMostTokens;
+  auto reading = std::make_shared<std::promise<CropReading>>();
+  std::future<CropReading> read = reading->get_future();
+  const auto id =
+      recognizer_.Submit(std::move(images), TaskInstruction(Task::kText), generation,
+                         [reading](CropReading r) { reading->set_value(std::move(r)); });
+  if (!id.ok()) return std::nullopt;
+  const CropReading result = read.get();
+  if (result.error || result.tokens.empty()) return std::nullopt;
+  return MeanProbability(result.log_probability, result.tokens.size());
+}
+
 CropOptions PageReader::OptionsOfCrops(const PdfTextLayer* text_layer) const {
+  LineReader read_line;
+  if (recognizer_.reads_lines())
+    read_line = [this](const Image& piece) { return ReadLineNow(piece); };
   return {.layout = options_.layout,
           .engine = options_.layout_engine.get(),
           .reads_lines = recognizer_.reads_lines(),
@@ -176,7 +202,8 @@ CropOptions PageReader::OptionsOfCrops(const PdfTextLayer* text_layer) const {
           .max_new_tokens = options_.generation.max_new_tokens,
           .keep_image = options_.keep_image,
           .text_layer = text_layer,
-          .text_layer_mode = options_.text_layer};
+          .text_layer_mode = options_.text_layer,
+          .read_line = std::move(read_line)};
 }
 
 Result<std::shared_ptr<PageReader::PendingPage>> PageReader::Prepare(

@@ -92,6 +92,7 @@ class PageReader {
   Result<std::shared_ptr<PendingPage>> Prepare(const Image& image, const PageSource& source,
                                                const PdfTextLayer* text_layer) const;
   CropOptions OptionsOfCrops(const PdfTextLayer* text_layer) const;
+  std::optional<double> ReadLineNow(const Image& piece) const;
   bool WaitForPlace(const std::function<bool()>& keep_going);
   bool WaitFor(const std::function<bool()>& ready, const std::function<bool()>& keep_going);
   bool EnterFlight(int64_t patches, const std::function<bool()>& keep_going);
