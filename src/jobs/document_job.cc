@@ -181,7 +181,12 @@ void DocumentJob::End() {
 
 DocumentThreads::DocumentThreads(int n_threads, size_t max_open)
     : max_open_(max_open > 0 ? max_open : kOpenPerThread * static_cast<size_t>(n_threads)) {
-  for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Work(); });
+  try {
+    for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Work(); });
+  } catch (...) {  // the system has no more threads: those that run end
+    Stop();
+    throw;
+  }
 }
 
 DocumentThreads::~DocumentThreads() { Stop(); }

@@ -2,6 +2,7 @@
 #include "server/jobs.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <chrono>
 #include <regex>
@@ -179,6 +180,66 @@ TEST_F(JobsTest, ReadOnWithoutKeepingPages) {
   while (fs::exists(dir_ / id / "read") && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_FALSE(fs::exists(dir_ / id / "read"));
+}
+
+// Rows that somebody else wrote: said, set aside, and nothing else happens.
+TEST_F(JobsTest, StrangeRowsEndNothingAndDeleteNothing) {
+  std::string id;
+  {
+    const auto server = Start();
+    id = Upload(*server);
+    EXPECT_EQ(Finished(*server, id)["status"], "succeeded");
+  }
+  const fs::path victim = dir_.parent_path() / "victim-of-jobs-test";
+  fs::create_directory(victim);
+  ASSERT_TRUE(WriteFileAtomically(victim / "file", "kept").ok());
+  const auto execute = [&](const std::string& sql) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((dir_ / "jobs.sqlite3").c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+    sqlite3_close(db);
+  };
+  int n = 0;
+  const auto add = [&](const std::string& row_id, const std::string& request,
+                       const std::string& status) {
+    execute("INSERT INTO jobs SELECT '" + row_id + "', owner, name, " + request + ", '" + status +
+            "', number + " + std::to_string(++n) +
+            ", created_at, started_at, 1.0, n_pages, pages_done, pages_failed, stored_bytes, error,"
+            " warnings FROM jobs WHERE id='" +
+            id + "'");
+  };
+  add("../victim-of-jobs-test", "request", "succeeded");
+  int digit = 0;
+  for (const char* request :
+       {R"('{"formats":5}')", R"('{"pages":[1]}')", R"('{"dpi":"x"}')", R"('{"dpi":1e300}')",
+        R"('{"text_layer":"unknown"}')", R"('{"layout":{}}')", R"('{"task":null}')", "'[]'", "''",
+        "'no JSON'", R"('{"password":7}')", R"('{"formats":[1]}')"}) {
+    for (const char* status : {"queued", "succeeded"})
+      add(std::string(30, 'c') + std::to_string(10 + digit++), request, status);
+  }
+  const auto server = Start();
+  EXPECT_EQ(server->Get("/v1/documents/" + id).Json()["status"], "succeeded");
+  EXPECT_EQ(server->Get("/v1/documents").Json()["data"].size(), 1U);
+  EXPECT_EQ(ReadFile(victim / "file", 100).value(), "kept");
+  fs::remove_all(victim);
+}
+
+TEST_F(JobsTest, AnEmptyOrForeignDatabaseDeletesNoFolder) {
+  std::string id;
+  {
+    const auto server = Start();
+    id = Upload(*server);
+    EXPECT_EQ(Finished(*server, id)["status"], "succeeded");
+  }
+  for (const char* file : {"jobs.sqlite3", "jobs.sqlite3-wal", "jobs.sqlite3-shm"})
+    fs::remove(dir_ / file);
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "jobs.sqlite3", "").ok());
+  ASSERT_TRUE(WriteFileAtomically(dir_ / ("archive-" + id), "left").ok());
+  fs::create_directory(dir_ / ("new-" + id));
+  { const auto server = Start(); }
+  EXPECT_TRUE(fs::exists(dir_ / id / "input"));
+  EXPECT_FALSE(fs::exists(dir_ / ("archive-" + id)));
+  EXPECT_FALSE(fs::exists(dir_ / ("new-" + id)));
 }
 
 TEST_F(JobsTest, FinishedOnesLoseWhatACrashLeft) {
