@@ -1,5 +1,7 @@
 #include "cli/common_options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "base/file.h"
@@ -70,6 +72,12 @@ Result<std::shared_ptr<const LayoutEngine>> MakeLayout(const std::string& layout
              MakePpDocLayout(layout_model, {.n_threads = model.threads, .kernels = model.kernels}));
   return std::shared_ptr<const LayoutEngine>(
       WithUncovered(std::move(engine), MakeGeometricLayout()));
+}
+
+std::string StarterNote(const Recognizer& recognizer) {
+  return fmt::format(
+      "the starter model reads ({:.0f} M parameters, a demonstration); --model DIR names GLM-OCR",
+      static_cast<double>(recognizer.runner().model().n_params()) / 1e6);
 }
 
 SpeculatorOptions DraftOptions(const std::string& drafts) {

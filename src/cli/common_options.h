@@ -11,6 +11,7 @@
 #include "engine/speculator.h"
 #include "layout/layout.h"
 #include "models/glm_ocr/runner.h"
+#include "pipeline/recognizer.h"
 
 namespace glmocr::cli {
 
@@ -31,6 +32,9 @@ struct ModelOptions {
 Result<std::shared_ptr<const LayoutEngine>> MakeLayout(const std::string& layout,
                                                        const std::string& layout_model,
                                                        const ModelOptions& model);
+
+// Who reads when nobody has named a model: it must not be taken for GLM-OCR itself.
+std::string StarterNote(const Recognizer& recognizer);
 
 // --drafts: auto, off or a number.
 SpeculatorOptions DraftOptions(const std::string& drafts);

@@ -3,11 +3,13 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <string>
 #include <system_error>
 
+#include "base/untrusted_text.h"
 #include "cli/commands.h"
 #include "cli/manual.h"
 #include "cli/version.h"
@@ -80,6 +82,22 @@ int Main(int argc, char** argv) {
   if (argc == 1) {
     std::fputs(app.help().c_str(), stdout);
     return kExitUsage;
+  }
+  if (const std::string word = argv[1]; !word.starts_with('-')) {
+    std::string names;
+    bool known = false;
+    for (const auto& [name, run] : commands) {
+      known = known || word == name;
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    if (!known) {
+      std::error_code ignored;
+      const bool is_input = std::filesystem::exists(word, ignored);
+      const std::string what = QuoteUntrusted(word);
+      std::fprintf(stderr, "glm-ocr: there is no command %s (%s)\n", what.c_str(),
+                   is_input ? ("to read it: glm-ocr parse " + what).c_str() : names.c_str());
+      return kExitUsage;
+    }
   }
   try {
     app.parse(argc, argv);

@@ -1,6 +1,7 @@
 #include "cli/parse_job.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -147,6 +148,8 @@ Status ParseJob::LoadModel() {
       std::fprintf(stderr, "glm-ocr: note: %s\n", warning.c_str());
     const std::string& note = recognizer_->processor().notes();
     if (!note.empty()) std::fprintf(stderr, "glm-ocr: note: %s\n", note.c_str());
+    if (options_.model.model.empty() && recognizer_->reads_lines() && ::isatty(STDERR_FILENO) != 0)
+      std::fprintf(stderr, "glm-ocr: note: %s\n", StarterNote(*recognizer_).c_str());
   }
   if (const Status can = CheckTask(options_.task, recognizer_->reads_lines()); !can.ok()) {
     wrong_options_ = true;

@@ -16,8 +16,10 @@ std::string ProgressLine(const ProgressState& s, double seconds) {
   const bool guessed = s.documents_opened < s.documents;
   if (guessed && s.documents_opened > 0)
     pages *= static_cast<double>(s.documents) / static_cast<double>(s.documents_opened);
-  line += fmt::format("{} of {}{:.0f} pages, {:.1f} pages/s", s.pages_done, guessed ? "about " : "",
-                      pages, rate);
+  if (s.documents_opened == 0) return line + "opening";
+  const bool one = !guessed && s.pages == 1;
+  line += fmt::format("{} of {}{:.0f} page{}, {:.1f} pages/s", s.pages_done,
+                      guessed ? "about " : "", pages, one ? "" : "s", rate);
   const double left = pages - static_cast<double>(s.pages_done);
   if (rate > 0 && left > 0) {
     const auto left_s = static_cast<int64_t>(left / rate);

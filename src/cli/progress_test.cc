@@ -35,7 +35,10 @@ TEST(Progress, UnopenedDocumentsAreGuessed) {
 }
 
 TEST(Progress, NothingReadYet) {
-  EXPECT_EQ(ProgressLine({.documents = 1}, 0), "0 of about 0 pages, 0.0 pages/s");
+  EXPECT_EQ(ProgressLine({.documents = 1}, 0), "opening");
+  EXPECT_EQ(ProgressLine({.documents = 3}, 0), "0 of 3 documents, opening");
+  EXPECT_EQ(ProgressLine({.documents = 1, .documents_opened = 1, .pages = 1}, 0),
+            "0 of 1 page, 0.0 pages/s");
   EXPECT_EQ(
       ProgressLine({.documents = 1, .documents_opened = 1, .pages = 4000, .pages_read = 1}, 1),
       "0 of 4000 pages, 1.0 pages/s, about 1:06:40 left");

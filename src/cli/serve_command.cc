@@ -154,6 +154,8 @@ int Serve(ServeOptions& o, const CLI::App& command) {
     GLM_ASSIGN(auto server, server::Server::Start(o.config, *recognizer, std::move(layout)));
     const bool tls = !o.config.http.tls.certificate.empty();
     const bool v6 = o.config.http.host.find(':') != std::string::npos;
+    if (o.model.model.empty() && recognizer->reads_lines())
+      std::fprintf(stderr, "glm-ocr: note: %s\n", StarterNote(*recognizer).c_str());
     std::fprintf(stderr, "glm-ocr: listening on %s://%s%s%s:%u\n", tls ? "https" : "http",
                  v6 ? "[" : "", o.config.http.host.c_str(), v6 ? "]" : "",
                  static_cast<unsigned>(server->port()));

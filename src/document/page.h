@@ -32,14 +32,6 @@ struct ReadToken {
   float probability = 0;  // the model's, of this token, under the unmodified distribution
 };
 
-// How sure the model was of a word that it wrote, wherever on the page that is.
-struct WordConfidence {
-  std::string text;  // without white space, not empty
-  // The least of its tokens' probabilities, that of the space or end behind it included: where a
-  // letter was swallowed, it is the end that the model doubted.
-  float confidence = 0;
-};
-
 // Where a line, or a word of one, is in the page: its baseline from the first letter to the last in
 // reading direction, and how far its letters reach above and below, perpendicular to it.
 struct LinePlace {
@@ -48,10 +40,13 @@ struct LinePlace {
   bool operator==(const LinePlace&) const = default;
 };
 
-// A word of a line whose ink was found.
+// A word that was read.
 struct ReadWord {
   std::string text;  // without white space, not empty
+  // The least of its tokens' probabilities, that of the space or end behind it included: where a
+  // letter was swallowed, it is the end that the model doubted.
   float confidence = 0;
+  // Of a word of a line, where its ink was found.
   LinePlace place;  // on the line's baseline; ascent and descent are the line's
   Box box_px;       // around its ink
 };
@@ -94,9 +89,9 @@ struct ReadRegion {
   std::vector<ReadLine> lines;            // empty where the model read the region whole
   std::vector<ReadCell> cells;
   std::vector<ReadToken> tokens;
-  // In the order of reading, before lines were joined: a word that was hyphenated at a line's end
-  // is two. Without HTML tags; empty where nothing was generated.
-  std::vector<WordConfidence> word_confidences;
+  // Of a region that was read whole, in the order of reading, without places and HTML tags; those
+  // of other regions are in their lines.
+  std::vector<ReadWord> words;
   float confidence = 0;                       // geometric mean of the token probabilities, 0..1
   FinishReason finish = FinishReason::kStop;  // the worst of its pieces
   std::optional<Error> error;

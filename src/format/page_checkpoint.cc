@@ -227,11 +227,6 @@ constexpr auto kToken = [](auto& to, auto& token) {
   to.Value(text);
   to.Value(probability);
 };
-constexpr auto kWordConfidence = [](auto& to, auto& word) {
-  auto& [text, confidence] = word;
-  to.Value(text);
-  to.Value(confidence);
-};
 constexpr auto kUsage = [](auto& to, auto& usage) {
   auto& [prompt, cached_prompt, completion, drafted, accepted, preemptions] = usage;
   to.Value(prompt);
@@ -243,8 +238,8 @@ constexpr auto kUsage = [](auto& to, auto& usage) {
 };
 constexpr auto kRegion = [](auto& to, auto& region) {
   auto& [box_px, polygon_px, label, layout_score, heading_level, column, new_paragraph, text,
-         from_text_layer, layer_text, lines, cells, tokens, word_confidences, confidence, finish,
-         error, usage] = region;
+         from_text_layer, layer_text, lines, cells, tokens, words, confidence, finish, error,
+         usage] = region;
   kBox(to, box_px);
   to.List(polygon_px, kPoint);
   to.Value(label, static_cast<RegionLabel>(kRegionLabels - 1));
@@ -258,7 +253,7 @@ constexpr auto kRegion = [](auto& to, auto& region) {
   to.List(lines, kLine);
   to.List(cells, kCell);
   to.List(tokens, kToken);
-  to.List(word_confidences, kWordConfidence);
+  to.List(words, kWord);
   to.Value(confidence);
   to.Value(finish, FinishReason::kError);
   to.Optional(error, kError);

@@ -33,7 +33,7 @@ ReadPage FullPage() {
   page.regions[1].layer_text = "as the layer says: \xe2\x82";
   page.regions[1].tokens = {
       {17, "\xe6\xbc", 0.1F}, {-1, "\xa2", 1}, {9, std::string("\0\"", 2), 0}};
-  page.regions[1].word_confidences = {{"\xe6\xbc\xa2", 0.25F}, {"", 1}};
+  page.regions[1].words = {{"\xe6\xbc\xa2", 0.25F, {}, {}}, {"", 1, {}, {1, 2, 3, 4}}};
   page.regions[2].from_text_layer = true;
   page.regions[2].layer_text = "";
   page.regions[5].cells[0].row_span = 2;
@@ -95,10 +95,10 @@ void ExpectEqual(const ReadRegion& a, const ReadRegion& b) {
     EXPECT_EQ(a.cells[i].text, b.cells[i].text);
     EXPECT_EQ(a.cells[i].polygon_px, b.cells[i].polygon_px);
   }
-  ASSERT_EQ(a.word_confidences.size(), b.word_confidences.size());
-  for (size_t i = 0; i < a.word_confidences.size(); ++i) {
-    EXPECT_EQ(a.word_confidences[i].text, b.word_confidences[i].text);
-    EXPECT_EQ(a.word_confidences[i].confidence, b.word_confidences[i].confidence);
+  ASSERT_EQ(a.words.size(), b.words.size());
+  for (size_t i = 0; i < a.words.size(); ++i) {
+    EXPECT_EQ(a.words[i].text, b.words[i].text);
+    EXPECT_EQ(a.words[i].confidence, b.words[i].confidence);
   }
   ASSERT_EQ(a.tokens.size(), b.tokens.size());
   for (size_t i = 0; i < a.tokens.size(); ++i) {

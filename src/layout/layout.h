@@ -3,6 +3,8 @@
 // neural network).
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +38,14 @@ struct LayoutRegion {
   // there.
   std::vector<TextLine> lines;
   std::vector<TableCell> cells;  // of a table whose grid the engine has found, row by row
+  // Where the region is read, when that is not LayoutPage::image: lines and cells are in its
+  // pixels.
+  struct Elsewhere {
+    std::shared_ptr<const Image> image;
+    PageTransform transform;  // from `image` to LayoutPage::image
+    Box box;                  // the region in `image`
+  };
+  std::optional<Elsewhere> elsewhere;
 };
 
 struct LayoutPage {

@@ -24,20 +24,19 @@ class UncoveredLayout : public LayoutEngine {
     GLM_ASSIGN(LayoutPage page, engine_->Analyze(image));
     GLM_ASSIGN(LayoutPage found, finder_->Analyze(image));
     const size_t n_own = page.regions.size();
-    // Of a page that the finder straightened or lit evenly, lines are found again within the
-    // region, in the pixels that are read.
+    // A page that the finder turned, straightened or lit evenly: its regions are read as it saw
+    // them.
     const bool same_pixels = found.transform.IsIdentity() && found.image.rgb == page.image.rgb;
+    const auto other =
+        same_pixels ? nullptr : std::make_shared<const Image>(std::move(found.image));
     for (LayoutRegion& region : found.regions) {
       if (TaskOf(region.label) == RegionTask::kSkip) continue;
       if (!found.transform.KeepsAxes()) {
         for (const PointF& p : found.transform.CornersInInput(region.box))
           region.polygon.push_back(Inside(p, image));
       }
+      if (other != nullptr) region.elsewhere = {other, found.transform, region.box};
       region.box = found.transform.ToInput(region.box);
-      if (!same_pixels) {
-        region.lines.clear();
-        region.cells.clear();
-      }
       int64_t covered = 0;
       for (size_t i = 0; i < n_own; ++i) covered += OverlapArea(page.regions[i].box, region.box);
       // A paragraph that regions touch on most of its area is theirs.

@@ -8,9 +8,9 @@
 
 namespace glmocr {
 
-// `engine`, with regions added behind its own (score 0) for text that lies in none of them. `engine`
-// gives regions in pixels of the input; `finder` may straighten the page: its regions are then the
-// boxes around them in the input, without lines and cells.
+// `engine`, with regions added behind its own (score 0) for text that lies in none of them.
+// `engine` gives regions in pixels of the input; `finder` may turn or straighten the page: its
+// regions are then the boxes around them in the input, and are read in the finder's pixels.
 std::unique_ptr<LayoutEngine> WithUncovered(std::unique_ptr<LayoutEngine> engine,
                                             std::unique_ptr<LayoutEngine> finder);
 

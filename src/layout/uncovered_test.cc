@@ -48,13 +48,16 @@ TEST(UncoveredLayout, OfAStraightenedPageRegionsAreWhereTheInputShowsThem) {
   // Upside down.
   const auto turned = PageTransform::QuarterTurns(2, 100, 100);
   const std::vector<TextLine> lines(3);
-  const auto regions = Found(PageOf({{.score = 0.9f, .box = {0, 60, 100, 40}}}),
-                             PageOf({{.box = {10, 10, 50, 20}, .lines = lines},
-                                     {.box = {0, 60, 50, 20}, .lines = lines}},
-                                    turned));
+  const auto regions = Found(
+      PageOf({{.score = 0.9f, .box = {0, 60, 100, 40}}}),
+      PageOf({{.box = {10, 10, 50, 20}, .lines = lines}, {.box = {0, 60, 50, 20}, .lines = lines}},
+             turned));
   ASSERT_EQ(regions.size(), 2u) << "the first is covered";
   EXPECT_EQ(regions[1].box, (Box{50, 20, 50, 20}));
-  EXPECT_TRUE(regions[1].lines.empty()) << "of other pixels than are read";
+  ASSERT_TRUE(regions[1].elsewhere);
+  EXPECT_EQ(regions[1].lines.size(), 3u) << "of the pixels that are read";
+  EXPECT_EQ(regions[1].elsewhere->box, (Box{0, 60, 50, 20}));
+  EXPECT_EQ(regions[1].elsewhere->transform.ToInput(regions[1].elsewhere->box), regions[1].box);
   EXPECT_TRUE(regions[1].polygon.empty());
 }
 
@@ -73,7 +76,9 @@ TEST(UncoveredLayout, LinesOfTheSamePixelsAreKept) {
             3u);
   LayoutPage lit = PageOf({{.box = {10, 10, 50, 20}, .lines = lines}});
   lit.image = Image(100, 100, 255);
-  EXPECT_EQ(Found(PageOf({}), lit)[0].lines.size(), 0u);
+  const auto regions = Found(PageOf({}), lit);
+  EXPECT_EQ(regions[0].lines.size(), 3u);
+  EXPECT_EQ(regions[0].elsewhere->image->rgb, Image(100, 100, 255).rgb);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ std::optional<ImageFormat> SniffHeif(std::span<const std::byte> bytes) {
 
 Status CheckInput(const Input& in, const DecodeOptions& options) {
   if (in.size() == 0) {
-    return Fail(ErrorCode::kInvalidArgument, in, "the image file is empty (0 bytes)");
+    return Fail(ErrorCode::kInvalidArgument, in, "the file is empty (0 bytes)");
   }
   if (in.size() > options.max_encoded_bytes) {
     return Fail(ErrorCode::kResourceExhausted, in,

@@ -98,8 +98,8 @@ TEST(Decode, InfoReadsOrientationAndPages) {
   EXPECT_EQ(DecodePage(Bytes(tiff), "x", 3).error().code, ErrorCode::kInvalidArgument);
 }
 
-// A TIFF of pictures without pixels' worth: of each its size and NewSubfileType (or, with `old`, the
-// tag that it replaced), one white strip.
+// A TIFF of pictures without pixels' worth: of each its size and NewSubfileType (or, with `old`,
+// the tag that it replaced), one white strip.
 std::string TiffOf(const std::vector<std::array<int, 3>>& pictures, bool old = false) {
   std::string out("II*\0", 4);
   const auto put = [&](uint32_t value, int bytes) {
@@ -119,9 +119,9 @@ std::string TiffOf(const std::vector<std::array<int, 3>>& pictures, bool old = f
     entry(old ? 255 : 254, old ? 3 : 4, static_cast<uint32_t>(type));
     entry(256, 3, static_cast<uint32_t>(width));
     entry(257, 3, static_cast<uint32_t>(height));
-    entry(258, 3, 8);   // bits
-    entry(259, 3, 1);   // not compressed
-    entry(262, 3, 1);   // black is zero
+    entry(258, 3, 8);  // bits
+    entry(259, 3, 1);  // not compressed
+    entry(262, 3, 1);  // black is zero
     entry(273, 4, static_cast<uint32_t>(data));
     entry(279, 4, n_bytes);
     put(p + 1 < pictures.size() ? static_cast<uint32_t>(data + n_bytes) : 0, 4);
@@ -175,7 +175,12 @@ TEST(Decode, FramesAreCounted) {
   EXPECT_EQ(Frames(gif.substr(0, gif.size() - 1) + body), 2) << "without a trailer";
   // An acTL chunk after a PNG's header; its checksum is not looked at by anyone who counts.
   std::string png = Load("png_c2_d8.png");
-  png.insert(33, std::string("\0\0\0\x08" "acTL" "\0\0\0\x05" "\0\0\0\0" "\x4a\xd7\x3b\x1e", 20));
+  png.insert(33, std::string("\0\0\0\x08"
+                             "acTL"
+                             "\0\0\0\x05"
+                             "\0\0\0\0"
+                             "\x4a\xd7\x3b\x1e",
+                             20));
   EXPECT_EQ(Frames(png), 5);
   const std::string pgm = std::string("P5\n# a comment\n2 2\n255\n") + "abcd";
   EXPECT_EQ(Frames(pgm), 1);
@@ -189,7 +194,7 @@ TEST(Decode, FramesAreCounted) {
 
 TEST(Decode, EmptyAndForeignBytesAreNamed) {
   EXPECT_EQ(DecodeImages({}, "nothing.png").error().message,
-            "'nothing.png': the image file is empty (0 bytes)");
+            "'nothing.png': the file is empty (0 bytes)");
   auto text = DecodeImages(Bytes("Dear Sir or Madam, this is no picture"), "letter.txt");
   EXPECT_EQ(text.error().code, ErrorCode::kUnsupported);
   EXPECT_NE(text.error().message.find("'letter.txt'"), std::string::npos);

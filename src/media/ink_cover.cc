@@ -12,11 +12,11 @@ enum : uint8_t { kInk = 1, kRule = 2, kText = 4, kPicture = 8 };
 // Paper is the lightest of a tile and its neighbours: writing of up to three tiles' width has some
 // beside it.
 constexpr int kTile = 32;
-constexpr int kInkPercent = 65;    // of the paper's level
-constexpr int kLeastPaper = 70;    // darker surroundings are no paper
-constexpr int kRulePart = 20;      // of the page's side: longer straight runs are rules
-constexpr int kLeastRule = 40;     // pixels
-constexpr int kMarginPart = 250;   // of the page's side: by so much boxes of text grow
+constexpr int kInkPercent = 65;   // of the paper's level
+constexpr int kLeastPaper = 70;   // darker surroundings are no paper
+constexpr int kRulePart = 20;     // of the page's side: longer straight runs are rules
+constexpr int kLeastRule = 40;    // pixels
+constexpr int kMarginPart = 250;  // of the page's side: by so much boxes of text grow
 
 class Map {
  public:
@@ -72,9 +72,12 @@ class Map {
                       static_cast<size_t>(tx)];
     };
     for (int y = 0; y < height_; ++y) {
-      for (int x = 0; x < width_; ++x) {
-        uint8_t& most = tile(x / kTile, y / kTile);
-        most = std::max(most, gray_[At(x, y)]);
+      for (int tx = 0; tx < across; ++tx) {
+        const uint8_t* from = gray_.data() + At(tx * kTile, y);
+        const int n = std::min(kTile, width_ - tx * kTile);
+        uint8_t most = tile(tx, y / kTile);
+        for (int x = 0; x < n; ++x) most = std::max(most, from[x]);
+        tile(tx, y / kTile) = most;
       }
     }
     for (int ty = 0; ty < down; ++ty) {
@@ -86,35 +89,41 @@ class Map {
         }
         if (paper < kLeastPaper) continue;
         const int least = paper * kInkPercent / 100;
+        const int n = std::min(kTile, width_ - tx * kTile);
         for (int y = ty * kTile; y < std::min(height_, (ty + 1) * kTile); ++y) {
-          for (int x = tx * kTile; x < std::min(width_, (tx + 1) * kTile); ++x) {
-            if (gray_[At(x, y)] < least) flags_[At(x, y)] |= kInk;
-          }
+          const uint8_t* from = gray_.data() + At(tx * kTile, y);
+          uint8_t* to = flags_.data() + At(tx * kTile, y);
+          for (int x = 0; x < n; ++x) to[x] = from[x] < least ? kInk : 0;
         }
       }
     }
   }
 
+  // Row by row, for columns too: stepping down a column leaves the cache at every pixel.
   void FindRules() {
-    const auto mark = [&](int lines, int length, size_t line_step, size_t step) {
-      const int least = std::max(kLeastRule, length / kRulePart);
-      for (int l = 0; l < lines; ++l) {
-        const size_t from = static_cast<size_t>(l) * line_step;
-        int run = 0;
-        for (int i = 0; i <= length; ++i) {
-          if (i < length && (flags_[from + static_cast<size_t>(i) * step] & kInk) != 0) {
-            ++run;
-            continue;
-          }
-          for (int k = i - run; run >= least && k < i; ++k)
-            flags_[from + static_cast<size_t>(k) * step] |= kRule;
-          run = 0;
+    const int least_across = std::max(kLeastRule, width_ / kRulePart);
+    const int least_down = std::max(kLeastRule, height_ / kRulePart);
+    std::vector<int> down(static_cast<size_t>(width_));  // ink above, in each column
+    for (int y = 0; y <= height_; ++y) {
+      int across = 0;
+      for (int x = 0; x <= width_; ++x) {
+        const bool ink = y < height_ && x < width_ && (flags_[At(x, y)] & kInk) != 0;
+        if (ink) {
+          ++across;
+        } else {
+          for (int k = x - across; across >= least_across && k < x; ++k) flags_[At(k, y)] |= kRule;
+          across = 0;
+        }
+        if (x == width_) continue;
+        int& above = down[static_cast<size_t>(x)];
+        if (ink) {
+          ++above;
+        } else {
+          for (int k = y - above; above >= least_down && k < y; ++k) flags_[At(x, k)] |= kRule;
+          above = 0;
         }
       }
-    };
-    const auto row = static_cast<size_t>(width_);
-    mark(height_, width_, row, 1);
-    mark(width_, height_, 1, row);
+    }
   }
 
   const int width_, height_;

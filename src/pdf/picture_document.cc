@@ -79,7 +79,7 @@ Result<std::unique_ptr<PictureDocument>> PictureDocument::Open(
   GLM_RETURN_IF_ERROR(pdf::CheckPageTimeout(options.page_timeout_s));
   if (bytes.empty()) {
     return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("'{}': the image file is empty (0 bytes)", name)};
+                 fmt::format("'{}': the file is empty (0 bytes)", name)};
   }
   if (bytes.size() > decode.max_encoded_bytes) {
     return Error{ErrorCode::kResourceExhausted,

@@ -139,7 +139,7 @@ void WordSplitter::Add(std::string_view bytes, float probability) {
     const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
     if (space || c == '<') Break();
     if (space) continue;
-    if (!open_) words_.push_back({.text = {}, .confidence = 1});
+    if (!open_) words_.push_back({.text = {}, .confidence = 1, .place = {}, .box_px = {}});
     open_ = true;
     words_.back().text += c;
     doubt();
@@ -147,9 +147,9 @@ void WordSplitter::Add(std::string_view bytes, float probability) {
   }
 }
 
-std::vector<WordConfidence> WordSplitter::Finish() {
+std::vector<ReadWord> WordSplitter::Finish() {
   Break();
-  for (WordConfidence& word : words_) word.text = RepairUtf8(word.text);
+  for (ReadWord& word : words_) word.text = RepairUtf8(word.text);
   return std::exchange(words_, {});
 }
 

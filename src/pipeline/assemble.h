@@ -26,11 +26,11 @@ class WordSplitter {
   void Break();
   // `bytes` are empty for the token that ends an answer.
   void Add(std::string_view bytes, float probability);
-  std::vector<WordConfidence> Finish();
+  std::vector<ReadWord> Finish();
 
  private:
   bool open_ = false;  // the last of words_ may go on
-  std::vector<WordConfidence> words_;
+  std::vector<ReadWord> words_;
 };
 
 // Sets region.text from its lines, or from its cells where it has some.

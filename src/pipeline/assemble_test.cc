@@ -62,7 +62,7 @@ TEST(AssembleText, KeepsTheLinesOfCode) {
 
 std::string Words(WordSplitter& splitter) {
   std::string all;
-  for (const WordConfidence& word : splitter.Finish())
+  for (const ReadWord& word : splitter.Finish())
     all += word.text + ":" + std::to_string(std::lround(word.confidence * 100)) + " ";
   return all;
 }

@@ -32,6 +32,40 @@ constexpr double kMaxStruck = 0.03;
 constexpr double kEnoughShown = 0.97;  // of a page's characters: seen in the samples
 constexpr size_t kParts = 5;           // of the page, each with a sample
 constexpr size_t kMessageCharacters = 40;
+// Digits and punctuation are too few to count among the letters, and matter (dates, sums). Of those
+// that were read as something, so many must be there for a verdict, and so large a share other
+// ones.
+constexpr size_t kEnoughOfClass = 5;
+constexpr double kMaxClassDifference = 0.6;
+constexpr size_t kDigitSamples = 3;  // pieces chosen for their digits, at most
+// A script that the model does not know: pages in such scripts are read at 0.62 at most, Latin ones
+// at 0.89 at least (page_warnings.h).
+constexpr double kSureReading = 0.75;
+constexpr uint32_t kFirstForeign = 0x370;  // Greek; Latin's blocks come before
+
+bool IsForeign(const LayerSymbol& s) { return s.symbol >= kFirstForeign; }
+bool IsDigit(uint32_t c) { return c >= '0' && c <= '9'; }
+
+bool InForeignScript(const LayerSample& sample) {
+  const auto n = std::count_if(sample.layer.begin(), sample.layer.end(), IsForeign);
+  return 2 * static_cast<size_t>(n) > sample.layer.size();
+}
+
+// Whether some pieces are in a script that their readings show the model not to know.
+bool HasUnreadScript(std::span<const LayerSample> samples) {
+  size_t n = 0, letters = 0, foreign = 0;
+  double confidence = 0;
+  for (const LayerSample& sample : samples) {
+    if (!InForeignScript(sample)) continue;
+    ++n;
+    confidence += sample.confidence;
+    for (const LayerSymbol& s : LayerSymbols(sample.read_text, -1)) {
+      ++letters;
+      foreign += IsForeign(s) ? 1 : 0;
+    }
+  }
+  return n > 0 && confidence < kSureReading * static_cast<double>(n) && 10 * foreign <= letters;
+}
 
 uint32_t LookAlike(uint32_t c) {
   switch (c) {
@@ -94,6 +128,56 @@ Alignment Align(std::span<const LayerSymbol> layer, std::span<const LayerSymbol>
     }
   }
   return out;
+}
+
+// All characters but white space. Marks that are written, or read, for each other are one.
+std::vector<LayerSymbol> AllSymbols(std::string_view text) {
+  std::vector<LayerSymbol> out;
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Char c = DecodeUtf8(text.data() + i);
+    i += c.size_bytes;
+    uint32_t symbol = LookAlike(c.code_point);
+    if (symbol == ',') symbol = '.';
+    if (symbol == ';') symbol = ':';
+    if (symbol >= 0x2010 && symbol <= 0x2015) symbol = '-';
+    if (symbol == 0x2018 || symbol == 0x2019 || symbol == '`') symbol = '\'';
+    if (symbol >= 0x201c && symbol <= 0x201f) symbol = '"';
+    if (symbol > ' ' && symbol != 0xa0 && symbol != 0xad) out.push_back({symbol, -1});
+  }
+  return out;
+}
+
+// Digits or punctuation, by what one of the two texts has there; letters are not asked about.
+enum class CharacterClass { kLetter, kDigit, kPunctuation };
+CharacterClass ClassOf(uint32_t c) {
+  if (IsDigit(c)) return CharacterClass::kDigit;
+  constexpr std::string_view kMarks = ".:-'\"()!?/%&";
+  return c < 0x80 && kMarks.find(static_cast<char>(c)) != std::string_view::npos
+             ? CharacterClass::kPunctuation
+             : CharacterClass::kLetter;
+}
+
+struct ClassCount {
+  size_t seen = 0, other = 0;
+  bool Disagrees() const {
+    return seen >= kEnoughOfClass &&
+           static_cast<double>(other) > kMaxClassDifference * static_cast<double>(seen);
+  }
+};
+
+// Of the characters of each class that the page shows, as read: how many the layer names otherwise.
+void CountClasses(const LayerSample& sample, ClassCount* digits, ClassCount* punctuation) {
+  const std::vector<LayerSymbol> layer = AllSymbols(sample.layer_text);
+  const std::vector<LayerSymbol> read = AllSymbols(sample.read_text);
+  const Alignment alignment = Align(read, layer);
+  for (size_t i = 0; i < read.size(); ++i) {
+    if (alignment.fates[i] == Fate::kMissing) continue;
+    const CharacterClass of = ClassOf(read[i].symbol);
+    if (of == CharacterClass::kLetter) continue;
+    ClassCount& count = of == CharacterClass::kDigit ? *digits : *punctuation;
+    ++count.seen;
+    count.other += alignment.fates[i] == Fate::kOther ? 1 : 0;
+  }
 }
 
 std::string Says(const LayerSample& sample) {
@@ -223,6 +307,26 @@ std::vector<size_t> ChooseSamples(std::span<const std::vector<LayerSymbol>> piec
     }
     if (most > 0 && seen < std::min(count, kEnoughOfFont)) take(best);
   }
+  // Digits, which are rarer than letters.
+  const auto digits_of = [&](size_t index) {
+    return static_cast<size_t>(
+        std::count_if(pieces[index].begin(), pieces[index].end(),
+                      [](const LayerSymbol& s) { return IsDigit(s.symbol); }));
+  };
+  for (size_t added = 0; added < kDigitSamples && chosen.size() < kMaxLayerSamples; ++added) {
+    size_t seen = 0, most = 0, best = 0;
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      const size_t here = digits_of(i);
+      if (chosen.contains(i)) {
+        seen += here;
+      } else if (here > most) {
+        most = here;
+        best = i;
+      }
+    }
+    if (most == 0 || seen >= 2 * kEnoughOfClass) break;
+    take(best);
+  }
   const auto shown = [&] {
     double sum = 0;
     for (const auto& [key, need] : needs) {
@@ -246,8 +350,12 @@ LayerVerdict JudgeSamples(std::span<const LayerSample> samples, std::span<const 
   size_t edits = 0, compared = 0;
   const LayerSample* worst = nullptr;
   double worst_difference = -1;
+  ClassCount digits, punctuation;
+  const bool unread_script = HasUnreadScript(samples);
   for (const LayerSample& sample : samples) {
     const std::vector<LayerSymbol> read = LayerSymbols(sample.read_text, -1);
+    if (unread_script && InForeignScript(sample)) continue;
+    CountClasses(sample, &digits, &punctuation);
     const Alignment alignment = Align(sample.layer, read);
     const size_t longer = std::max(sample.layer.size(), read.size());
     if (longer == 0) continue;
@@ -270,6 +378,7 @@ LayerVerdict JudgeSamples(std::span<const LayerSample> samples, std::span<const 
       character.wrong += wrong ? 1 : 0;
     }
   }
+  if (compared == 0 && unread_script) return {.agrees = true, .unread_script = true};
   if (compared == 0) return {false, "none of it could be checked"};
   const double difference = static_cast<double>(edits) / static_cast<double>(compared);
   const auto percent = [&] {
@@ -290,7 +399,10 @@ LayerVerdict JudgeSamples(std::span<const LayerSample> samples, std::span<const 
   }
   if (static_cast<double>(struck) > kMaxStruck * static_cast<double>(page.size()))
     return {false, "some characters are always another in the page's picture: " + percent()};
-  return {true, {}};
+  if (digits.Disagrees()) return {false, "its digits are others than the page shows: " + percent()};
+  if (punctuation.Disagrees())
+    return {false, "its punctuation is another than the page shows: " + percent()};
+  return {.agrees = true, .unread_script = unread_script};
 }
 
 }  // namespace glmocr

@@ -39,12 +39,17 @@ std::vector<size_t> ChooseSamples(std::span<const std::vector<LayerSymbol>> piec
 
 struct LayerSample {
   std::vector<LayerSymbol> layer;
-  std::string layer_text, read_text;  // as they are, for messages
+  std::string layer_text, read_text;  // as they are
+  double confidence = 1;              // of the reading
 };
 
 struct LayerVerdict {
   bool agrees = false;
   std::string why;  // of a layer that does not: a clause for the user, "it says ... where ..."
+  // It agrees as far as it could be checked: pieces in another script than Latin were read with low
+  // confidence and without one letter of that script, so the model does not know it. Such text is
+  // still drawn by a font that names its characters, and worth more than a reading of noise.
+  bool unread_script = false;
 };
 
 // `page`: all symbols of the page, for how much a character counts.

@@ -83,5 +83,55 @@ TEST(LayerCheck, SamplesShowAllPartsAndFonts) {
   EXPECT_TRUE(ChooseSamples({}).empty());
 }
 
+LayerSample SampleOf(const std::string& layer, const std::string& read, double confidence = 0.95) {
+  return {LayerSymbols(layer, 0), layer, read, confidence};
+}
+
+TEST(LayerCheck, DigitsAndPunctuationCountByThemselves) {
+  const std::string prose = "the council agreed to build a second pier behind the harbour office ";
+  const auto agrees = [&](const std::string& layer, const std::string& read) {
+    const std::vector<LayerSample> samples = {SampleOf(prose + layer, prose + read),
+                                              SampleOf(prose + prose, prose + prose)};
+    std::vector<LayerSymbol> page;
+    for (int i = 0; i < 10; ++i) {
+      const auto more = LayerSymbols(prose, 0);
+      page.insert(page.end(), more.begin(), more.end());
+    }
+    return JudgeSamples(samples, page);
+  };
+  EXPECT_TRUE(agrees("in 1894, 23 May", "in 1894. 23 May").agrees);
+  EXPECT_TRUE(agrees("in 1894 23 May", "in 194 28 May").agrees) << "what the model misreads";
+  EXPECT_THAT(agrees("in 3270, 56 May", "in 1894, 23 May").why, testing::HasSubstr("digits"));
+  EXPECT_TRUE(agrees("a, b; c. (d) e", "a. b: c. (d) e").agrees);
+  EXPECT_THAT(agrees("a# b$ c# *d+ e", "a. b: c. (d) e").why, testing::HasSubstr("punctuation"));
+  EXPECT_TRUE(agrees("a\xe2\x80\x94"
+                     "b it\xe2\x80\x99s \xe2\x80\x9c"
+                     "c\xe2\x80\x9d",
+                     "a-b it's \"c\"")
+                  .agrees)
+      << "forms of one mark";
+}
+
+TEST(LayerCheck, AScriptThatTheModelDoesNotKnowIsNotHeldAgainstTheLayer) {
+  const std::string russian =
+      "\xd0\x93\xd0\xbe\xd0\xb4\xd0\xbe\xd0\xb2\xd0\xbe\xd0\xb9 "
+      "\xd0\xbe\xd1\x82\xd1\x87\xd1\x91\xd1\x82";
+  const auto judge = [](std::vector<LayerSample> samples) { return JudgeSamples(samples, {}); };
+  const LayerVerdict unread = judge({SampleOf(russian, "Fonosou oruer", 0.6)});
+  EXPECT_TRUE(unread.agrees);
+  EXPECT_TRUE(unread.unread_script);
+  EXPECT_FALSE(judge({SampleOf(russian, "Harbour office", 0.9)}).agrees)
+      << "the model is sure: the font names other characters than it shows";
+  EXPECT_FALSE(judge({SampleOf(russian, "Fono\xd1\x88\xd1\x8f orue", 0.6)}).agrees)
+      << "a model that writes such letters knows them";
+  EXPECT_FALSE(judge({SampleOf(russian, "Fonosou oruer", 0.6),
+                      SampleOf("Annual report", "Harbour office", 0.6)})
+                   .agrees)
+      << "what it can read must agree";
+  const LayerVerdict mixed = judge(
+      {SampleOf(russian, "Fonosou oruer", 0.6), SampleOf("Annual report", "Annual report", 0.9)});
+  EXPECT_TRUE(mixed.agrees && mixed.unread_script);
+}
+
 }  // namespace
 }  // namespace glmocr

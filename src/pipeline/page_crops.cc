@@ -133,6 +133,7 @@ class Cropper {
       default:
         status = Whole(image);
     }
+    if (status.ok()) status = PrepareCrops();
     if (!status.ok()) return status.error();
     return std::move(out_);
   }
@@ -155,6 +156,16 @@ class Cropper {
     GLM_ASSIGN(PageCrop crop, WholeCrop(image, Task::kText));
     out_.regions.emplace_back().push_back(std::move(crop));
     out_.page.regions.push_back({.box_px = {0, 0, image.width_px, image.height_px}});
+    if (options_.reads_lines) {
+      const auto found = FindTextLines(image);
+      if (found.ok() && found->lines.size() > 1) {
+        out_.page.warnings.push_back(
+            {.kind = WarningKind::kTaskUnsupported,
+             .message = fmt::format("this model reads single lines, and the picture has {}: its "
+                                    "text is not to be trusted (layout geometric finds the lines)",
+                                    found->lines.size())});
+      }
+    }
     Measure(image, {.text = {{0, 0, image.width_px, image.height_px}}});
     return OkStatus();
   }
@@ -189,22 +200,36 @@ class Cropper {
   }
 
   // `transform`: from `image` to the input.
-  Status AddLine(const Image& image, const TextLine& line, const PageTransform& transform,
-                 int index, int cell, std::vector<PageCrop>* crops) const {
-    for (const LinePiece& piece : line.pieces) {
-      Image pixels = PieceForModel(image, piece);
-      GLM_ASSIGN(ImageInput input, processor_.PrepareImage(pixels));
-      // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already
-      // nonsense.
-      const int64_t limit = std::min<int64_t>(options_.max_new_tokens, 16 + 8 * input.n_tokens);
-      crops->push_back({.input = std::move(input),
-                        .pixels = std::move(pixels),
+  void AddLine(const std::shared_ptr<const Image>& image, TextLine line,
+               const PageTransform& transform, int index, int cell,
+               std::vector<PageCrop>* crops) const {
+    for (LinePiece& piece : line.pieces) {
+      std::vector<InkPart> ink = InkInInput(line, piece, transform);
+      const PieceStart start = piece.start;
+      crops->push_back({.piece = std::move(piece),
+                        .page = image,
                         .instruction = Instruction(Task::kText),
-                        .max_new_tokens = limit,
-                        .start = piece.start,
+                        .max_new_tokens = options_.max_new_tokens,
+                        .start = start,
                         .line = index,
                         .cell = cell,
-                        .ink = InkInInput(line, piece, transform)});
+                        .ink = std::move(ink)});
+    }
+  }
+
+  // Those that are read whatever becomes of the text layer.
+  Status PrepareCrops() {
+    std::set<std::pair<size_t, size_t>> samples;
+    if (out_.trial != nullptr) {
+      for (const LayerTrial::Sample& sample : out_.trial->samples)
+        samples.insert({sample.region, sample.crop});
+    }
+    for (size_t r = 0; r < out_.regions.size(); ++r) {
+      const bool on_trial = out_.trial != nullptr && out_.trial->regions[r].has_value();
+      for (size_t c = 0; c < out_.regions[r].size(); ++c) {
+        if (on_trial && !samples.contains({r, c})) continue;
+        GLM_RETURN_IF_ERROR(PrepareCrop(out_.regions[r][c], processor_));
+      }
     }
     return OkStatus();
   }
@@ -213,10 +238,10 @@ class Cropper {
     out_.page.layout = "lines";
     GLM_ASSIGN(LinePage found, FindTextLines(image));
     out_.page.skew_degrees = found.skew_degrees;
+    const auto image_read = std::make_shared<const Image>(std::move(found.image));
     const TextLine* previous = nullptr;
     for (const TextLine& line : found.lines) {
-      GLM_RETURN_IF_ERROR(
-          AddLine(found.image, line, found.transform, -1, -1, &out_.regions.emplace_back()));
+      AddLine(image_read, line, found.transform, -1, -1, &out_.regions.emplace_back());
       const bool new_column = previous != nullptr && previous->column != line.column;
       const double pitch = previous == nullptr ? 0 : line.baseline_y - previous->baseline_y;
       // Lines of a paragraph are 1.0 to 1.5 font sizes apart; more, or another size of type, begins
@@ -238,7 +263,7 @@ class Cropper {
       seen.text.push_back(line.box);
       seen.AddLine(line);
     }
-    Measure(found.image, std::move(seen));
+    Measure(*image_read, std::move(seen));
     return OkStatus();
   }
 
@@ -250,33 +275,36 @@ class Cropper {
     Seen seen;
     for (const LayoutRegion& region : layout.regions) seen.AddRegion(region);
     Measure(layout.image, std::move(seen));
-    for (LayoutRegion& region : layout.regions) {
-      GLM_RETURN_IF_ERROR(AddRegion(layout.image, layout.transform, std::move(region)));
-    }
-    UseTextLayer(layout);
+    const auto image_read = std::make_shared<const Image>(std::move(layout.image));
+    for (LayoutRegion& region : layout.regions)
+      GLM_RETURN_IF_ERROR(AddRegion(image_read, layout.transform, std::move(region)));
+    UseTextLayer(*image_read, layout.transform);
     return OkStatus();
   }
 
-  void UseTextLayer(const LayoutPage& layout) {
+  void UseTextLayer(const Image& image, const PageTransform& transform) {
     const TextLayerMode mode = options_.text_layer_mode;
     if (options_.text_layer == nullptr || mode == TextLayerMode::kOff) return;
     const bool plain =
         options_.instruction.empty() || options_.instruction == TaskInstruction(Task::kText);
     if (mode == TextLayerMode::kAuto && (!options_.reads_lines || !plain)) return;
     const PdfTextLayer& layer = *options_.text_layer;
-    if (mode == TextLayerMode::kAuto) return TryTextLayer(layer, layout);
+    if (mode == TextLayerMode::kAuto) return TryTextLayer(layer, image, transform);
     const bool compare = mode == TextLayerMode::kCompare;
     const TextLayerUse use(layer, out_.page, compare ? LayerWords::kAll : LayerWords::kDrawn,
-                           layout.transform);
+                           transform);
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       ReadRegion& region = out_.page.regions[r];
+      if (elsewhere_.contains(r)) continue;
+      const bool initial = !compare && layer.good && use.IsInitial(r);
+      if (initial) region.label = RegionLabel::kText;
       if (TaskOf(region.label) == RegionTask::kSkip) continue;
-      if (!compare && layer.good && use.IsPartOfAWord(r)) {
+      if (initial || (!compare && layer.good && use.IsPartOfAWord(r))) {
         region.from_text_layer = true;
         out_.regions[r].clear();
       }
       if (!use.Covers(r)) continue;
-      if (!compare && !use.CoversAll(r, layout.image)) continue;
+      if (!compare && !use.CoversAll(r, image)) continue;
       if (compare) {
         ReadRegion said = region;
         use.Fill(r, said);
@@ -300,13 +328,13 @@ class Cropper {
   }
 
   // Sets out_.trial where the layer may be true.
-  void TryTextLayer(const PdfTextLayer& layer, const LayoutPage& layout) {
+  void TryTextLayer(const PdfTextLayer& layer, const Image& image, const PageTransform& transform) {
     const LayerFaults faults = FindFaults(layer);
     if (!faults.why.empty()) return Reject(faults.why);
     if (!faults.note.empty())
       out_.page.warnings.push_back(
           {.kind = WarningKind::kTextLayerRejected, .message = faults.note});
-    const TextLayerUse use(layer, out_.page, LayerWords::kDrawn, layout.transform);
+    const TextLayerUse use(layer, out_.page, LayerWords::kDrawn, transform);
     constexpr int kMaxOnTop = 20;  // one word in so many, at most
     if (kMaxOnTop * use.n_on_top() > static_cast<int>(layer.words.size()))
       return Reject("many of its words lie on top of others");
@@ -318,16 +346,18 @@ class Cropper {
     bool covered = false, any = false;
     for (size_t r = 0; r < out_.page.regions.size(); ++r) {
       const ReadRegion& region = out_.page.regions[r];
-      if (TaskOf(region.label) == RegionTask::kSkip) continue;
-      if (use.IsPartOfAWord(r)) {
+      if (elsewhere_.contains(r)) continue;
+      if (TaskOf(region.label) == RegionTask::kSkip && !use.IsInitial(r)) continue;
+      if (use.IsInitial(r) || use.IsPartOfAWord(r)) {
         ReadRegion& nothing = trial->regions[r].emplace(region);
+        nothing.label = RegionLabel::kText;
         nothing.lines.clear();
         nothing.from_text_layer = true;
         nothing.confidence = 1;
       }
       if (!use.Covers(r)) continue;
       covered = true;
-      if (!use.CoversAll(r, layout.image)) continue;
+      if (!use.CoversAll(r, image)) continue;
       any = true;
       use.Fill(r, trial->regions[r].emplace(region));
       for (size_t c = 0; c < out_.regions[r].size(); ++c) {
@@ -374,7 +404,8 @@ class Cropper {
     out_.trial = std::move(trial);
   }
 
-  Status AddRegion(const Image& image, const PageTransform& transform, LayoutRegion region) {
+  Status AddRegion(const std::shared_ptr<const Image>& pixels, const PageTransform& transform,
+                   LayoutRegion region) {
     ReadRegion& read = out_.page.regions.emplace_back();
     std::vector<PageCrop>& crops = out_.regions.emplace_back();
     read.box_px = transform.ToInput(region.box);
@@ -386,39 +417,58 @@ class Cropper {
     read.new_paragraph = true;
     if (!region.lines.empty()) read.column = region.lines.front().column;
     if (TaskOf(region.label) == RegionTask::kSkip) return OkStatus();
+    if (region.elsewhere) {
+      const LayoutRegion::Elsewhere there = *std::exchange(region.elsewhere, std::nullopt);
+      if (!there.transform.IsIdentity()) elsewhere_.insert(out_.page.regions.size() - 1);
+      region.box = there.box;
+      return AddText(there.image, there.transform.Compose(transform), region, &read, &crops);
+    }
+    return AddText(pixels, transform, region, &read, &crops);
+  }
+
+  // The region's crops; its box, lines and cells are in `pixels`.
+  Status AddText(const std::shared_ptr<const Image>& pixels, const PageTransform& transform,
+                 const LayoutRegion& region, ReadRegion* read, std::vector<PageCrop>* crops) const {
+    const Image& image = *pixels;
     if (!options_.reads_lines) {
       const Box box = SdkCropBox(BoxIn1000(region.box, image.width_px, image.height_px),
                                  image.width_px, image.height_px);
       if (box.width <= 0 || box.height <= 0) return OkStatus();
       GLM_ASSIGN(PageCrop crop, WholeCrop(Crop(image, box), TaskFor(region.label)));
-      crops.push_back(std::move(crop));
+      crops->push_back(std::move(crop));
       return OkStatus();
     }
-    if (!region.cells.empty()) return AddCells(image, region.cells, transform, &read, &crops);
-    if (!region.lines.empty()) return AddLines(image, region.lines, transform, &read, &crops);
+    if (!region.cells.empty()) {
+      AddCells(pixels, region.cells, transform, read, crops);
+      return OkStatus();
+    }
+    if (!region.lines.empty()) {
+      AddLines(pixels, region.lines, transform, read, crops);
+      return OkStatus();
+    }
     // The engine tells of regions only: their lines are found here.
     const Image cut = Crop(image, region.box);
     GLM_ASSIGN(LinePage found, FindTextLines(cut));
     const PageTransform in_page = found.transform.Compose(
         PageTransform::Crop(region.box, image.width_px, image.height_px).Compose(transform));
-    return AddLines(found.image, found.lines, in_page, &read, &crops);
-  }
-
-  // `transform`: from `image` to the input.
-  Status AddLines(const Image& image, const std::vector<TextLine>& lines,
-                  const PageTransform& transform, ReadRegion* read,
-                  std::vector<PageCrop>* crops) const {
-    for (const TextLine& line : lines) {
-      read->lines.push_back(LineInInput(line, transform));
-      GLM_RETURN_IF_ERROR(
-          AddLine(image, line, transform, static_cast<int>(read->lines.size()) - 1, -1, crops));
-    }
+    AddLines(std::make_shared<const Image>(std::move(found.image)), found.lines, in_page, read,
+             crops);
     return OkStatus();
   }
 
-  Status AddCells(const Image& image, const std::vector<TableCell>& cells,
-                  const PageTransform& transform, ReadRegion* read,
-                  std::vector<PageCrop>* crops) const {
+  // `transform`: from `image` to the input.
+  void AddLines(const std::shared_ptr<const Image>& image, const std::vector<TextLine>& lines,
+                const PageTransform& transform, ReadRegion* read,
+                std::vector<PageCrop>* crops) const {
+    for (const TextLine& line : lines) {
+      read->lines.push_back(LineInInput(line, transform));
+      AddLine(image, line, transform, static_cast<int>(read->lines.size()) - 1, -1, crops);
+    }
+  }
+
+  void AddCells(const std::shared_ptr<const Image>& image, const std::vector<TableCell>& cells,
+                const PageTransform& transform, ReadRegion* read,
+                std::vector<PageCrop>* crops) const {
     for (const TableCell& cell : cells) {
       read->cells.push_back({.row = cell.row,
                              .column = cell.column,
@@ -429,20 +479,32 @@ class Cropper {
                              .polygon_px = OutlineInInput(cell.box, transform)});
       for (const TextLine& line : cell.lines) {
         read->lines.push_back(LineInInput(line, transform));
-        GLM_RETURN_IF_ERROR(AddLine(image, line, transform,
-                                    static_cast<int>(read->lines.size()) - 1,
-                                    static_cast<int>(read->cells.size()) - 1, crops));
+        AddLine(image, line, transform, static_cast<int>(read->lines.size()) - 1,
+                static_cast<int>(read->cells.size()) - 1, crops);
       }
     }
-    return OkStatus();
   }
 
   const GlmOcrProcessor& processor_;
   const CropOptions& options_;
   PageCrops out_;
+  std::set<size_t> elsewhere_;  // regions in turned pixels of their own: the layer's are the page's
 };
 
 }  // namespace
+
+Status PrepareCrop(PageCrop& crop, const GlmOcrProcessor& processor) {
+  if (crop.page == nullptr) return OkStatus();
+  Image pixels = PieceForModel(*crop.page, crop.piece);
+  GLM_ASSIGN(crop.input, processor.PrepareImage(pixels));
+  crop.pixels = std::move(pixels);
+  crop.page.reset();
+  crop.piece = {};
+  // A window of 28 x 28 px holds at most four narrow letters: twice as many tokens is already
+  // nonsense.
+  crop.max_new_tokens = std::min<int64_t>(crop.max_new_tokens, 16 + 8 * crop.input.n_tokens);
+  return OkStatus();
+}
 
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options) {

@@ -28,8 +28,10 @@ enum class Layout {
 };
 
 struct PageCrop {
-  ImageInput input;
-  Image pixels;  // what `input` was made of
+  ImageInput input;                   // of a piece of a line: by PrepareCrop, when it is to be read
+  Image pixels;                       // what `input` was made of
+  LinePiece piece;                    // of `page`
+  std::shared_ptr<const Image> page;  // until the crop is prepared
   std::string instruction;
   int64_t max_new_tokens = 0;
   PieceStart start = PieceStart::kWord;  // how it continues the crop before it, in the same line
@@ -45,7 +47,8 @@ struct LayerTrial {
     size_t region = 0, crop = 0;
     std::vector<LayerSymbol> symbols;
     std::string text;
-    std::string read_text;  // for whoever reads it
+    std::string read_text;  // for whoever reads it, as the next
+    double confidence = 0;
   };
   std::vector<Sample> samples;
   std::vector<LayerSymbol> page;  // all symbols of the layer's words in `regions`
@@ -75,7 +78,12 @@ struct CropOptions {
   TextLayerMode text_layer_mode = TextLayerMode::kOff;
 };
 
-// Errors: what layout and the processor refuse (empty picture, too many lines, no memory).
+// Makes the crop's pixels, where that is not done yet: most crops of a page whose text layer is
+// used are never read. Errors: those of the processor (no memory).
+Status PrepareCrop(PageCrop& crop, const GlmOcrProcessor& processor);
+
+// All crops are prepared but those that wait for the trial. Errors: what layout and the processor
+// refuse (empty picture, too many lines, no memory).
 Result<PageCrops> CropPage(const Image& image, const GlmOcrProcessor& processor,
                            const CropOptions& options);
 

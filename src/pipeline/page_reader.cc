@@ -315,6 +315,18 @@ void PageReader::SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& pi
   }
 }
 
+// The piece could not be given to the model.
+void PageReader::EndUnread(Piece& piece, const Error& error) {
+  std::lock_guard lock(shared_->flight->mutex);
+  piece.submitted = true;
+  piece.submitted_at = piece.ended_at = Clock::now();
+  piece.reading = {.finish = FinishReason::kError, .error = error};
+  piece.ended = true;
+  ++shared_->submitted;
+  ++shared_->done;
+  shared_->List(piece);
+}
+
 // False when keep_going said no; what is left is submitted by the next call.
 bool PageReader::Submit(const std::shared_ptr<PendingPage>& page,
                         const std::function<bool()>& keep_going) {
@@ -326,6 +338,12 @@ bool PageReader::Submit(const std::shared_ptr<PendingPage>& page,
                (!page->OnTrial(r) || page->regions[r].pieces[p].sample >= 0);
       };
       if (!wanted()) continue;
+      if (const Status ready =
+              PrepareCrop(page->regions[r].pieces[p].crop, recognizer_.processor());
+          !ready.ok()) {
+        EndUnread(page->regions[r].pieces[p], ready.error());
+        continue;
+      }
       const int64_t patches = page->regions[r].pieces[p].crop.input.patches->rows();
       if (!EnterFlight(patches, keep_going)) return false;
       Piece& piece = page->regions[r].pieces[p];
@@ -531,7 +549,9 @@ void PageReader::FinishPiece(Piece& piece) {
   --region.pieces_left;
   bool last_sample = false;
   if (piece.sample >= 0 && page.trial != nullptr) {
-    page.trial->samples[static_cast<size_t>(piece.sample)].read_text = piece.reading.text;
+    LayerTrial::Sample& sample = page.trial->samples[static_cast<size_t>(piece.sample)];
+    sample.read_text = piece.reading.text;
+    sample.confidence = MeanProbability(piece.reading.log_probability, piece.reading.tokens.size());
     last_sample = --page.samples_left == 0;
   }
   if (region.pieces_left == 0 && !page.OnTrial(piece.region)) Complete(page, piece.region);
@@ -567,7 +587,8 @@ void PageReader::EndTrial(PendingPage& page) {
   for (LayerTrial::Sample& sample : trial->samples) {
     samples.push_back({.layer = std::move(sample.symbols),
                        .layer_text = std::move(sample.text),
-                       .read_text = std::move(sample.read_text)});
+                       .read_text = std::move(sample.read_text),
+                       .confidence = sample.confidence});
   }
   const LayerVerdict verdict = JudgeSamples(samples, trial->page);
   const size_t n = trial->regions.size();
@@ -581,6 +602,13 @@ void PageReader::EndTrial(PendingPage& page) {
     }
     rejected_.push_back(page.shared_from_this());
     return;
+  }
+  if (verdict.unread_script) {
+    page.page.warnings.push_back(
+        {.kind = WarningKind::kLowConfidence,
+         .page = page.page.page,
+         .message = "the PDF's own text is used without having been checked: it is in a script "
+                    "that this model does not read"});
   }
   for (size_t r = 0; r < n; ++r) {
     if (!trial->regions[r]) continue;
@@ -622,8 +650,10 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
         crop.line >= 0 ? read.lines[static_cast<size_t>(crop.line)].text : read.text;
     if (same_line && crop.start == PieceStart::kWord) text += ' ';
     text += reading.text;
-    if (!same_line || crop.start == PieceStart::kWord) words.Break();
-    for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
+    if (read.lines.empty()) {
+      words.Break();
+      for (const ReadToken& token : reading.tokens) words.Add(token.text, token.probability);
+    }
     const int line_of_words = crop.line >= 0 || read.lines.empty() ? crop.line : 0;
     if (line_of_words >= 0) {
       AddWords({.text = reading.text,
@@ -653,7 +683,7 @@ void PageReader::Assemble(PendingPage& page, size_t region_index) {
     page.page.seconds = std::max(page.page.seconds, Seconds(page.begun, piece.ended_at));
   }
   read.confidence = MeanProbability(log_probability, n_tokens);
-  read.word_confidences = words.Finish();
+  read.words = words.Finish();
   if (!region.by_line && read.lines.size() == 1) {  // the region is a line
     read.lines[0].text = read.text;
     line_log_probability[0] = log_probability;

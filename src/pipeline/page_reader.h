@@ -98,6 +98,7 @@ class PageReader {
   bool Submit(const std::shared_ptr<PendingPage>& page, const std::function<bool()>& keep_going);
   void SubmitRejected(const std::function<bool()>& keep_going);
   void SubmitPiece(const std::shared_ptr<PendingPage>& page, Piece& piece, int64_t patches);
+  void EndUnread(Piece& piece, const Error& error);
   void TakeArrived();
   void Stream(PendingPage& page, size_t region);
   void ReleaseText();

@@ -328,6 +328,35 @@ TEST(PageReader, UsesALayerThatAFewReadingsConfirm) {
   }
 }
 
+TEST(PageReader, OfALayerOnTrialOnlySampledLinesArePrepared) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  const Image page = Page(8, 1);
+  PdfTextLayer layer;
+  for (int line = 0; line < 24; ++line) {
+    layer.words.push_back({.text = "harbour office",
+                           .box_px = {30, 30 + line * 24 + line / 3 * 50, page.width_px - 60, 14},
+                           .line = line,
+                           .drawn = true,
+                           .font = 0});
+  }
+  const auto layout = MakeGeometricLayout();
+  for (const TextLayerMode mode : {TextLayerMode::kAuto, TextLayerMode::kOff}) {
+    const auto crops = CropPage(page, recognizer->processor(),
+                                {.layout = Layout::kRegions,
+                                 .engine = layout.get(),
+                                 .reads_lines = true,
+                                 .text_layer = &layer,
+                                 .text_layer_mode = mode});
+    ASSERT_TRUE(crops.ok());
+    size_t n = 0, prepared = 0;
+    for (const auto& region : crops->regions) {
+      for (const PageCrop& crop : region) ++n, prepared += crop.pixels.empty() ? 0 : 1;
+    }
+    EXPECT_EQ(n, 24u);
+    EXPECT_EQ(prepared, mode == TextLayerMode::kOff ? n : crops->trial->samples.size());
+  }
+}
+
 TEST(PageReader, ReadsAPageWhoseLayerSaysSomethingElse) {
   const std::unique_ptr<Recognizer> recognizer = LoadTiny();
   const Reading off = ReadWithLayer(*recognizer, TextLayerMode::kOff, "harbour office", false);

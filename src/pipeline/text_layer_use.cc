@@ -152,7 +152,8 @@ TextLayerUse::TextLayerUse(const PdfTextLayer& layer, const ReadPage& page, Laye
       regions_(page.regions.size()),
       words_(page.regions.size()),
       line_words_(page.regions.size()),
-      loose_(page.regions.size()) {
+      loose_(page.regions.size()),
+      initials_(page.regions.size()) {
   for (size_t r = 0; r < page.regions.size(); ++r) {
     const ReadRegion& region = page.regions[r];
     regions_[r].box = Upright(region.box_px, region.polygon_px);
@@ -166,7 +167,15 @@ TextLayerUse::TextLayerUse(const PdfTextLayer& layer, const ReadPage& page, Laye
   for (size_t w = 0; w < layer.words.size(); ++w) {
     const int index = static_cast<int>(w);
     if (which == LayerWords::kDrawn && !layer.words[w].drawn) continue;
-    const Place place = PlaceOf(index);
+    Place place = PlaceOf(index);
+    if (place.region != SIZE_MAX && TaskOf(page.regions[place.region].label) == RegionTask::kSkip &&
+        2 * Area(boxes_[w]) > Area(regions_[place.region].box)) {
+      const Place goes_on = LineOfInitial(boxes_[w]);
+      if (goes_on.region != SIZE_MAX) {
+        initials_[place.region] = true;
+        place = goes_on;
+      }
+    }
     if (place.region == SIZE_MAX) {
       uncovered_.push_back(index);
       continue;
@@ -230,8 +239,26 @@ std::vector<std::vector<int>> TextLayerUse::Rows(const std::vector<int>& words) 
     std::sort(row.words.begin(), row.words.end());
     std::vector<int>& to = out.emplace_back();
     for (const size_t i : row.words) to.push_back(words[i]);
+    InitialFirst(&to);
   }
   return out;
+}
+
+// Letters that begin a row above, over or a little behind its other words, and are much higher, are
+// its initial.
+void TextLayerUse::InitialFirst(std::vector<int>* row) const {
+  if (row->size() < 2) return;
+  std::vector<int> heights;
+  for (const int w : *row) heights.push_back(At(w).height);
+  const auto middle = heights.begin() + static_cast<std::ptrdiff_t>((heights.size() - 1) / 2);
+  std::nth_element(heights.begin(), middle, heights.end());
+  const int usual = *middle;
+  int left = INT32_MAX;
+  for (const int w : *row) left = std::min(left, At(w).x);
+  const auto initial = std::find_if(row->begin(), row->end(), [&](int w) {
+    return 2 * At(w).height >= 3 * usual && 2 * (At(w).x - left) <= At(w).width;
+  });
+  if (initial != row->end()) std::rotate(row->begin(), initial, initial + 1);
 }
 
 bool TextLayerUse::IsPartOfAWord(size_t region) const {
@@ -292,6 +319,25 @@ TextLayerUse::Place TextLayerUse::PlaceOf(int index) const {
       if (gap > line.height / 2 || gap >= nearest) continue;
       if (3 * OverlapY(line, word) < std::min(line.height, word.height)) continue;
       nearest = gap;
+      place = {r, l};
+    }
+  }
+  return place;
+}
+
+// The topmost of the lower lines that stand beside a large letter and begin right of it.
+TextLayerUse::Place TextLayerUse::LineOfInitial(const Box& word) const {
+  Place place;
+  int top = INT32_MAX;
+  for (size_t r = 0; r < regions_.size(); ++r) {
+    if (TaskOf(page_.regions[r].label) == RegionTask::kSkip) continue;
+    for (size_t l = 0; l < regions_[r].lines.size(); ++l) {
+      const Box& line = regions_[r].lines[l];
+      const bool beside = line.x > word.x + word.width / 2 && line.x - word.right() < line.height &&
+                          3 * line.height < 2 * word.height &&
+                          2 * OverlapY(line, word) > line.height;
+      if (!beside || line.y >= top) continue;
+      top = line.y;
       place = {r, l};
     }
   }
@@ -449,7 +495,9 @@ std::vector<ReadLine> TextLayerUse::Lines(size_t region, const Box& within) cons
       if (HoldsMiddle(within, At(w))) words.push_back(w);
     }
     const std::vector<std::vector<int>> rows = Rows(words);
-    const bool whole = rows.size() == 1 && HoldsMiddle(within, boxes[l]);
+    const bool whole = rows.size() == 1 && HoldsMiddle(within, boxes[l]) &&
+                       std::all_of(words.begin(), words.end(),
+                                   [&](int w) { return OverlapX(boxes[l], At(w)) > 0; });
     for (const std::vector<int>& row : rows)
       lines.push_back(LineOfWords(row, whole ? &page_.regions[region].lines[l] : nullptr));
   }

@@ -51,6 +51,8 @@ class TextLayerUse {
   // Whether the region is ink of a word that lies elsewhere, such as a mark above its line: it has
   // nothing to read.
   bool IsPartOfAWord(size_t region) const;
+  // Whether the region is a picture of an initial alone, whose text goes on in another region.
+  bool IsInitial(size_t region) const { return initials_[region]; }
   // How many words lie on top of another one that says something else.
   int n_on_top() const { return n_on_top_; }
   // Sets lines, cells' texts and text of `region` to the layer's.
@@ -80,10 +82,12 @@ class TextLayerUse {
   Box UprightLine(const ReadLine& line) const;
   void DropDoubled(std::vector<int>* words);
   Place PlaceOf(int word) const;
+  Place LineOfInitial(const Box& word) const;
   size_t LineOf(size_t region, const Box& word) const;
   const PdfWord& Word(int index) const { return layer_.words[static_cast<size_t>(index)]; }
   const Box& At(int index) const { return boxes_[static_cast<size_t>(index)]; }
   std::vector<std::vector<int>> Rows(const std::vector<int>& words) const;
+  void InitialFirst(std::vector<int>* row) const;
   Found LineOfWords(const std::vector<int>& words, const ReadLine* found = nullptr) const;
   std::vector<Found> OwnLines(const std::vector<int>& words) const;
   std::vector<ReadLine> Lines(size_t region, const Box& within) const;
@@ -96,6 +100,7 @@ class TextLayerUse {
   std::vector<std::vector<int>> words_;                    // by region
   std::vector<std::vector<std::vector<int>>> line_words_;  // by region and line
   std::vector<std::vector<int>> loose_;  // by region: words that lie in none of its lines
+  std::vector<bool> initials_;           // by region
   std::vector<int> uncovered_;
   int n_on_top_ = 0;
 };

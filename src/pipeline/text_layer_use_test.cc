@@ -91,6 +91,27 @@ TEST(TextLayerUse, LargeInitialsBeginTheirFirstLine) {
   EXPECT_EQ(page.regions[0].text, "The first second");
 }
 
+// As programs write it that do not move the first lines aside.
+TEST(TextLayerUse, InitialsOverTheirLineBeginIt) {
+  for (const int left : {10, 6, 14}) {
+    ReadPage page = {.width_px = 300, .height_px = 100};
+    page.regions.push_back(TwoLines());
+    const PdfTextLayer layer = Layer({{"T", {left, 10, 35, 48}, 0},
+                                      {"he", {10, 12, 16, 16}, 1},
+                                      {"harbour", {30, 12, 40, 16}, 1},
+                                      {"second", {10, 42, 60, 16}, 2}});
+    TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
+    EXPECT_EQ(page.regions[0].text, "The harbour second") << left;
+  }
+  // What is high further to the right is none.
+  ReadPage page = {.width_px = 300, .height_px = 100};
+  page.regions.push_back(TwoLines());
+  const PdfTextLayer layer =
+      Layer({{"sum", {10, 12, 30, 16}, 0}, {"(", {50, 4, 8, 34}, 0}, {"x", {60, 12, 10, 16}, 0}});
+  TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
+  EXPECT_EQ(page.regions[0].text, "sum ( x");
+}
+
 // Layout took two lines for one because an initial joins them.
 TEST(TextLayerUse, RowsOfOneLineStayApart) {
   ReadPage page = {.width_px = 300, .height_px = 100};

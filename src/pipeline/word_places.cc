@@ -127,24 +127,27 @@ std::vector<size_t> Assign(const std::vector<Word>& words, const std::vector<Str
   return begins;
 }
 
-// The geometric mean over the tokens that share bytes with [begin, end) of the text; `otherwise`
-// when the tokens do not spell it.
+// The least probability of the tokens that share bytes with [begin, end) of the text, and of those
+// behind them that say that the word ends; `otherwise` when the tokens do not spell it.
 float Confidence(const PieceReading& piece, size_t begin, size_t end, float otherwise) {
-  double sum = 0;
-  int n = 0;
+  float least = 1;
+  bool any = false;
   size_t at = 0;
   for (const ReadToken& token : piece.tokens) {
-    if (at >= end) break;
     const size_t shared = std::min(token.text.size(), piece.text.size() - at);
-    if (token.text.compare(0, shared, piece.text.substr(at, shared)) != 0) return otherwise;
+    if (token.text.compare(0, shared, piece.text.substr(at, shared)) != 0)
+      return any ? least : otherwise;
+    const bool ends = token.text.find_first_not_of(" \t\r\n") == std::string::npos;
+    if (at >= end && !ends) break;
     const size_t next = at + token.text.size();
-    if (next > begin && !token.text.empty() && token.probability > 0) {
-      sum += std::log(static_cast<double>(token.probability));
-      ++n;
+    const bool within = !token.text.empty() && next > begin;
+    if (within || (ends && at >= end)) {
+      least = std::min(least, token.probability);
+      any = true;
     }
     at = next;
   }
-  return n == 0 ? otherwise : static_cast<float>(std::exp(sum / n));
+  return any ? least : otherwise;
 }
 
 LinePlace PartOf(const LinePlace& line, double from_px, double to_px) {
@@ -183,7 +186,7 @@ void AddWords(const PieceReading& piece, const ReadPage& page, ReadLine* line) {
     if (w == 0 && piece.start == PieceStart::kInWord && !line->words.empty()) {
       ReadWord& begun = line->words.back();
       begun.text += word.text;
-      begun.confidence = std::sqrt(begun.confidence * word.confidence);
+      begun.confidence = std::min(begun.confidence, word.confidence);
       begun.place.end = word.place.end;
       begun.box_px = Union(begun.box_px, word.box_px);
     } else {

@@ -82,10 +82,17 @@ TEST(WordPlaces, PiecesGoOnInAWord) {
 
 TEST(WordPlaces, WordsHaveTheConfidenceOfTheirTokens) {
   Line l = Draw(std::vector{4, 5});
-  const std::vector<ReadToken> tokens = {{1, "ha", 0.5F}, {2, "ve ", 0.5F}, {3, "house", 1}};
+  const std::vector<ReadToken> tokens = {{1, "ha", 0.5F}, {2, "ve ", 0.75F}, {3, "house", 1}};
   AddWords({.text = "have house", .tokens = tokens, .ink = l.ink}, l.page, &l.line);
   EXPECT_FLOAT_EQ(l.line.words[0].confidence, 0.5F);
   EXPECT_FLOAT_EQ(l.line.words[1].confidence, 1);
+  // What ends a word counts for it: a letter may have been swallowed there.
+  l.line.words.clear();
+  const std::vector<ReadToken> ends = {
+      {1, "have", 0.9F}, {2, " ", 0.4F}, {3, "house", 1}, {4, "", 0.3F}};
+  AddWords({.text = "have house", .tokens = ends, .ink = l.ink}, l.page, &l.line);
+  EXPECT_FLOAT_EQ(l.line.words[0].confidence, 0.4F);
+  EXPECT_FLOAT_EQ(l.line.words[1].confidence, 0.3F);
 }
 
 TEST(WordPlaces, NothingGivesNothing) {

@@ -43,9 +43,6 @@ constexpr const char* kFingerprintFile = "fingerprint";
 constexpr size_t kMaxFingerprintBytes = size_t{1} << 20;
 // Before a job's id: the folder of one that is being made or deleted, an archive on its way out.
 constexpr std::string_view kNew = "new-", kOld = "old-", kArchive = "archive-";
-constexpr std::string_view kTemporaryStem = "glm-ocr-";
-constexpr const char* kLockFile = "lock";
-constexpr const char* kDatabaseFile = "jobs.sqlite3";
 constexpr auto kTick = std::chrono::seconds(15);
 
 double Now() {
@@ -70,29 +67,28 @@ std::optional<int> WholeNumber(std::string_view text) {
   return number;
 }
 
-// Temporary folders of servers of this user that ended without removing them. A server that lives
-// holds its lock from before it makes its database.
-void RemoveDeadFolders(Log& log) {
+constexpr std::string_view kStoreName = "jobs.sqlite3";
+constexpr std::string_view kTemporaryName = "glm-ocr-XXXXXX";
+
+// Removes the temporary folders of servers that were killed: those of this user whose lock nobody
+// holds.
+void RemoveLeftovers(const fs::path& parent) {
   std::error_code error;
-  const fs::path parent = fs::temp_directory_path(error);
-  if (error) return;
   for (const auto& entry : fs::directory_iterator(parent, error)) {
     const std::string name = entry.path().filename().string();
+    const std::string_view prefix = kTemporaryName.substr(0, kTemporaryName.find('X'));
+    if (name.size() != kTemporaryName.size() || !name.starts_with(prefix)) continue;
     struct stat info {};
-    if (!name.starts_with(kTemporaryStem) || name.size() != kTemporaryStem.size() + 6 ||
-        ::lstat(entry.path().c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
+    if (::lstat(entry.path().c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
         info.st_uid != ::geteuid() || (info.st_mode & 077) != 0)
       continue;
-    struct stat database {};
-    if (::lstat((entry.path() / kDatabaseFile).c_str(), &database) != 0) continue;
+    // Without a lock it is not known to be a server's.
     const int lock =
-        ::open((entry.path() / kLockFile).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        ::open((entry.path() / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);  // NOLINT
     if (lock < 0) continue;
-    if (::flock(lock, LOCK_EX | LOCK_NB) == 0) {
-      std::error_code failed;
-      fs::remove_all(entry.path(), failed);
-      log.Info("folder of a server that has died removed", {{"folder", entry.path().string()}});
-    }
+    std::error_code ignored;
+    if (::flock(lock, LOCK_EX | LOCK_NB) == 0 && fs::exists(entry.path() / kStoreName, ignored))
+      fs::remove_all(entry.path(), ignored);
     ::close(lock);
   }
 }
@@ -101,8 +97,9 @@ void RemoveDeadFolders(Log& log) {
 Result<fs::path> PrepareDir(const std::string& wanted) {
   if (wanted.empty()) {
     std::error_code error;
-    std::string pattern =
-        (fs::temp_directory_path(error) / (std::string(kTemporaryStem) + "XXXXXX")).string();
+    const fs::path parent = fs::temp_directory_path(error);
+    if (!error) RemoveLeftovers(parent);
+    std::string pattern = (parent / kTemporaryName).string();
     if (error || ::mkdtemp(pattern.data()) == nullptr) {
       return Error{ErrorCode::kIo, fmt::format("cannot make a temporary folder for documents: {} "
                                                "(name one with --data-dir)",
@@ -145,12 +142,22 @@ Result<std::string> PageJpeg(const Image& image) {
 // Words of a page in its event; with more, none are told.
 constexpr size_t kMaxEventWords = 20000;
 
+// What a model wrote, word by word: of lines, or of a region that was read whole.
+template <typename Function>
+void ForEachWord(const ReadRegion& region, const Function& function) {
+  if (region.from_text_layer) return;
+  for (const ReadWord& word : region.words) function(word);
+  for (const ReadLine& line : region.lines) {
+    for (const ReadWord& word : line.words) function(word);
+  }
+}
+
 ordered_json WordsJson(const ReadRegion& region) {
   ordered_json words = ordered_json::array();
-  for (const WordConfidence& word : region.word_confidences) {
+  ForEachWord(region, [&](const ReadWord& word) {
     words.push_back(
         {{"text", word.text}, {"confidence", std::round(double{word.confidence} * 1e4) / 1e4}});
-  }
+  });
   return words;
 }
 
@@ -209,11 +216,10 @@ Jobs::Jobs(const Service& service, DocumentThreads& threads, fs::path dir, bool 
     : service_(service), threads_(threads), dir_(std::move(dir)), temporary_(temporary) {}
 
 Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads& threads) {
-  RemoveDeadFolders(service.log);
   GLM_ASSIGN(fs::path dir, PrepareDir(service.config.data_dir));
   std::unique_ptr<Jobs> jobs(
       new Jobs(service, threads, std::move(dir), service.config.data_dir.empty()));
-  const fs::path lock = jobs->dir_ / kLockFile;
+  const fs::path lock = jobs->dir_ / "lock";
   jobs->lock_file_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (jobs->lock_file_ < 0 || ::flock(jobs->lock_file_, LOCK_EX | LOCK_NB) != 0) {
     return Error{ErrorCode::kInvalidArgument,
@@ -223,7 +229,7 @@ Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads
                      : fmt::format("cannot use the data folder '{}': {}", jobs->dir_.string(),
                                    std::strerror(errno))};
   }
-  GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / kDatabaseFile));
+  GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / kStoreName));
   int64_t n_strange = 0;
   GLM_ASSIGN(std::vector<Job> known, jobs->store_->Load(&n_strange));
   if (n_strange > 0) {
@@ -640,7 +646,8 @@ Status Jobs::TakePage(Active& active, ReadPage page) {
                         {"regions", ordered_json::array()},
                         {"markdown", formatted.markdown}};
   size_t n_words = 0;
-  for (const ReadRegion& region : page.regions) n_words += region.word_confidences.size();
+  for (const ReadRegion& region : page.regions)
+    ForEachWord(region, [&](const ReadWord&) { ++n_words; });
   for (size_t i = 0; i < page.regions.size(); ++i) {
     const ReadRegion& region = page.regions[i];
     event["regions"].push_back(RegionJson(region, i));

@@ -1,10 +1,15 @@
 // Jobs that a process has left unfinished. tests/server/documents_test.py kills the process.
 #include "server/jobs.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <regex>
 #include <thread>
 
@@ -254,6 +259,32 @@ TEST_F(JobsTest, FinishedOnesLoseWhatACrashLeft) {
   const auto server = Start();
   EXPECT_EQ(server->Get("/v1/documents/" + id).Json()["status"], "cancelled");
   EXPECT_FALSE(fs::exists(dir_ / id / "read"));
+}
+
+TEST_F(JobsTest, RemovesTheFoldersOfServersThatWereKilled) {
+  fs::create_directories(dir_);
+  const auto folder = [&](const std::string& name, const std::vector<std::string>& files) {
+    fs::create_directory(dir_ / name);
+    fs::permissions(dir_ / name, fs::perms::owner_all);
+    for (const std::string& file : files) std::ofstream(dir_ / name / file) << "x";
+    return dir_ / name;
+  };
+  const fs::path killed = folder("glm-ocr-aaaaaa", {"lock", "jobs.sqlite3", "upload"});
+  const fs::path running = folder("glm-ocr-bbbbbb", {"lock", "jobs.sqlite3"});
+  const fs::path others = folder("glm-ocr-cccccc", {"jobs.sqlite3"});
+  const fs::path longer = folder("glm-ocr-results", {"lock", "jobs.sqlite3"});
+  const int lock = ::open((running / "lock").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+  const char* before = std::getenv("TMPDIR");
+  const std::string restore = before == nullptr ? "" : before;
+  ::setenv("TMPDIR", dir_.c_str(), 1);
+  { TestServer server; }
+  before == nullptr ? ::unsetenv("TMPDIR") : ::setenv("TMPDIR", restore.c_str(), 1);
+  ::close(lock);
+  EXPECT_FALSE(fs::exists(killed));
+  EXPECT_TRUE(fs::exists(running));
+  EXPECT_TRUE(fs::exists(others));
+  EXPECT_TRUE(fs::exists(longer));
 }
 
 }  // namespace

@@ -6,6 +6,22 @@
 namespace glmocr::server {
 namespace {
 
+bool OfOllama(std::string_view path) {
+  return path.starts_with("/api/") && !path.starts_with("/api/paas/");
+}
+
+// For paths that clients of other servers ask for, why there is nothing.
+std::string NothingAt(std::string_view path) {
+  for (const std::string_view action : {"pull", "push", "create", "copy", "delete", "blobs"}) {
+    if (path.starts_with("/api/") && path.substr(5).substr(0, path.find('/', 5) - 5) == action)
+      return "The model of this server is chosen when it starts (--model): models cannot be "
+             "pulled, made or removed here.";
+  }
+  if (path.ends_with("/embeddings") || path == "/api/embed")
+    return "This server reads documents: it makes no embeddings.";
+  return "There is nothing at this path.";
+}
+
 std::vector<std::string_view> Parts(std::string_view path) {
   std::vector<std::string_view> parts;
   while (!path.empty()) {
@@ -177,8 +193,10 @@ HeaderVerdict Router::Check(HttpRequest& request) {
     request.key_name = *name;
   }
   if (found == nullptr) {
-    if (methods.empty())
-      return refuse({.status = 404, .message = "There is nothing at this path."});
+    if (methods.empty()) {
+      return refuse({.status = 404, .message = NothingAt(request.path)},
+                    OfOllama(request.path) ? ErrorShape::kPlain : ErrorShape::kOpenAi);
+    }
     HttpResponse response =
         ErrorResponse({.status = 405, .message = "This path takes " + methods + "."},
                       ErrorShape::kOpenAi, request);

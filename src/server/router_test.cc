@@ -77,6 +77,19 @@ TEST(Router, MatchesPathsWhole) {
   }
 }
 
+TEST(Router, SaysWhyThereIsNothingWhereClientsOfOthersAsk) {
+  Fixture f;
+  const auto message = [&](const char* path) {
+    HttpRequest request = Call("POST", path);
+    return std::get<HttpResponse>(f.router.Check(request)).body;
+  };
+  EXPECT_THAT(message("/api/pull"), testing::StartsWith(R"({"error":"The model of this server)"));
+  EXPECT_THAT(message("/api/blobs/sha256:1"), testing::HasSubstr("The model of this server"));
+  EXPECT_THAT(message("/api/pullover"), testing::HasSubstr("nothing at this path"));
+  EXPECT_THAT(message("/v1/embeddings"), testing::HasSubstr("no embeddings"));
+  EXPECT_THAT(message("/api/embed"), testing::HasSubstr("no embeddings"));
+}
+
 TEST(Router, TakesASlashAtTheEnd) {
   Fixture f;
   EXPECT_EQ(f.Status(Call("GET", "/health/")), 0);

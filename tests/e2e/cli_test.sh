@@ -16,17 +16,21 @@ page=$root/samples/page.png
 expect help 0 "Examples" "$glm" --help
 expect no_arguments 2 "parse" "$glm"
 expect unknown_option 2 "nonsense" "$glm" parse --nonsense "$page"
+expect unknown_command 2 "there is no command 'prase' \(parse, serve" "$glm" prase
+expect file_as_command 2 "to read it: glm-ocr parse '" "$glm" "$page"
 expect text 0 "[A-Za-z]{3}" "$glm" parse "$page"
 expect jsonl 0 '"schema":"glm-ocr.page/1"' "$glm" parse -f jsonl "$page"
 expect json 0 '"glm-ocr.document/1"' "$glm" parse --to json "$page"
 expect missing_file 1 "nope.png.*" "$glm" parse "$dir/nope.png"
 : >"$dir/empty.png"
-expect empty_file 1 "empty.png" "$glm" parse "$dir/empty.png"
+expect empty_file 1 "empty.png.: the file is empty" "$glm" parse "$dir/empty.png"
 expect partial 3 "1 document, 1 page, 1 failed -> .*/o/$" "$glm" parse "$dir/empty.png" "$page" -o "$dir/o" -f md
 [[ -s $dir/o/page/page.md && $(ls "$dir/o") == $'journal.jsonl\npage' ]] || { echo "FAILED partial: $(ls "$dir/o")"; failed=1; }
 for task in table formula "Read the third line:"; do
   expect "task_$task" 2 "reads lines of text only; use auto" "$glm" parse --task "$task" "$page"
 done
+# A page is no line: what such a model makes of it is not to be trusted. Nor is a line's crop warned of.
+expect layout_none 0 "^warning: .* page 1: this model reads single lines, and the picture has [0-9]+" "$glm" parse --layout none "$page"
 expect task_text 0 "[A-Za-z]{3}" "$glm" parse --task text "$page"
 # Text that a layout network's regions leave out is read: these weights are random.
 expect uncovered 0 "[A-Za-z]{3} [A-Za-z]{3}" "$glm" parse --layout-model "$root/tests/golden/layout/small" --to text "$page"

@@ -72,6 +72,7 @@ for args in ([PAGE], [PAGE, PAGE], [PAGE, "-f", "md"], [PAGE, "-f", "jsonl"]):
 # Both streams on one terminal: no progress line between the text.
 chunks, _, code = at_terminal([PAGE], both=True)
 check("one terminal", b"\x1b" not in b"".join(data for _, data in chunks), "escape sequences in the text")
+check("one terminal", b"the starter model reads" in b"".join(data for _, data in chunks), "which model reads is not said")
 # Output into a folder: nothing streams, and the terminal has the progress line.
 out = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"terminal_test_{os.getpid()}")
 chunks, _, code = at_terminal([PAGE, "-o", out], both=True)
