@@ -336,7 +336,7 @@ bool Jobs::stopped() const {
 
 Result<Job> Jobs::Add(const std::string& owner, const std::string& name,
                       const DocumentRequest& request, std::string_view bytes) {
-  if (!MakeRoom(bytes.size())) {
+  if (!MakeRoom(owner, bytes.size())) {
     return Error{ErrorCode::kUnavailable,
                  "This server holds as many documents as it may. Try again later, or delete some."};
   }
@@ -547,6 +547,7 @@ void Jobs::Run(const Job& job) {
   }
   DocumentTask task;
   task.name = job.name;
+  task.owner = job.owner;
   task.pages = active->request.pages;
   task.max_pages = service_.config.max_pages;
   task.reader = ReaderOptionsOf(service_, active->request);
@@ -760,23 +761,39 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
   if (!exists) RemoveFolder(active.id);  // deleted while it was read
 }
 
-// Removes the oldest finished jobs until one more fits. False: the unfinished ones fill all.
-bool Jobs::MakeRoom(size_t bytes) {
+// Removes the oldest finished jobs until one more of `owner` fits: those of the owner who holds
+// most, and never of one who holds less than `owner` then would. False: there are none.
+bool Jobs::MakeRoom(const std::string& owner, size_t bytes) {
   while (true) {
     std::string oldest;
     {
       std::lock_guard lock(mutex_);
-      int64_t sum = static_cast<int64_t>(bytes), number = INT64_MAX;
+      struct Held {
+        int64_t n = 0, bytes = 0;
+        int64_t number = INT64_MAX;  // of the oldest finished one
+        std::string oldest;
+      };
+      std::map<std::string, Held> held;
+      held[owner] = {.n = 1, .bytes = static_cast<int64_t>(bytes)};
+      int64_t sum = static_cast<int64_t>(bytes);
       for (const auto& [id, job] : jobs_) {
+        Held& his = held[job.owner];
         sum += job.stored_bytes;
-        if (!IsFinal(job.status) || job.number >= number) continue;
-        number = job.number;
-        oldest = id;
+        his.bytes += job.stored_bytes;
+        ++his.n;
+        if (!IsFinal(job.status) || job.number >= his.number) continue;
+        his.number = job.number;
+        his.oldest = id;
       }
-      if (static_cast<int64_t>(jobs_.size()) < service_.config.max_jobs &&
-          sum <= static_cast<int64_t>(service_.config.max_stored_bytes)) {
-        return true;
+      const bool few = static_cast<int64_t>(jobs_.size()) < service_.config.max_jobs;
+      if (few && sum <= static_cast<int64_t>(service_.config.max_stored_bytes)) return true;
+      const auto holds = [&](const Held& his) { return few ? his.bytes : his.n; };
+      const Held* most = nullptr;
+      for (const auto& [name, his] : held) {
+        if (his.oldest.empty() || holds(his) < holds(held[owner])) continue;
+        if (most == nullptr || holds(his) > holds(*most)) most = &his;
       }
+      if (most != nullptr) oldest = most->oldest;
       if (oldest.empty()) return false;
     }
     service_.log.Info("job removed to make room", {{"job", oldest}});

@@ -94,7 +94,7 @@ class Jobs {
   // Empty: of all jobs.
   void Tell(const std::string& id, bool tick);
   Status Write(Active& active, const std::filesystem::path& path, const OutputFile& file);
-  bool MakeRoom(size_t bytes);
+  bool MakeRoom(const std::string& owner, size_t bytes);
   void RemoveLeftOvers();
   void RemoveFolder(const std::string& id);
   void RemoveCheckpoints(const std::string& id);

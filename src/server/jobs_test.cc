@@ -15,6 +15,7 @@
 
 #include "base/base64.h"
 #include "base/file.h"
+#include "server/keys.h"
 #include "server/server_test_util.h"
 
 namespace glmocr::server {
@@ -245,6 +246,61 @@ TEST_F(JobsTest, AnEmptyOrForeignDatabaseDeletesNoFolder) {
   EXPECT_TRUE(fs::exists(dir_ / id / "input"));
   EXPECT_FALSE(fs::exists(dir_ / ("archive-" + id)));
   EXPECT_FALSE(fs::exists(dir_ / ("new-" + id)));
+}
+
+// One key's documents neither push out another's results nor keep its documents from being read.
+TEST_F(JobsTest, TwoKeysShareWhatIsStoredAndTheTurns) {
+  const std::string alice = "alice-alice-alice", bob = "bob-bob-bob-bob-bob";
+  const TestServer server([&](ServerConfig& config) {
+    config.data_dir = dir_.string();
+    config.keys = {{.name = "alice", .digest = DigestOfKey(alice)},
+                   {.name = "bob", .digest = DigestOfKey(bob)}};
+    config.max_jobs = 24;
+    config.document_workers = 1;
+  });
+  const auto call = [&](const std::string& key, const char* method, const std::string& path,
+                        const std::string& body = "") {
+    return const_cast<TestServer&>(server).Send(
+        method, path, body,
+        {{"Authorization", "Bearer " + key}, {"Content-Type", "application/json"}});
+  };
+  const auto upload = [&](const std::string& key) {
+    static const std::string book = Book();
+    const json request = {{"file", book}, {"name", "book.pdf"}, {"formats", {"text"}}};
+    return call(key, "POST", "/v1/documents", request.dump()).Json()["id"].get<std::string>();
+  };
+  const auto short_one = [&](const std::string& key) {
+    const json request = {
+        {"file", "data:image/png;base64," +
+                     EncodeBase64(ReadFile(fs::path(GLMOCR_SOURCE_DIR) / "samples/article.png",
+                                           size_t{1} << 24)
+                                      .value())},
+        {"name", "a.png"},
+        {"formats", {"text"}}};
+    return call(key, "POST", "/v1/documents", request.dump()).Json()["id"].get<std::string>();
+  };
+  const auto status = [&](const std::string& key, const std::string& id) {
+    const auto reply = call(key, "GET", "/v1/documents/" + id);
+    return reply.status == 200 ? reply.Json()["status"].get<std::string>() : "gone";
+  };
+  const auto wait = [&](const std::string& key, const std::string& id) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    while (status(key, id) != "succeeded" && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  };
+  // Every place for open documents is taken by Alice's books.
+  std::vector<std::string> books;
+  for (int i = 0; i < 8; ++i) books.push_back(upload(alice));
+  const std::string of_bob = short_one(bob);
+  wait(bob, of_bob);
+  EXPECT_EQ(status(bob, of_bob), "succeeded");
+  for (const std::string& id : books) EXPECT_NE(status(alice, id), "succeeded");
+  for (const std::string& id : books) call(alice, "DELETE", "/v1/documents/" + id);
+  // More of Alice's than are kept.
+  std::string last;
+  for (int i = 0; i < 30; ++i) wait(alice, last = short_one(alice));
+  EXPECT_EQ(status(alice, last), "succeeded");
+  EXPECT_EQ(status(bob, of_bob), "succeeded");
 }
 
 TEST_F(JobsTest, FinishedOnesLoseWhatACrashLeft) {
