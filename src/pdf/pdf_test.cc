@@ -371,7 +371,7 @@ TEST_F(PdfTest, AWorkerThatDiesCostsNoPage) {
 }
 
 // A worker that is ended by somebody else says nothing about the file.
-TEST_F(PdfTest, FirstPageIsTriedAgainWhenItsWorkerIsKilled) {
+TEST_F(PdfTest, KilledWorkerOfTheFirstPageIsReplaced) {
   for (const int signal : {SIGKILL, SIGTERM}) {
     const auto pdf = MustOpen(PdfOfPages({{""}, {""}}));
     const pid_t first = pdf->worker_pid();
@@ -382,7 +382,7 @@ TEST_F(PdfTest, FirstPageIsTriedAgainWhenItsWorkerIsKilled) {
   }
 }
 
-TEST_F(PdfTest, WorkersThatAreKilledTwiceCostThePageAndDoNotBlameTheFile) {
+TEST_F(PdfTest, KilledWorkerTwiceCostsThePageAndDoesNotBlameTheFile) {
   PdfOptions options = OnePixelPerPoint();
   const fs::path started = folder_ / "started";
   options.worker = Script("echo >>" + started.string() + "\nkill -KILL $$\n");

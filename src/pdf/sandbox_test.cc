@@ -48,7 +48,7 @@ class SandboxTest : public ::testing::TestWithParam<const char*> {
   fs::path folder_;
 };
 
-TEST_P(SandboxTest, NothingIsLeftButWhatDecodingNeeds) {
+TEST_P(SandboxTest, SandboxHolesAreClosed) {
   const std::string mode = GetParam();
   int status = -1;
   const std::string said =

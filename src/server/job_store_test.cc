@@ -39,7 +39,7 @@ class JobStoreTest : public testing::Test {
 };
 
 // Each row is wrong in one thing: it is set aside, the right one stays.
-TEST_F(JobStoreTest, WrongRowsAreSetAside) {
+TEST_F(JobStoreTest, JobDatabaseRowsThatAreWrongAreSetAside) {
   const std::vector<std::string> changes = {"id='../victim'",
                                             "id=upper(id)",
                                             "id=CAST(id AS BLOB)",

@@ -189,7 +189,7 @@ TEST_F(JobsTest, ReadOnWithoutKeepingPages) {
 }
 
 // Rows that somebody else wrote: said, set aside, and nothing else happens.
-TEST_F(JobsTest, StrangeRowsEndNothingAndDeleteNothing) {
+TEST_F(JobsTest, JobDatabaseRowsEndNothingAndDeleteNothing) {
   std::string id;
   {
     const auto server = Start();
@@ -230,7 +230,7 @@ TEST_F(JobsTest, StrangeRowsEndNothingAndDeleteNothing) {
   fs::remove_all(victim);
 }
 
-TEST_F(JobsTest, AnEmptyOrForeignDatabaseDeletesNoFolder) {
+TEST_F(JobsTest, JobDatabaseThatIsEmptyDeletesNoFolder) {
   std::string id;
   {
     const auto server = Start();
@@ -251,7 +251,7 @@ TEST_F(JobsTest, AnEmptyOrForeignDatabaseDeletesNoFolder) {
 // One key's documents neither push out another's results nor keep its documents from being read.
 TEST_F(JobsTest, TwoKeysShareWhatIsStoredAndTheTurns) {
   const std::string alice = "alice-alice-alice", bob = "bob-bob-bob-bob-bob";
-  const TestServer server([&](ServerConfig& config) {
+  TestServer server([&](ServerConfig& config) {
     config.data_dir = dir_.string();
     config.keys = {{.name = "alice", .digest = DigestOfKey(alice)},
                    {.name = "bob", .digest = DigestOfKey(bob)}};
@@ -260,9 +260,8 @@ TEST_F(JobsTest, TwoKeysShareWhatIsStoredAndTheTurns) {
   });
   const auto call = [&](const std::string& key, const char* method, const std::string& path,
                         const std::string& body = "") {
-    return const_cast<TestServer&>(server).Send(
-        method, path, body,
-        {{"Authorization", "Bearer " + key}, {"Content-Type", "application/json"}});
+    return server.Send(method, path, body,
+                       {{"Authorization", "Bearer " + key}, {"Content-Type", "application/json"}});
   };
   const auto upload = [&](const std::string& key) {
     static const std::string book = Book();
