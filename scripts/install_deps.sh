@@ -16,7 +16,7 @@ build=(make cmake ninja-build g++ ccache pkg-config python3 python3-pip
 if [[ -r /etc/os-release && "$(. /etc/os-release; echo "$ID-${VERSION_ID:-}")" != debian-12 ]]; then
   build+=(libheif-plugin-aomdec libheif-plugin-libde265)
 fi
-test=("${build[@]}" git libgtest-dev libgmock-dev libxml2-dev poppler-utils qpdf openssl libvalijson-dev json-schema-test-suite)
+test=("${build[@]}" git libgtest-dev libgmock-dev libxml2-dev poppler-utils qpdf openssl curl jq libvalijson-dev json-schema-test-suite)
 # `clang` brings no sanitizer run time by itself on Debian: libclang-rt comes only as a recommendation.
 fuzz=("${build[@]}" clang llvm)
 lint=("${test[@]}" clang-tidy clang-format)

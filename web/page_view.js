@@ -104,6 +104,12 @@ export class PageView {
       const message = typeof page.error === 'string' ? page.error : page.error.message;
       this.root.append(element('p', { class: 'page-error' }, `This page could not be read: ${message}`));
     }
+    const texts = (page.regions ?? []).filter((region) => region.content && !PICTURES.has(region.label));
+    const own = texts.filter((region) => region.from_text_layer).length;
+    if (own > 0) {
+      this.root.append(element('p', { class: 'own-text' }, own === texts.length
+        ? 'The PDF’s own text, not read by the model.' : 'Some of this is the PDF’s own text.'));
+    }
     if (page.warnings?.length) {
       this.root.append(element('ul', { class: 'page-warnings', 'aria-label': `Warnings of page ${page.page}` },
         ...page.warnings.map((one) => element('li', {}, one.message))));

@@ -14,8 +14,9 @@ namespace glmocr {
 namespace {
 
 Error Failed(const std::filesystem::path& folder) {
-  return {ErrorCode::kIo, fmt::format("cannot keep a temporary file in '{}': {}", folder.string(),
-                                      std::strerror(errno))};
+  return {ErrorCode::kIo, fmt::format("cannot keep a temporary file in '{}': {}{}", folder.string(),
+                                      std::strerror(errno),
+                                      errno == ENOSPC ? " (free some space and run again)" : "")};
 }
 
 }  // namespace

@@ -112,6 +112,12 @@ Status ParseJob::Prepare() {
   GLM_ASSIGN(output_, Output::Open(options_.out, options_.to, options_.output));
   if (!options_.out.empty()) {
     GLM_ASSIGN(journal_, Journal::Open(options_.out));
+    if (const int n = journal_->n_ignored(); n > 0) {
+      std::fprintf(stderr, "glm-ocr: note: %s: %s no entr%s of a journal, and %s ignored\n",
+                   QuoteUntrusted(options_.out + "/" + Journal::kName).c_str(),
+                   n == 1 ? "one line is" : fmt::format("{} lines are", n).c_str(),
+                   n == 1 ? "y" : "ies", n == 1 ? "is" : "are");
+    }
     names_.emplace(
         options_.out, *journal_,
         options_.overwrite ? OutputNames::Existing::kReplace : OutputNames::Existing::kKeep);
@@ -350,6 +356,10 @@ void ParseJob::Finish(Document& document, const DocumentOutcome& outcome) {
   if (const Status status = journal_->Append(entry); !status.ok()) {
     journal_failed_ = true;
     Report(status.error().message);
+    if (status.error().code == ErrorCode::kNotFound && !fatal_) {
+      fatal_ = Error{ErrorCode::kNotFound, "the run ends here: what is read could not be kept in " +
+                                               QuoteUntrusted(options_.out)};
+    }
     return;  // the claim goes on telling whose the folder is
   }
   // After a full disk --resume goes on with the pages that are read.

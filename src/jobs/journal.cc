@@ -110,6 +110,8 @@ Result<Journal> Journal::Open(const fs::path& folder) {
                    "'" + path.string() +
                        "' was written by a newer version of glm-ocr (use that version, or choose "
                        "another folder with -o)"};
+    } else if (end > begin) {
+      ++journal.n_ignored_;
     }
     begin = end + 1;
   }
@@ -121,11 +123,13 @@ Result<Journal> Journal::Open(const fs::path& folder) {
 Journal::Journal(Journal&& other) noexcept
     : folder_(std::move(other.folder_)),
       last_(std::move(other.last_)),
+      n_ignored_(other.n_ignored_),
       fd_(std::exchange(other.fd_, -1)) {}
 
 Journal& Journal::operator=(Journal&& other) noexcept {
   std::swap(folder_, other.folder_);
   std::swap(last_, other.last_);
+  std::swap(n_ignored_, other.n_ignored_);
   std::swap(fd_, other.fd_);
   return *this;
 }
@@ -149,16 +153,17 @@ bool Journal::IsDone(const std::string& folder, const std::string& hash,
 
 Status Journal::Append(const JournalEntry& entry) {
   const fs::path path = folder_ / kName;
-  const auto failed = [&](const std::string& why) {
-    return Error{ErrorCode::kIo, "cannot write '" + path.string() + "': " + why +
-                                     " (the input is done, but --resume would read it again)"};
+  const auto failed = [&](const std::string& why, ErrorCode code = ErrorCode::kIo) {
+    std::string message = "cannot write '" + path.string() + "': " + why;
+    if (entry.error.empty()) message += " (the input is done, but --resume would read it again)";
+    return Error{code, std::move(message)};
   };
   struct stat ours {
   }, there{};
   if (::fstat(fd_, &ours) != 0) return failed(std::strerror(errno));
   if (::stat(path.c_str(), &there) != 0 || ours.st_ino != there.st_ino ||
       ours.st_dev != there.st_dev)
-    return failed("it was removed or replaced during the run");
+    return failed("it was removed or replaced during the run", ErrorCode::kNotFound);
   const std::string line = entry.ToJson() + "\n";
   const ssize_t wrote = ::write(fd_, line.data(), line.size());
   if (wrote == static_cast<ssize_t>(line.size())) return OkStatus();

@@ -54,14 +54,17 @@ class Journal {
   bool IsDone(const std::string& folder, const std::string& hash, const std::string& options) const;
   // The last entry of each output folder, as they were when it was opened.
   const std::map<std::string, JournalEntry>& last() const { return last_; }
-  // An error when the file was removed or replaced, or cannot be written: the line is there whole
-  // or not at all.
+  // How many lines were no entries (torn, or not ours) and do not count.
+  int n_ignored() const { return n_ignored_; }
+  // An error when the file was removed or replaced (kNotFound: no later entry can be kept either),
+  // or cannot be written: the line is there whole or not at all.
   Status Append(const JournalEntry& entry);
 
  private:
   Journal() = default;
   std::filesystem::path folder_;
   std::map<std::string, JournalEntry> last_;  // by output folder
+  int n_ignored_ = 0;
   int fd_ = -1;
 };
 

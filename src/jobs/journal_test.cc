@@ -70,6 +70,7 @@ TEST_F(JournalTest, SurvivesTornAndForeignLines) {
                   .ok());
   JournalEntry other = Done();
   other.folder = "b";
+  EXPECT_EQ(Open().n_ignored(), 4) << "torn ones too";
   ASSERT_TRUE(Open().Append(other).ok()) << "goes onto a line of its own";
   EXPECT_TRUE(Open().IsDone("a", "11", "22"));
   EXPECT_TRUE(Open().IsDone("b", "11", "22"));
@@ -112,7 +113,13 @@ TEST_F(JournalTest, SeesThatItWasRemoved) {
   std::filesystem::remove(dir_ / "journal.jsonl");
   EXPECT_FALSE(journal.Append(Done()).ok());
   ASSERT_TRUE(WriteFileAtomically(dir_ / "journal.jsonl", "").ok());
-  EXPECT_FALSE(journal.Append(Done()).ok()) << "another file";
+  const Status replaced = journal.Append(Done());
+  ASSERT_FALSE(replaced.ok()) << "another file";
+  EXPECT_EQ(replaced.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(replaced.error().message.find("the input is done"), std::string::npos);
+  JournalEntry failed = Done();
+  failed.error = "it is damaged";
+  EXPECT_EQ(journal.Append(failed).error().message.find("the input is done"), std::string::npos);
 }
 
 TEST_F(JournalTest, NamesTheFileThatCannotBeWritten) {

@@ -158,5 +158,29 @@ TEST(TextLayer, TakesAnyBits) {
   }
 }
 
+TEST(TextLayer, AWordIsDrawnWhereHalfOfItsCharactersAre) {
+  auto chars = Chars(U"abcd efgh i ,");
+  const auto draw = [&](std::initializer_list<size_t> which) {
+    for (CharRecord& c : chars) c.flags &= static_cast<uint8_t>(~CharRecord::kDrawn);
+    for (const size_t i : which) chars[i].flags |= CharRecord::kDrawn;
+    std::vector<bool> drawn;
+    for (const PdfWord& word : MakeTextLayer(chars, Inked(chars)).words)
+      drawn.push_back(word.drawn);
+    return drawn;
+  };
+  EXPECT_THAT(draw({}), ElementsAre(false, false, false, false)) << "ink says nothing";
+  EXPECT_THAT(draw({0, 1, 5}), ElementsAre(true, false, false, false))
+      << "two of four, one of four";
+  EXPECT_THAT(draw({5, 6, 7, 10, 12}), ElementsAre(false, true, true, true));
+  // Letters too small to be seen are not shown, whatever the picture's changes; marks are small.
+  const int left = chars[0].left;
+  for (size_t i = 0; i < chars.size(); ++i) {
+    chars[i].left = left + static_cast<int>(i % 2);
+    chars[i].right = chars[i].left + 2;
+    chars[i].bottom = chars[i].top + 3;
+  }
+  EXPECT_THAT(draw({0, 1, 2, 3, 5, 6, 7, 8, 10, 12}), ElementsAre(false, false, false, true));
+}
+
 }  // namespace
 }  // namespace glmocr::pdf

@@ -35,7 +35,7 @@ constexpr size_t kMessageCharacters = 40;
 // Digits and punctuation are too few to count among the letters, and matter (dates, sums). Of those
 // that were read as something, so many must be there for a verdict, and so large a share other
 // ones.
-constexpr size_t kEnoughOfClass = 5;
+constexpr size_t kEnoughDigits = 4, kEnoughMarks = 6;
 constexpr double kMaxClassDifference = 0.6;
 constexpr size_t kDigitSamples = 3;  // pieces chosen for their digits, at most
 // A script that the model does not know: pages in such scripts are read at 0.62 at most, Latin ones
@@ -159,8 +159,8 @@ CharacterClass ClassOf(uint32_t c) {
 
 struct ClassCount {
   size_t seen = 0, other = 0;
-  bool Disagrees() const {
-    return seen >= kEnoughOfClass &&
+  bool Disagrees(size_t enough) const {
+    return seen >= enough &&
            static_cast<double>(other) > kMaxClassDifference * static_cast<double>(seen);
   }
 };
@@ -324,7 +324,7 @@ std::vector<size_t> ChooseSamples(std::span<const std::vector<LayerSymbol>> piec
         best = i;
       }
     }
-    if (most == 0 || seen >= 2 * kEnoughOfClass) break;
+    if (most == 0 || seen >= 2 * kEnoughDigits) break;
     take(best);
   }
   const auto shown = [&] {
@@ -399,8 +399,9 @@ LayerVerdict JudgeSamples(std::span<const LayerSample> samples, std::span<const 
   }
   if (static_cast<double>(struck) > kMaxStruck * static_cast<double>(page.size()))
     return {false, "some characters are always another in the page's picture: " + percent()};
-  if (digits.Disagrees()) return {false, "its digits are others than the page shows: " + percent()};
-  if (punctuation.Disagrees())
+  if (digits.Disagrees(kEnoughDigits))
+    return {false, "its digits are others than the page shows: " + percent()};
+  if (punctuation.Disagrees(kEnoughMarks))
     return {false, "its punctuation is another than the page shows: " + percent()};
   return {.agrees = true, .unread_script = unread_script};
 }

@@ -103,7 +103,8 @@ TEST(LayerCheck, DigitsAndPunctuationCountByThemselves) {
   EXPECT_TRUE(agrees("in 1894 23 May", "in 194 28 May").agrees) << "what the model misreads";
   EXPECT_THAT(agrees("in 3270, 56 May", "in 1894, 23 May").why, testing::HasSubstr("digits"));
   EXPECT_TRUE(agrees("a, b; c. (d) e", "a. b: c. (d) e").agrees);
-  EXPECT_THAT(agrees("a# b$ c# *d+ e", "a. b: c. (d) e").why, testing::HasSubstr("punctuation"));
+  EXPECT_THAT(agrees("a# b$ c# *d+ e# f$", "a. b: c. (d) e. f:").why,
+              testing::HasSubstr("punctuation"));
   EXPECT_TRUE(agrees("a\xe2\x80\x94"
                      "b it\xe2\x80\x99s \xe2\x80\x9c"
                      "c\xe2\x80\x9d",

@@ -68,7 +68,14 @@ class Judge {
   }
 
   void Confidence() {
-    if (signs_.n_tokens < kLeastTokens) return;
+    if (signs_.n_tokens < kLeastTokens) {
+      if (signs_.n_letters > 0 && signs_.confidence < kSureFew) {
+        Add(WarningKind::kLowConfidence,
+            fmt::format("confidence {:.2f} in the little that was read: it may be no text",
+                        signs_.confidence));
+      }
+      return;
+    }
     constexpr std::string_view kWhy = "turned, or in a script that this model does not know";
     if (signs_.confidence < kSurePage) {
       Add(WarningKind::kLowConfidence,

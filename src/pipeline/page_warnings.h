@@ -35,8 +35,10 @@ TextSigns SignsOf(const ReadPage& page);
 inline constexpr double kSurePage = 0.75, kSureLine = 0.75;
 // Of a page's letters. Clean: 0.08 at most. Foreign and turned: 0.71 at least.
 inline constexpr double kMostWeak = 0.35;
-// With fewer tokens the mean is chance.
+// With fewer tokens the mean is chance, and a page is warned of only where it is lower: dust that
+// was read as letters.
 inline constexpr int64_t kLeastTokens = 8;
+inline constexpr double kSureFew = 0.6;
 // Of the page's pixels: a sheet with punch holes and dust has less, one line of text more.
 inline constexpr double kLeastInk = 0.001;
 // Of the ink. Clean: 0.02 at most.

@@ -89,7 +89,11 @@ TEST(PageWarnings, LowConfidence) {
               ElementsAre("low_confidence: confidence 0.48: the page may be turned, or in a script "
                           "that this model does not know"));
   EXPECT_THAT(Messages(PageOf({Text("Pp mxu", kSurePage - 0.001, 8)}), Inked(10'000)).size(), 1u);
-  EXPECT_THAT(Messages(PageOf({Text("P", 0.48, kLeastTokens - 1)}), Inked(10'000)), IsEmpty());
+  EXPECT_THAT(Messages(PageOf({Text("P", kSureFew + 0.001, kLeastTokens - 1)}), Inked(10'000)),
+              IsEmpty());
+  EXPECT_THAT(Messages(PageOf({Text("P", 0.48, kLeastTokens - 1)}), Inked(10'000)),
+              ElementsAre("low_confidence: confidence 0.48 in the little that was read: it may be "
+                          "no text"));
 }
 
 TEST(PageWarnings, LowConfidenceInAPartOfThePage) {

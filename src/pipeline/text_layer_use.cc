@@ -49,6 +49,12 @@ int OverlapX(const Box& a, const Box& b) {
 
 int Rounded(double x) { return static_cast<int>(std::lround(x)); }
 
+// Whether an initial cannot be a word of its own, as A, I, O, Y, E and U are in some languages.
+bool IsPartWord(std::string_view initial) {
+  return initial.size() == 1 && initial[0] >= 'A' && initial[0] <= 'Z' &&
+         std::string_view("AIOYEU").find(initial[0]) == std::string_view::npos;
+}
+
 bool IsRightToLeft(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const Utf8Char c = DecodeUtf8(text.data() + i);
@@ -421,7 +427,10 @@ TextLayerUse::Found TextLayerUse::LineOfWords(const std::vector<int>& words,
     line.box_px = Union(line.box_px, word.box_px);
     out.box = Union(out.box, box);
     bool joined = false;  // a mark behind its word: the layer has them apart
-    if (i > 0 && !at.empty() && word.line != Word(words[i - 1]).line) {
+    const bool apart =
+        i > 0 && (word.line != Word(words[i - 1]).line ||
+                  (i == 1 && 2 * At(words[0]).height >= 3 * box.height && IsPartWord(line.text)));
+    if (apart && !at.empty()) {
       const Box& before = At(words[i - 1]);
       const int gap = box.x - before.right(), height = std::max(box.height, before.height);
       joined = gap <= kNoSpace * height && gap >= -height;

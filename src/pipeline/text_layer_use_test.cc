@@ -103,6 +103,14 @@ TEST(TextLayerUse, InitialsOverTheirLineBeginIt) {
     TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
     EXPECT_EQ(page.regions[0].text, "The harbour second") << left;
   }
+  // Readers of PDFs may put a space behind the letter; only a word of one letter may have one.
+  for (const auto& [initial, text] : {std::pair{"T", "The"}, std::pair{"A", "A he"}}) {
+    ReadPage page = {.width_px = 300, .height_px = 100};
+    page.regions.push_back(TwoLines());
+    const PdfTextLayer layer = Layer({{initial, {10, 10, 35, 48}, 0}, {"he", {48, 12, 16, 16}, 0}});
+    TextLayerUse(layer, page, LayerWords::kAll).Fill(0, page.regions[0]);
+    EXPECT_EQ(page.regions[0].text, text);
+  }
   // What is high further to the right is none.
   ReadPage page = {.width_px = 300, .height_px = 100};
   page.regions.push_back(TwoLines());

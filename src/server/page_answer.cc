@@ -224,28 +224,31 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
   // At most max_tokens of the text; not what stands behind a stop string.
   void Send(std::string text) {
     bool full = false;
-    if (task_.pages->max_tokens < INT64_MAX) {
-      const Tokenizer& tokenizer = service_.recognizer.processor().tokenizer();
-      if (const auto ids = tokenizer.Encode(text, EncodeMode::kPlainText); ids.ok()) {
-        const int64_t left = task_.pages->max_tokens - tokens_sent_;
-        const auto n = std::min(static_cast<int64_t>(ids->size()), left);
-        full = n < static_cast<int64_t>(ids->size());
-        if (full) {
-          const std::string cut =
-              tokenizer.Decode(std::span(*ids).first(static_cast<size_t>(n)), SpecialTokens::kKeep);
-          // A character that is not whole goes.
-          size_t same = 0;
-          while (same < std::min(cut.size(), text.size()) && cut[same] == text[same]) ++same;
-          while (same > 0 && same < text.size() &&
-                 (static_cast<uint8_t>(text[same]) & 0xC0) == 0x80)
-            --same;
-          text.resize(same);
-        }
-        tokens_sent_ += n;
+    const int64_t before = tokens_sent_;
+    const Tokenizer& tokenizer = service_.recognizer.processor().tokenizer();
+    if (const auto ids = tokenizer.Encode(text, EncodeMode::kPlainText); ids.ok()) {
+      const int64_t left = task_.pages->max_tokens - tokens_sent_;
+      const auto n = std::min(static_cast<int64_t>(ids->size()), left);
+      full = n < static_cast<int64_t>(ids->size());
+      if (full) {
+        const std::string cut =
+            tokenizer.Decode(std::span(*ids).first(static_cast<size_t>(n)), SpecialTokens::kKeep);
+        // A character that is not whole goes.
+        size_t same = 0;
+        while (same < std::min(cut.size(), text.size()) && cut[same] == text[same]) ++same;
+        while (same > 0 && same < text.size() && (static_cast<uint8_t>(text[same]) & 0xC0) == 0x80)
+          --same;
+        text.resize(same);
       }
+      tokens_sent_ += n;
     }
     std::string stop;
-    Deliver(stops_.Push(text, &stop));
+    const std::string out = stops_.Push(text, &stop);
+    if (!stop.empty()) {  // what is behind it does not go out
+      const auto ids = tokenizer.Encode(out, EncodeMode::kPlainText);
+      if (ids.ok()) tokens_sent_ = before + static_cast<int64_t>(ids->size());
+    }
+    Deliver(out);
     if (!stop.empty()) return EndEarly(FinishReason::kStopString, stop);
     if (full) {
       Deliver(stops_.Flush());
@@ -304,6 +307,8 @@ class PageAnswer : public std::enable_shared_from_this<PageAnswer> {
     result_.timing.total_s = SecondsBetween(begun_, Clock::now());
     service_.metrics.Generation(
         {.reason = reason, .usage = result_.usage, .timing = result_.timing});
+    // Clients hold it against max_tokens and the text that they got.
+    result_.usage.completion_tokens = tokens_sent_;
     for (int c = 0; c < task_.n; ++c) {
       Choice& choice = result_.choices[static_cast<size_t>(c)];
       choice.finish = reason;
@@ -376,7 +381,12 @@ bool HasInk(const Image& picture) {
   return most >= kMinPixels;
 }
 
-Error NoTextFound() { return {ErrorCode::kInvalidArgument, "No text was found in the picture."}; }
+Error NoTextFound() {
+  return {
+      ErrorCode::kInvalidArgument,
+      "No text was found in the picture. If it shows text, send it upright, dark on light, with "
+      "letters of 20 pixels or more (200 dpi)."};
+}
 
 void StartPages(Service& service, const std::shared_ptr<Responder>& responder,
                 GenerationTask task) {

@@ -17,12 +17,13 @@ namespace glmocr::server {
 //   kDeadline    request_timeout_s is over
 //   kCancelled   the client went, or the server stops
 //   kError       nothing could be read
-// Usage counts all crops that were read, once however many choices there are.
+// Usage counts the prompts of all crops that were read, and the tokens of the text that is the
+// answer; once, however many choices there are.
 void StartPages(Service& service, const std::shared_ptr<Responder>& responder, GenerationTask task);
 
 // Whether anything is on the picture, however the layout sees it: an empty text is then no answer.
 bool HasInk(const Image& picture);
-// "No text was found in the picture."
+// "No text was found in the picture", and what to do.
 Error NoTextFound();
 
 }  // namespace glmocr::server

@@ -286,6 +286,7 @@ TEST_F(PageAnswers, StopStringsAndLengthCutTheText) {
   EXPECT_EQ(cut["choices"][0]["finish_reason"], "stop");
   EXPECT_EQ(cut["choices"][0]["stop_reason"], stop);
   EXPECT_EQ(cut["choices"][0]["matched_stop"], stop);
+  EXPECT_LT(cut["usage"]["completion_tokens"].get<size_t>(), Content(cut).size());
   const std::vector<json> events = Stream(request);
   EXPECT_EQ(Joined(events), Content(cut));
   EXPECT_EQ(events.back()["choices"][0]["stop_reason"], stop);
@@ -298,6 +299,7 @@ TEST_F(PageAnswers, StopStringsAndLengthCutTheText) {
     EXPECT_FALSE(text.empty());
     const auto ids = StarterTokenizer().Encode(text, EncodeMode::kPlainText).value();
     EXPECT_LE(static_cast<int>(ids.size()), n + 1);
+    EXPECT_EQ(shorter["usage"]["completion_tokens"], n) << "of the text that was returned";
     EXPECT_EQ(Joined(Stream(With(AskToRead(uri), {{"max_tokens", n}}))), text) << n;
   }
   EXPECT_TRUE(server_.BecomesIdle(20));

@@ -531,6 +531,26 @@ def true_documents(root, rng):
 
 # --- False layers ---
 
+def with_initial(lines, room, columns):
+    """A paragraph a column that begins with a T so many lines high; room: the lines beside it begin behind it."""
+    font, size, pitch = StandardFont("Times-Roman"), 11, 14
+    sheet = Sheet([font])
+    height = (lines - 1) * pitch / 0.66 + size
+    for column in range(columns):
+        x, y = 60 + 250 * column, 700
+        words = ("he harbour office was opened in the spring after the old quay had been repaired. Fishing boats returned with the first warm "
+                 "days and the market filled with traders from the hills. Nobody remembered a winter that had lasted so long.").split()
+        sheet.line(x, y - (lines - 1) * pitch, height, 0, "T")
+        line = 0
+        while words:
+            left, text = x + (0.61 * height + 2 if room and line < lines else 0), ""
+            while words and font.width(text + " " + words[0]) * size < x + (220 if columns == 2 else 460) - left:
+                text = (text + " " + words.pop(0)).strip()
+            sheet.line(left, y - line * pitch, size, 0, text)
+            line += 1
+    return one_page(sheet, draw(sheet))
+
+
 def false_documents(root, rng):
     samples = sample_fonts(root)
     plain = [samples["report:Arimo"], samples["report:Arimo-Bold"]]
@@ -590,8 +610,11 @@ def false_documents(root, rng):
         return lambda font, c: table.get(c, c)
 
     shift = lambda n: lambda font, c: chr((ord(c) - 33 + n) % 94 + 33) if c > " " else c
-    for n in (1, 3, 13, 29):
+    for n in (1, 29):
         yield mapped(f"shift{n}", next_sheet(), shift(n))
+    # Letters are right; digits of a letter's address, or all punctuation, are not.
+    yield mapped("few_digits", letter(rng, plain), lambda font, c: dict(zip("0123456789", "7358269410")).get(c, c))
+    yield mapped("punctuation", next_sheet(), lambda font, c: dict(zip(".,:;-'()", "#$+=*@<>")).get(c, c))
     yield mapped("swapped_case", next_sheet(), lambda font, c: c.swapcase())
     yield mapped("letters", next_sheet(), permuted("abcdefghijklmnopqrstuvwxyz", rng.random()))
     yield mapped("vowels", next_sheet(), lambda font, c: dict(zip("aeiou", "ouaei")).get(c, c))

@@ -19,6 +19,7 @@ import layer_pdfs
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 SEED = sys.argv[3] if len(sys.argv) > 3 else "1"
 LEAST_TRUE = 38
+LEAST_FOREIGN = 15
 # Pages that also hold text that is true, and may be used.
 MIXED = {"white_under_text", "invisible_on_text", "white_between", "invisible_between", "clear_on_text", "covered", "partial", "partial_ocr"}
 # Layers without a word on the page: nothing is to be told.
@@ -86,6 +87,30 @@ try:
         fail("true layers", "too few are used")
     if false_used:
         fail("false layers", false_used)
+    # Scripts that the model does not know: the layer is worth more than noise, and the user is told.
+    foreign = ROOT / "tests/golden/warnings/foreign.pdf"
+    run = subprocess.run([GLM, "parse", "-q", str(foreign), "--to", "json"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    pages = json.loads(run.stdout)["pages"]
+    from_layer = [p for p in pages if all(r["source"] == "text_layer" for r in p["regions"] if r["kind"] != "picture")]
+    for page in from_layer:
+        if not any("in a script that this model does not read" in w["message"] for w in page.get("warnings", [])):
+            fail(f"foreign page {page['page']}", "nothing was said about it")
+    print(f"pages in other scripts taken from their layers: {len(from_layer)} of {len(pages)}")
+    if len(from_layer) < LEAST_FOREIGN:
+        fail("foreign", "too few layers are used")
+    # An initial begins its line, whether the next lines make room for it or not, over two to four lines, in one or two columns.
+    for lines in (2, 3, 4):
+        for room in (True, False):
+            for columns in (1, 2):
+                if not room and lines > 2:  # the letter hides the lines below
+                    continue
+                path = tmp / f"initial_{lines}{room}{columns}.pdf"
+                path.write_bytes(layer_pdfs.with_initial(lines, room, columns))
+                run = subprocess.run([GLM, "parse", "-q", str(path), "--text-layer", "prefer", "--to", "text"], stdin=subprocess.DEVNULL,
+                                     capture_output=True, text=True, timeout=100)
+                # Where the layout makes a line of a letter of two lines alone, it stays a word of its own: "T he".
+                if run.stdout.count("The harbour") < (1 if lines == 2 else columns) or run.stdout.count("he harbour") != columns:
+                    fail(path.name, run.stdout[:80])
 finally:
     shutil.rmtree(tmp)
 sys.exit(failed)

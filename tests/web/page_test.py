@@ -510,6 +510,14 @@ class Errors(PageTest):
         page.locator("#warnings").get_by_role("button", name="Page 2").click()
         self.assertEqual(page.get_by_label("Page", exact=True).input_value(), "2")
 
+    def test_text_of_the_pdf_itself_is_said(self):
+        page = self.page
+        Scripted(page, document(pages=2, pages_done=2), ("page", page_event({"content": "first", "from_text_layer": True}, n_pages=2)),
+                 ("page", page_event({"content": "second"}, page=2, n_pages=2)))
+        self.open()
+        page.get_by_text("second").wait_for()
+        self.assertEqual(page.locator(".own-text").all_inner_texts(), ["The PDF’s own text, not read by the model."])
+
     def test_a_page_without_text_says_so(self):
         page = self.page
         Scripted(page, document(), ("page", page_event({"label": "image", "content": "", "confidence": 0, "bbox_px": [2, 2, 198, 278]})))
