@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/layer_difference.h"
 #include "jobs/fingerprint.h"
+#include "pdf/confinement.h"
 #include "pipeline/document_pages.h"
 #include "pipeline/task.h"
 
