@@ -170,7 +170,7 @@ Result<Json> Parse(std::string_view text, std::string_view file_name, size_t max
   // The library takes a NUL byte for the end of its input, which would hide whatever follows.
   if (text.find('\0') != std::string_view::npos) {
     return Error{ErrorCode::kCorrupt,
-                 fmt::format("'{}': it contains a zero byte, so it is no JSON", file_name)};
+                 fmt::format("'{}': it contains a zero byte, so it is not JSON", file_name)};
   }
   try {
     Builder<Json> fast(max_depth);

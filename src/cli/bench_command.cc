@@ -143,7 +143,7 @@ Command RegisterBench(CLI::App& app) {
       ->check(CLI::IsMember({"products", "drafts"}));
   sub->add_option("--image", o->bench.images,
                   "Page to read for the table of drafts; may be repeated (default: made-up tokens, "
-                  "of which no draft stands)")
+                  "whose drafts are never accepted)")
       ->type_name("FILE")
       ->excludes("--random");
   sub->add_option("--format", o->format, "What to print: table or json")

@@ -97,7 +97,7 @@ Command RegisterParse(CLI::App& app) {
                 "Keep headers, footers and page numbers in text and Markdown")
       ->group("Output");
   sub->add_option("--language", o->output.pdf.language,
-                  "In PDF: the document's language, as in de or en-GB (default: not said)")
+                  "In PDF: the document's language, as in de or en-GB (default: none)")
       ->check(CLI::Validator(
           [](std::string& tag) {
             const bool ok = !tag.empty() && tag.size() <= 35 &&

@@ -65,7 +65,7 @@ void AddModelSettings(ServeOptions* o) {
        .low = 1,
        .high = 1024});
   add({.name = "drafts",
-       .help = "Speculative decoding: auto (while it pays), off, or so many drafts",
+       .help = "Speculative decoding: auto (while it pays), off, or a fixed number of drafts",
        .target = &o->drafts,
        .choices = {"auto", "off", "1", "2", "3"}});
   add({.name = "encoder_cache_bytes",
@@ -189,7 +189,7 @@ Command RegisterServe(CLI::App& app) {
   command->add_option("--config", o->config_path, "YAML file of settings; or GLMOCR_CONFIG")
       ->type_name("FILE");
   command->add_flag("--check-config", o->check_config,
-                    "Print the settings that hold, keys hidden, and exit");
+                    "Print the settings in effect, keys hidden, and exit");
   command->add_flag("--print-reference", o->print_reference, "The settings as in docs/server.md")
       ->group("");
   AddModelSettings(o);

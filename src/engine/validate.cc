@@ -47,7 +47,7 @@ Status CheckImages(const Request& request, const RunnerInfo& info) {
     end = image.first_token + image.n_tokens;
     for (int64_t t = image.first_token; t < end; ++t) {
       if (request.prompt_ids[static_cast<size_t>(t)] != info.image_token_id) {
-        return Invalid(name + " does not stand on image placeholders of the prompt (token " +
+        return Invalid(name + " is not at image placeholders of the prompt (token " +
                        std::to_string(t) + ")");
       }
     }

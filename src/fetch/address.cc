@@ -130,7 +130,7 @@ Result<Network> Network::Parse(std::string_view text) {
   }
   for (int bit = network.prefix_bits; bit < base->bits(); ++bit) {
     if ((base->bytes[static_cast<size_t>(bit / 8)] >> (7 - bit % 8)) & 1)
-      return bad("bits are set behind the prefix");
+      return bad("bits are set after the prefix");
   }
   return network;
 }

@@ -197,7 +197,7 @@ Status CheckFetchPolicy(const FetchPolicy& policy) {
     // "*.org" would be half the internet, "*.10.1" no name.
     if (!host || (below && (host->find('.') == std::string::npos || IpAddress::Parse(*host)))) {
       return bad(
-          fmt::format("allowed_hosts: {} is no host (write example.org, *.example.org or an "
+          fmt::format("allowed_hosts: {} is not a host (write example.org, *.example.org or an "
                       "IP address)",
                       QuoteUntrusted(entry)));
     }
@@ -208,7 +208,7 @@ Status CheckFetchPolicy(const FetchPolicy& policy) {
   }
   for (const int port : policy.allowed_ports) {
     if (port < 1 || port > 65535)
-      return bad(fmt::format("allowed_ports: {} is no port (1 to 65535)", port));
+      return bad(fmt::format("allowed_ports: {} is not a port (1 to 65535)", port));
   }
   if (policy.max_redirects < 0 || policy.max_redirects > 10)
     return bad("max_redirects must be 0 to 10");

@@ -204,7 +204,7 @@ Result<TempFile> PdfOutput::Finish() {
       written.error().code == ErrorCode::kNotFound ||
       written.error().code == ErrorCode::kUnsupported)
     return written;
-  Warn(fmt::format("the PDF cannot be written anew ({}); pictures of its pages stand in for them",
+  Warn(fmt::format("the PDF cannot be written anew ({}); it holds pictures of its pages instead",
                    written.error().message));
   return FromPictures(layer);
 }
@@ -268,7 +268,7 @@ Result<TempFile> PdfOutput::FromPictures(const std::optional<TempFile>& layer) {
     pages.push_back({.index = static_cast<uint32_t>(pages.size()), .layer = wanted.layer});
     const Result<PdfPage> page = document->Read(static_cast<int>(wanted.index));
     if (!page.ok()) {
-      Warn("an empty page stands in for it", static_cast<int>(wanted.index) + 1);
+      Warn("its page is left empty", static_cast<int>(wanted.index) + 1);
       GLM_RETURN_IF_ERROR(pictures.AddBlankPage());
       continue;
     }

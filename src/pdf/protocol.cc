@@ -108,7 +108,7 @@ std::string EncodeRewrite(const RewriteOptions& options) {
 Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits) {
   ReplyHeader header;
   GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));
-  if (header.magic != kReplyMagic) return Nonsense("something that is no reply");
+  if (header.magic != kReplyMagic) return Nonsense("something that is not a reply");
   switch (static_cast<ReplyType>(header.type)) {
     case ReplyType::kOpened: {
       Opened opened;

@@ -319,7 +319,7 @@ Status Settings::ReadYaml(const std::string& text, const std::string& file_name)
       const YAML::Node& value = entry.second;
       const std::string where = place(entry.first.Mark());
       if (!seen.insert(name).second) {
-        return Wrong(where + ": " + QuoteUntrusted(name) + " is said twice");
+        return Wrong(where + ": " + QuoteUntrusted(name) + " is set twice");
       }
       if (name == "api_keys" && keys_ != nullptr) {
         if (!value.IsSequence()) return Wrong(where + ": 'api_keys' takes a list");
@@ -338,7 +338,7 @@ Status Settings::ReadYaml(const std::string& text, const std::string& file_name)
             const std::string what = field.first.IsScalar() ? field.first.Scalar() : "";
             const std::string at_field = place(field.first.Mark());
             if (!fields.insert(what).second)
-              return Wrong(at_field + ": " + QuoteUntrusted(what) + " is said twice");
+              return Wrong(at_field + ": " + QuoteUntrusted(what) + " is set twice");
             if (!field.second.IsScalar())
               return Wrong(at_field + ": " + QuoteUntrusted(what) + " takes one value");
             const std::string& said = field.second.Scalar();

@@ -113,7 +113,7 @@ TEST_F(ConfigFile, WrongYamlNamesLineAndKey) {
   EXPECT_THAT(YamlError("fetch_allowed_ports: [1, x]\n"), HasSubstr("list of whole numbers"));
   EXPECT_THAT(YamlError("host:\n  a: b\n"), HasSubstr("'host'"));
   EXPECT_THAT(YamlError("max_queue: 1\nmax_queue: 2\n"),
-              ::testing::AllOf(HasSubstr("line 2"), HasSubstr("said twice")));
+              ::testing::AllOf(HasSubstr("line 2"), HasSubstr("set twice")));
   EXPECT_THAT(YamlError("- a\n"), HasSubstr("not a mapping"));
   EXPECT_THAT(YamlError("a: [\n"), HasSubstr("not YAML"));
   EXPECT_EQ(YamlError(""), "");

@@ -124,7 +124,7 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
   connections("body_timeout_s", &limits.body_timeout_s,
               "Seconds for a request's body, beside those for min_bytes_per_s", 0.1, 1e6);
   connections("min_bytes_per_s", &limits.min_bytes_per_s,
-              "Slowest body: each so many bytes that have come give a second more", 1, 1e12);
+              "Slowest body: a second more for each so many bytes received", 1, 1e12);
   connections("write_timeout_s", &limits.write_timeout_s,
               "Seconds for a client to take 256 KiB of its answer", 0.1, 1e6);
 

@@ -98,7 +98,7 @@ void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest*
   if (request->pages.size() > kMaxPageRanges) {
     fields.Fail("pages", "is too long");
   } else if (const auto ranges = PageRanges::Parse(request->pages); !ranges.ok()) {
-    fields.Fail("pages", "is no list of pages: " + ranges.error().message);
+    fields.Fail("pages", "is not a list of pages: " + ranges.error().message);
   }
   ReadChoice(fields, "text_layer", kTextLayerModeNames, &request->text_layer);
   ReadChoice(fields, "layout", kLayouts, &request->layout);

@@ -46,7 +46,7 @@ HttpHandler OnWorker(Service& service, Work work) {
 
 ApiError NoSuchDocument() {
   return {.status = 404,
-          .message = "There is no document of this id, or no longer.",
+          .message = "There is no document with this id, or it has expired.",
           .code = "document_not_found"};
 }
 
@@ -175,7 +175,7 @@ std::optional<ApiError> ReadForm(const Service& service, const HttpRequest& requ
     }
     if (object.contains(part.name) || part.name == "file") {
       return ApiError{.message = part.name == "file" ? "'file' must be a file, with a file name."
-                                                     : "A field stands in the form twice.",
+                                                     : "A field is in the form twice.",
                       .param = part.name.substr(0, kMaxNameBytes)};
     }
     double number = 0;

@@ -155,7 +155,7 @@ Status StartGeneration(Service& service, const std::shared_ptr<Responder>& respo
     t.held.push_back(service.admission.TryEnter(t.owner, static_cast<int64_t>(n) - 1));
     if (!t.held.back()) {
       return Error{ErrorCode::kUnavailable,
-                   "Too many requests are waiting for so many choices. Try again later."};
+                   "Too many requests are waiting for this many choices. Try again later."};
     }
   }
   running->result.choices.resize(n);

@@ -64,7 +64,7 @@ InputOptions MediaSource::Options(const std::string& owner) const {
 Result<std::string> MediaSource::ReadBelowMediaPath(const std::string& reference) const {
   // One answer for all that is not to be read, so that nobody learns which files exist.
   const Error refused = {ErrorCode::kInvalidArgument,
-                         "it is no readable file below the server's media path"};
+                         "it is not a readable file below the server's media path"};
   std::string path = reference.starts_with("file://") ? reference.substr(7) : reference;
   std::string folder = config_.media_path;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();

@@ -240,7 +240,7 @@ std::optional<ApiError> Ocr(Service& service, DocumentThreads& threads, const Js
       fields.Fail(name, "cannot be honoured: this server makes no annotations of documents");
   }
   if (fields.Any("table_format") != nullptr)
-    fields.Fail("table_format", "must be left out: tables stand in the Markdown, as HTML");
+    fields.Fail("table_format", "must be left out: tables are in the Markdown, as HTML");
   std::string granularity;
   fields.String("confidence_scores_granularity", &granularity);
   if (!granularity.empty() && granularity != "page")

@@ -67,7 +67,7 @@ void AddTokens(const Tokenizer& tokenizer, const ordered_json& list, Prompts* pr
     const bool small = !value.is_number_unsigned() || value.get<uint64_t>() <= INT32_MAX;
     const int64_t id = small ? value.get<int64_t>() : -1;
     if (id < 0 || id > INT32_MAX || !tokenizer.HasToken(static_cast<int32_t>(id)))
-      return fields.Fail("prompt", "holds a number that is no token of the model");
+      return fields.Fail("prompt", "holds a number that is not a token of the model");
     ids.push_back(static_cast<int32_t>(id));
   }
   prompts->texts.push_back(tokenizer.Decode(ids, SpecialTokens::kSkip));

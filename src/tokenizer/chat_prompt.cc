@@ -378,7 +378,7 @@ Result<std::vector<int32_t>> ExpandMedia(const Tokenizer& tokenizer, std::span<c
   if (std::count(media.image_tokens.begin(), media.image_tokens.end(), 0u) > 0 ||
       std::any_of(media.videos.begin(), media.videos.end(), is_empty_video)) {
     return Error{ErrorCode::kInvalidArgument,
-                 "an image or a video without any token cannot stand in a prompt"};
+                 "an image or a video without any token cannot be in a prompt"};
   }
   std::vector<int32_t> out;
   size_t next_image = 0, next_video = 0;

@@ -390,7 +390,8 @@ Status ReadTemplate(const json& item, const std::string& where, TokenizerSpec* s
     const auto token = std::find_if(spec->added_tokens.begin(), spec->added_tokens.end(),
                                     [&](const AddedToken& t) { return t.content == content; });
     if (token == spec->added_tokens.end()) {
-      return Corrupt(fmt::format("{}.single names '{}', which is no added token", where, content));
+      return Corrupt(
+          fmt::format("{}.single names '{}', which is not an added token", where, content));
     }
     (seen_text ? spec->template_suffix : spec->template_prefix).push_back(token->id);
   }

@@ -43,12 +43,12 @@ Result<ShardMap> ReadIndex(const fs::path& path) {
   ShardMap shards;
   for (const auto& [tensor, shard] : index["weight_map"].items()) {
     if (!shard.is_string()) {
-      return corrupt(fmt::format("the shard of tensor {} is no string", QuoteUntrusted(tensor)));
+      return corrupt(fmt::format("the shard of tensor {} is not a string", QuoteUntrusted(tensor)));
     }
     const std::string& name = shard.get_ref<const std::string&>();
     if (!IsPlainShardName(name)) {
       return corrupt(fmt::format(
-          "tensor {} is said to be in {}, which is not a plain *.safetensors name in this folder",
+          "tensor {} is listed in {}, which is not a plain *.safetensors name in this folder",
           QuoteUntrusted(tensor), QuoteUntrusted(name)));
     }
     shards[name].push_back(tensor);

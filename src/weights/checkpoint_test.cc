@@ -100,7 +100,7 @@ TEST_F(CheckpointTest, BadIndexesAreRefused) {
   WriteIndex(R"({"a":"x.safetensors","a":"x.safetensors"})");
   EXPECT_THAT(OpenError().message, HasSubstr("'a' appears twice"));
   WriteIndex(R"({"a":1})");
-  EXPECT_THAT(OpenError().message, HasSubstr("no string"));
+  EXPECT_THAT(OpenError().message, HasSubstr("not a string"));
   WriteIndex("{}");
   EXPECT_THAT(OpenError().message, HasSubstr("empty"));
   WriteIndex("[]");

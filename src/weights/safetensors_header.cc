@@ -36,7 +36,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
   bool boolean(bool) override { return Unexpected("a boolean"); }
   bool binary(binary_t&) override { return Unexpected("binary data"); }
   bool number_float(number_float_t, const string_t&) override {
-    return Unexpected("a number that is no 63-bit integer");
+    return Unexpected("a number that is not a 63-bit integer");
   }
   bool number_integer(number_integer_t value) override {
     if (value >= 0) return Number(static_cast<uint64_t>(value));

@@ -24,7 +24,7 @@ std::string Line(const LoadReport::MisShaped& item) {
                      item.got.ToString());
 }
 std::string Line(const LoadReport::BadDType& item) {
-  return fmt::format("{}: {} is no float type (F32, F16 or BF16)", item.name,
+  return fmt::format("{}: {} is not a float type (F32, F16 or BF16)", item.name,
                      DTypeName(item.dtype));
 }
 

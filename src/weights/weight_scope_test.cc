@@ -73,7 +73,7 @@ TEST_F(WeightScopeTest, ReportsEverythingThatIsWrongAtOnce) {
   ASSERT_FALSE(status.ok());
   for (const char* says :
        {"a: the model needs [3, 2], the file has [2, 3]", "b: the model needs [6, 1]",
-        "c: I64 is no float type", "d: F64 is no float type", "e: missing",
+        "c: I64 is not a float type", "d: F64 is not a float type", "e: missing",
         "2 missing, 2 of another shape, 2 of another type"}) {
     EXPECT_THAT(status.error().message, HasSubstr(says));
   }

@@ -98,7 +98,7 @@ class Docs(unittest.TestCase):
                     continue
                 script = []
                 for line in text.splitlines():
-                    serves = re.match(r"(\w+=\S+ )*glm-ocr serve\b", line) and not re.search(r"--(help|check-config|print)", line)
+                    serves = re.match(r"(\w+=\S+ )*glm-ocr serve\b", line) and not re.search(r"--(help|check-config)", line.split("#")[0])
                     if serves:
                         self.run_server_line(where, line)
                     else:

@@ -78,7 +78,7 @@ class Fields {
     if (value == nullptr) return 0;
     const double number = value->is_number() ? value->get<double>() : std::nan("");
     if (number > above && number <= high) return number;
-    problems_->Corrupt(fmt::format("{} is {}, which is no number above {} and up to {}", path,
+    problems_->Corrupt(fmt::format("{} is {}, which is not a number above {} and up to {}", path,
                                    Show(*value), above, high));
     return 0;
   }
@@ -147,7 +147,7 @@ class Fields {
          value.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
     if (fits && value.get<int64_t>() >= low && value.get<int64_t>() <= high)
       return value.get<int64_t>();
-    problems_->Corrupt(fmt::format("{} is {}, which is no whole number from {} to {}", path,
+    problems_->Corrupt(fmt::format("{} is {}, which is not a whole number from {} to {}", path,
                                    Show(value), low, high));
     return 0;
   }

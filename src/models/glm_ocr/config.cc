@@ -142,7 +142,7 @@ void ReadRope(const json* text_object, const json& root, GlmOcrTextConfig& text,
   const int64_t sum = section[0] + section[1] + section[2];
   if (rotary != std::floor(rotary) || text.rotary_dim() % 2 != 0) {
     problems.Corrupt(
-        fmt::format("partial_rotary_factor {} of head_dim {} is no even number of columns",
+        fmt::format("partial_rotary_factor {} of head_dim {} is not an even number of columns",
                     text.partial_rotary_factor, text.head_dim));
   } else if (sum != text.rotary_dim() / 2) {
     problems.Corrupt(
@@ -154,7 +154,7 @@ void ReadRope(const json* text_object, const json& root, GlmOcrTextConfig& text,
 void ReadText(const json& root, GlmOcrTextConfig& text, Problems& problems) {
   const json* object = Member(&root, "text_config");
   if (object != nullptr && !object->is_object()) {
-    problems.Corrupt("text_config is no object");
+    problems.Corrupt("text_config is not an object");
     return;
   }
   std::vector<Place> places;

@@ -69,7 +69,7 @@ std::vector<bool> Bools(const Fields& fields, std::string_view key, Problems& pr
     }
   }
   if (out.size() != kBackboneStages) {
-    problems.Corrupt(fmt::format("{} is no list of {} truth values", path, kBackboneStages));
+    problems.Corrupt(fmt::format("{} is not a list of {} truth values", path, kBackboneStages));
     out.assign(kBackboneStages, false);
   }
   return out;
@@ -153,7 +153,7 @@ Result<PpDocLayoutConfig> PpDocLayoutConfig::FromJson(std::string_view text,
                                                       std::string_view name) {
   GLM_ASSIGN(const json root, ParseBoundedJson(text, name));
   if (!root.is_object())
-    return Error{ErrorCode::kCorrupt, fmt::format("'{}' is no JSON object", name)};
+    return Error{ErrorCode::kCorrupt, fmt::format("'{}' is not a JSON object", name)};
   Problems problems(kSupported);
   const Fields fields({{&root, ""}}, problems);
   const Defaults optional(fields, problems);
@@ -231,7 +231,7 @@ Result<PpDocLayoutImageConfig> PpDocLayoutImageConfig::FromJson(std::string_view
                                                                 std::string_view name) {
   GLM_ASSIGN(const json root, ParseBoundedJson(text, name));
   if (!root.is_object())
-    return Error{ErrorCode::kCorrupt, fmt::format("'{}' is no JSON object", name)};
+    return Error{ErrorCode::kCorrupt, fmt::format("'{}' is not a JSON object", name)};
   Problems problems(kSupported);
   const Fields fields({{&root, ""}}, problems);
   const Defaults optional(fields, problems);
@@ -241,7 +241,8 @@ Result<PpDocLayoutImageConfig> PpDocLayoutImageConfig::FromJson(std::string_view
   c.width_px = static_cast<int>(sides.Int("width", 32, kMaxSide));
   c.height_px = static_cast<int>(sides.Int("height", 32, kMaxSide));
   if (c.width_px % 32 != 0 || c.height_px % 32 != 0)
-    problems.Unsupported(fmt::format("size {} x {} is no multiple of 32", c.width_px, c.height_px));
+    problems.Unsupported(
+        fmt::format("size {} x {} is not a multiple of 32", c.width_px, c.height_px));
   optional.Flag("do_resize", true);
   optional.Flag("do_rescale", true);
   optional.Flag("do_pad", false);
