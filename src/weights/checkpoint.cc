@@ -154,7 +154,7 @@ Status Checkpoint::CheckFiles() const {
     return Error{ErrorCode::kIo,
                  fmt::format("the model file '{}' was cut short while it was in use (replace such "
                              "files by rename, and start the program again)",
-                             file.path().string())};
+                             file.path().filename().string())};
   }
   return OkStatus();
 }
