@@ -60,7 +60,8 @@ def problems(text, tests, goldens, mutants, wanted_rows):
 
 INCIDENTS = """ssrf-basic ssrf-parser ssrf-redirect ssrf-rebind file-read bomb-header tiny-image video-flood decoder-leak gguf-offset
 safetensors-header template-exec auth-route cors-star health-blocked huge-json slowloris zip-pdf path-name log-inject key-timing chunk-extensions
-transfer-encoding silent-bodies all-connections unread-results no-memory json-values options-routes fair-shares""".split()
+transfer-encoding silent-bodies all-connections unread-results no-memory json-values options-routes fair-shares
+sandbox-holes killed-worker job-database mapped-model""".split()
 
 
 def security_problems(text, tests):

@@ -10,7 +10,7 @@ build=(make cmake ninja-build g++ ccache pkg-config python3 python3-pip
   libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev libheif-dev libexif-dev libleptonica-dev libstb-dev
   libutf8proc-dev libonig-dev libpugixml-dev libqpdf-dev libxml2-dev libcurl4-openssl-dev
   libboost-dev libssl-dev libspdlog-dev libyaml-cpp-dev libsqlite3-dev libzip-dev libpoco-dev prometheus-cpp-dev
-  libjs-katex fonts-katex libjs-marked)
+  libseccomp-dev libjs-katex fonts-katex libjs-marked)
 # Newer distributions ship libheif's decoders (HEVC, AV1) as plugins; Debian 12 has them in the library.
 # shellcheck disable=SC1091
 if [[ -r /etc/os-release && "$(. /etc/os-release; echo "$ID-${VERSION_ID:-}")" != debian-12 ]]; then

@@ -4,8 +4,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <csignal>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/mmap.h"
 
@@ -104,6 +107,30 @@ TEST_F(FileTest, MapsFiles) {
   ASSERT_TRUE(WriteFileAtomically(dir_ / "empty", "").ok());
   EXPECT_EQ(MappedFile::Open(dir_ / "empty")->size_bytes(), 0u);
   EXPECT_FALSE(MappedFile::Open(dir_ / "none").ok());
+}
+
+TEST_F(FileTest, MappedModelThatIsCutShortReadsZerosAndTells) {
+  // Cut short while it is mapped, and read by several threads.
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "cut", std::string(1 << 16, 'x')).ok());
+  auto cut = MappedFile::Open(dir_ / "cut");
+  ASSERT_TRUE(cut.ok());
+  cut->Guard(dir_ / "cut");
+  const MappedFile moved = *std::move(cut);
+  EXPECT_EQ(moved.data()[40000], std::byte{'x'});
+  EXPECT_FALSE(moved.damaged());
+  std::filesystem::resize_file(dir_ / "cut", 5000);
+  std::vector<std::thread> threads;
+  std::atomic<int> zeros = 0;
+  for (size_t t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t at = 8192 + t; at < moved.size_bytes(); at += 8)
+        zeros += moved.data()[at] == std::byte{0} ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(zeros, (1 << 16) - 8192);
+  EXPECT_TRUE(moved.damaged());
+  EXPECT_EQ(moved.data()[4999], std::byte{'x'});
 }
 
 TEST_F(FileTest, FolderStateChangesWithItsFiles) {

@@ -47,10 +47,17 @@ class Turns {
 
 ThreadPool::ThreadPool(int n_threads) : n_threads_(n_threads) {
   GLM_CHECK(n_threads >= 1);
-  for (int i = 1; i < n_threads_; ++i) workers_.emplace_back([this, i] { Work(i); });
+  try {
+    for (int i = 1; i < n_threads_; ++i) workers_.emplace_back([this, i] { Work(i); });
+  } catch (...) {  // the system has no more threads, or no memory: those that run end
+    End();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { End(); }
+
+void ThreadPool::End() {
   stop_.store(true, std::memory_order_relaxed);
   NextRegion(0);
   for (std::thread& worker : workers_) worker.join();

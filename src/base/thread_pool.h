@@ -63,6 +63,7 @@ class ThreadPool {
   static int DefaultThreads();
 
  private:
+  void End();
   // Calls fn on this thread and on every worker that comes before this thread's call returns, and
   // waits for those that came.
   template <typename Fn>

@@ -21,6 +21,7 @@
 #include "kernels/select.h"
 #include "layout/geometric.h"
 #include "models/glm_ocr/inspect.h"
+#include "pdf/confinement.h"
 #include "pdf/locate.h"
 #include "pipeline/default_model.h"
 #include "pipeline/document_pages.h"
@@ -81,6 +82,7 @@ class Examination {
     LayoutModel();
     Pdf();
     Pictures();
+    Confinement();
     TemporaryFiles();
     if (model && options_.read_page) SamplePage();
     return std::move(findings_);
@@ -273,6 +275,25 @@ class Examination {
     } else {
       Add("pictures", Health::kFailed, page.error().message);
     }
+  }
+
+  void Confinement() {
+    const auto state = TryConfinement();
+    if (!state.ok()) {
+      Add("confinement", Health::kFailed, state.error().message);
+      return;
+    }
+    const bool whole = state->confined() && state->landlock_abi > 0;
+    Add("confinement", whole ? Health::kOk : Health::kWarning,
+        fmt::format("of the processes that decode files: {}", ToText(*state)),
+        whole ? ""
+        : state->confined()
+            ? "a kernel with Landlock adds a second wall"
+            : "use a kernel, or settings of the container, with seccomp filters; the server "
+              "starts only with --allow-unconfined-decoding")
+        .values = {{"seccomp", Json(state->calls)},
+                   {"landlock_abi", Json(state->landlock_abi)},
+                   {"no_capabilities", Json(state->capabilities)}};
   }
 
   void TemporaryFiles() {

@@ -2,10 +2,12 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "base/untrusted_text.h"
 #include "cli/commands.h"
@@ -132,6 +134,17 @@ int main(int argc, char** argv) {
         "glm-ocr: out of memory (use a smaller model, fewer inputs at once or a smaller "
         "--cache-tokens)\n",
         stderr);
+    return glmocr::cli::kExitFailed;
+  } catch (const std::system_error& error) {
+    // Of threads; files and sockets tell their errors otherwise.
+    std::fprintf(stderr,
+                 "glm-ocr: the system refuses what this program needs: %s (a limit on processes or "
+                 "threads, as of ulimit -u or of a container, may be too low; or use fewer "
+                 "--threads)\n",
+                 error.code().message().c_str());
+    return glmocr::cli::kExitFailed;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "glm-ocr: ended by an unexpected error: %s\n", error.what());
     return glmocr::cli::kExitFailed;
   }
 }

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/layer_difference.h"
 #include "jobs/fingerprint.h"
+#include "pdf/confinement.h"
 #include "pipeline/document_pages.h"
 #include "pipeline/task.h"
 
@@ -131,6 +132,13 @@ Status ParseJob::Prepare() {
   if (output_.streams()) progress_.emplace(ProgressMode::kOff);  // it would tear the text
   reader_options_ = ReaderOptions();
   input_options_ = options_.input;
+  // Pictures are decoded here: their sender is this user. Without a worker PDF files fail later.
+  if (const auto state = TryConfinement(); state.ok() && !state->confined()) {
+    std::fprintf(stderr,
+                 "glm-ocr: warning: this system does not let the process that reads PDF files be "
+                 "confined (%s); read only files that you trust\n",
+                 ToText(*state).c_str());
+  }
   input_options_.keep_source = output_.needs_source();
   input_options_.keep_going = [] { return !Interrupted(); };
   return OkStatus();

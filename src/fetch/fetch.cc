@@ -43,8 +43,11 @@ struct ListFree {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
+// One answer for an address that is refused and one that nobody answers at: it maps no network. Of
+// the client's, who must not try again as after a failure of the server.
 Error Unreachable() {
-  return {ErrorCode::kIo, "the file could not be fetched (this server's log says why)"};
+  return {ErrorCode::kInvalidArgument,
+          "the file could not be fetched (this server's log says why)"};
 }
 
 // One request to one checked address.

@@ -39,7 +39,7 @@ std::optional<Error> PageFailure(const ReadPage& page) {
 }
 
 DocumentJob::DocumentJob(Recognizer& recognizer, DocumentTask task)
-    : recognizer_(recognizer), task_(std::move(task)) {}
+    : recognizer_(recognizer), owner_(task.owner), task_(std::move(task)) {}
 DocumentJob::~DocumentJob() = default;
 
 bool DocumentJob::Stopped() const {
@@ -181,7 +181,12 @@ void DocumentJob::End() {
 
 DocumentThreads::DocumentThreads(int n_threads, size_t max_open)
     : max_open_(max_open > 0 ? max_open : kOpenPerThread * static_cast<size_t>(n_threads)) {
-  for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Work(); });
+  try {
+    for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Work(); });
+  } catch (...) {  // the system has no more threads: those that run end
+    Stop();
+    throw;
+  }
 }
 
 DocumentThreads::~DocumentThreads() { Stop(); }
@@ -219,17 +224,29 @@ void DocumentThreads::Stop() {
   }
 }
 
-// The first in line that may go on.
+// Of those that may go on, the first of the owner whose last turn is longest ago.
 std::shared_ptr<DocumentJob> DocumentThreads::Take() {
+  auto best = waiting_.end();
+  uint64_t best_turn = 0;
   for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
-    const bool open = (*at)->opened();
-    if (!open && n_open_ >= max_open_ && !stopping_) continue;
-    std::shared_ptr<DocumentJob> job = std::move(*at);
-    waiting_.erase(at);
-    if (!open) ++n_open_;
-    return job;
+    const auto share = shares_.find((*at)->owner());
+    const size_t limit = share == shares_.end() ? 2 * max_open_ : max_open_;
+    if (!(*at)->opened() && n_open_ >= limit && !stopping_) continue;
+    const uint64_t turn = share == shares_.end() ? 0 : share->second.turn;
+    if (best != waiting_.end() && turn >= best_turn) continue;
+    best = at;
+    best_turn = turn;
   }
-  return nullptr;
+  if (best == waiting_.end()) return nullptr;
+  std::shared_ptr<DocumentJob> job = std::move(*best);
+  waiting_.erase(best);
+  Share& share = shares_[job->owner()];
+  share.turn = ++n_turns_;
+  if (!job->opened()) {
+    ++share.n_open;
+    ++n_open_;
+  }
+  return job;
 }
 
 void DocumentThreads::Work() {
@@ -255,6 +272,8 @@ void DocumentThreads::Work() {
         waiting_.push_back(std::move(job));
       } else {
         --n_open_;
+        const auto share = shares_.find(job->owner());
+        if (--share->second.n_open == 0) shares_.erase(share);
       }
     }
     changed_.notify_one();

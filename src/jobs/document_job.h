@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -75,6 +76,7 @@ class DocumentObserver {
 struct DocumentTask {
   std::function<Result<std::unique_ptr<DocumentReader>>()> open;
   std::string name;   // ReadPage::source
+  std::string owner;  // whose documents take turns with others' as a whole
   std::string pages;  // as --pages
   int max_pages = 0;  // to be read; more is an error; 0: no bound
   PageReaderOptions reader;
@@ -97,6 +99,7 @@ class DocumentJob {
   // Goes on for about a page. False when it has ended; on_done was called then. `others_wait` is
   // asked during waits that may be left and taken up again.
   bool Step(const std::function<bool()>& others_wait);
+  const std::string& owner() const { return owner_; }
   bool opened() const { return reader_ != nullptr; }
 
  private:
@@ -106,6 +109,7 @@ class DocumentJob {
   void End();
 
   Recognizer& recognizer_;
+  const std::string owner_;
   DocumentTask task_;
   std::atomic<bool> cancelled_{false};
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
@@ -126,7 +130,8 @@ class DocumentJob {
 class DocumentThreads {
  public:
   // `max_open`: documents that are open at once (an open PDF is a process and a few pages); 0: a
-  // few for each thread.
+  // few for each thread. An owner who has none open gets one nevertheless, until it is twice as
+  // many.
   explicit DocumentThreads(int n_threads, size_t max_open = 0);
   ~DocumentThreads();  // Stop
 
@@ -142,6 +147,13 @@ class DocumentThreads {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<DocumentJob>> waiting_;
+  // Of owners with open documents.
+  struct Share {
+    size_t n_open = 0;
+    uint64_t turn = 0;  // the last one, by number
+  };
+  std::map<std::string, Share> shares_;
+  uint64_t n_turns_ = 0;
   std::vector<std::shared_ptr<DocumentJob>> stepping_;
   size_t n_open_ = 0;
   bool stopping_ = false;

@@ -11,6 +11,7 @@
 #include <new>
 #include <utility>
 
+#include "media/decode.h"
 #include "pdf/locate.h"
 #include "pdf/protocol.h"
 #include "pdf/worker_document.h"
@@ -78,7 +79,9 @@ Error Explain(uint32_t reason, const PdfOptions& options) {
 bool LooksLikePdf(std::span<const std::byte> bytes) {
   const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
                               std::min<size_t>(bytes.size(), 1024));
-  return head.find("%PDF-") != std::string_view::npos;
+  // PDF readers look for it in the first KiB. A picture's own beginning goes before.
+  const size_t at = head.find("%PDF-");
+  return at == 0 || (at != std::string_view::npos && !SniffImageFormat(bytes));
 }
 
 class PdfDocument::Impl {

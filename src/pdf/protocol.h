@@ -24,6 +24,13 @@ namespace glmocr::pdf {
 
 // In place of the library's name: the worker writes a PDF anew.
 inline constexpr const char* kRewriteMode = "--rewrite";
+// The worker sends a ConfinementReply and ends.
+inline constexpr const char* kConfinementMode = "--confinement";
+struct ConfinementReply {
+  uint32_t calls = 0;
+  uint32_t landlock_abi = 0;
+  uint32_t capabilities = 0;
+};
 
 // --- Requests ---
 // The first is one of the two that open. A worker has one PDF; of pictures, one after the other.

@@ -82,6 +82,7 @@ Clock::time_point WorkerDocument::NextDeadline() const {
 // Ends the worker after `error`, and says what a user can make of it.
 Error WorkerDocument::Drop(const Error& error) {
   const std::string how = worker_ ? worker_->Kill() : "";
+  from_outside_ = worker_ && worker_->was_ended_from_outside();
   worker_.reset();
   asked_.reset();
   if (error.code == ErrorCode::kCancelled) {
@@ -89,6 +90,13 @@ Error WorkerDocument::Drop(const Error& error) {
             fmt::format("took longer than the limit of {:g} seconds; {} was ended and goes on with "
                         "other pages in a new process",
                         job_.page_timeout_s, job_.reader)};
+  }
+  if (from_outside_) {
+    return {ErrorCode::kIo,
+            fmt::format("{} {} on it, and again when it was tried once more: by someone, or by the "
+                        "system for lack of memory (try again; give it more memory, or read fewer "
+                        "documents at the same time)",
+                        job_.reader, how)};
   }
   if (error.code == ErrorCode::kIo) {
     return {ErrorCode::kCorrupt,
@@ -100,7 +108,16 @@ Error WorkerDocument::Drop(const Error& error) {
   return error;  // nonsense, or no memory here: the rest of the reply is still under way
 }
 
+// Once more when it is ended from outside.
 Status WorkerDocument::Start() {
+  from_outside_ = false;
+  Status started = StartOnce();
+  if (started.ok() || !from_outside_) return started;
+  from_outside_ = false;
+  return StartOnce();
+}
+
+Status WorkerDocument::StartOnce() {
   if (job_.pool) {
     if (auto used = job_.pool->Take(job_.worker, job_.owner)) {
       served_ = used->n_documents;
@@ -151,17 +168,19 @@ Status WorkerDocument::Request(int index) {
 }
 
 // The page, in a second worker when one ends at it that had read others before: what it broke at
-// may have been their remains.
+// may have been their remains. Also when the first was ended from outside.
 Result<RawPage> WorkerDocument::ReadRaw(int index) {
   if (asked_ && asked_->index != index) {
     // The wrong guess of what comes next. Taken off the socket, whatever it is.
     (void)Receive();
   }
-  for (;;) {
+  for (bool again = false;;) {
     const int served = served_;
+    from_outside_ = false;
     Result<RawPage> page = ReadOnce(index);
-    if (page.ok() || worker_ || served == 0 || page.error().code == ErrorCode::kCancelled)
-      return page;
+    if (page.ok() || worker_ || page.error().code == ErrorCode::kCancelled) return page;
+    if (from_outside_ ? again : served == 0) return page;
+    again |= from_outside_;
   }
 }
 

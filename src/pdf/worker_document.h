@@ -3,8 +3,9 @@
 //
 // A worker is started for the document and for no other, so that a hostile file can see nothing but
 // itself; or taken from a pool of those that have read the same owner's pictures. When it dies,
-// hangs or sends nonsense, that page is an error and the next is read by a new worker. The page
-// that comes next is made while the caller works on this one.
+// hangs or sends nonsense, that page is an error and the next is read by a new worker; when a
+// signal from outside ends it, the page is tried once more. The page that comes next is made while
+// the caller works on this one.
 #pragma once
 
 #include <sys/types.h>
@@ -70,6 +71,7 @@ class WorkerDocument {
   Clock::time_point NextDeadline() const;
   Error Drop(const Error& error);
   Status Start();
+  Status StartOnce();
   Status OpenIn(std::unique_ptr<WorkerProcess> worker);
   Status Request(int index);
   Result<RawPage> ReadRaw(int index);
@@ -80,6 +82,7 @@ class WorkerDocument {
   std::unique_ptr<WorkerProcess> worker_;
   std::optional<Asked> asked_;  // a page whose reply has not been read; worker_ is set then
   int served_ = 0;              // pages that this worker has made, in this document or others
+  bool from_outside_ = false;   // the last one that was lost was ended by a signal from elsewhere
   bool failed_ = false;         // this worker has said no to something
   int losses_ = 0;              // pages in a row on which the worker was lost
   uint32_t n_pages_ = 0;

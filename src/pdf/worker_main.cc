@@ -7,11 +7,10 @@
 // With a LIBPDFIUM it reads a PDF, without pictures; with --rewrite it writes the PDF anew with the
 // text of the PDF at descriptor 5. Descriptor 3 is a socket to the parent
 // (pdf/protocol.h), 4 the PDF file. Limits itself (pdf/sandbox.h) before it looks at foreign bytes,
-// ends when the socket closes. `--check-sandbox` shows what the limits refuse, for tests.
+// ends when the socket closes. With --confinement it tells how far the kernel has confined it, and
+// ends.
 #include <fcntl.h>
 #include <malloc.h>
-#include <pthread.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include <utility>
 
 #include "media/decode.h"
+#include "pdf/font_files.h"
 #include "pdf/pdfium.h"
 #include "pdf/picture_source.h"
 #include "pdf/protocol.h"
@@ -36,7 +36,7 @@
 namespace glmocr::pdf {
 namespace {
 
-constexpr int kSocket = 3;
+constexpr int kSocket = kWorkerSocketFd;
 constexpr int kFile = 4;
 constexpr int kLayerFile = 5;
 
@@ -193,7 +193,9 @@ int ServePdf(const char* library, unsigned cpu_seconds) {
     const FpdfLibraryConfig config{.version = 2};
     pdfium.InitLibraryWithConfig(&config);
   }
-  Confine(Needs::kFonts);
+  OpenFontFiles();
+  Confine(Needs::kNothing);
+  SealFontFiles();
   PdfSource source(loaded ? &pdfium : nullptr, kFile);
   return Server(source, cpu_seconds).Serve();
 }
@@ -287,37 +289,18 @@ int ServeRewrite(unsigned cpu_seconds) {
   return 0;
 }
 
-// One line per thing that the worker must not be able to do: "NAME allowed" or "NAME refused".
-[[noreturn]] void CheckSandbox(Needs needs) {
-  const auto say = [](const char* what, bool refused) {
-    std::printf("%s %s\n", what, refused ? "refused" : "allowed");
-    std::fflush(stdout);
-  };
-  const bool landlock = Confine(needs);
-  std::printf("landlock %s\n", landlock ? "yes" : "no");
-  say("read", ::open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0);
-  say("write", ::open("/tmp/glm-ocr-sandbox-check", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0);
-  say("socket", ::socket(AF_INET, SOCK_STREAM, 0) < 0);
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(0);
-  say("fork", child < 0);
-  pthread_t thread{};
-  const auto nothing = [](void*) -> void* { return nullptr; };
-  say("thread", ::pthread_create(&thread, nullptr, nothing, nullptr) != 0);
-  char* const none[] = {nullptr};
-  ::execve("/bin/true", none, none);
-  say("exec", true);
-  void* memory = ::mmap(nullptr, size_t{1} << 36, PROT_READ,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  say("memory", memory == MAP_FAILED);
-  ::_exit(0);  // what a sanitizer does at the end needs what is refused
+// What this kernel takes from a worker that reads pictures, the most that any worker is left with.
+int ServeConfinement() {
+  const Confined confined = Confine(Needs::kThreads);
+  Writer writer;
+  writer.Put(ConfinementReply{.calls = confined.calls ? 1u : 0u,
+                              .landlock_abi = static_cast<uint32_t>(confined.landlock_abi),
+                              .capabilities = confined.capabilities ? 1u : 0u});
+  writer.Flush();
+  return 0;
 }
 
 int Main(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--check-sandbox") == 0) {
-    if (!LimitProcess(uint64_t{1} << 31)) return 1;
-    CheckSandbox(std::strcmp(argv[2], "pdf") == 0 ? Needs::kFonts : Needs::kThreads);
-  }
   if (argc < 3 || argc > 4) {
     std::fprintf(
         stderr,
@@ -328,6 +311,7 @@ int Main(int argc, char** argv) {
   if (!LimitProcess(std::strtoull(argv[1], nullptr, 10))) return 3;
   const auto cpu_seconds = static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10));
   if (argc == 4 && std::strcmp(argv[3], kRewriteMode) == 0) return ServeRewrite(cpu_seconds);
+  if (argc == 4 && std::strcmp(argv[3], kConfinementMode) == 0) return ServeConfinement();
   return argc == 4 ? ServePdf(argv[3], cpu_seconds) : ServePicture(cpu_seconds);
 }
 

@@ -104,7 +104,9 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerOptions&
   std::string program = options.program.string();
   std::string memory = std::to_string(options.max_memory_bytes);
   std::string cpu = std::to_string(options.cpu_seconds_per_request);
-  std::string pdfium = options.rewrites ? kRewriteMode : options.pdfium;
+  std::string pdfium = options.rewrites            ? kRewriteMode
+                       : options.tells_confinement ? kConfinementMode
+                                                   : options.pdfium;
   char* const argv[] = {program.data(), memory.data(), cpu.data(),
                         pdfium.empty() ? nullptr : pdfium.data(), nullptr};
   char* const environment[] = {nullptr};
@@ -186,6 +188,11 @@ std::string WorkerProcess::Kill() {
   }
   pid_ = -1;
   if (ended < 0) return {};  // someone else has waited for it
+  if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    ended_from_outside_ = signal == SIGKILL || signal == SIGTERM || signal == SIGINT ||
+                          signal == SIGHUP || signal == SIGQUIT;
+  }
   if (WIFSIGNALED(status)) return fmt::format("was killed by signal {}", WTERMSIG(status));
   return fmt::format("ended with status {}", WEXITSTATUS(status));
 }

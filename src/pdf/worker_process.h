@@ -36,7 +36,8 @@ struct WorkerOptions {
   std::string pdfium;  // the library; empty: a worker for pictures
   uint64_t max_memory_bytes = 0;
   unsigned cpu_seconds_per_request = 0;
-  bool rewrites = false;  // a worker that writes a PDF anew (pdf/rewrite.h)
+  bool rewrites = false;           // a worker that writes a PDF anew (pdf/rewrite.h)
+  bool tells_confinement = false;  // one that is asked for it alone (pdf/confinement.h)
   bool operator==(const WorkerOptions&) const = default;
 };
 
@@ -66,6 +67,9 @@ class WorkerProcess : public ByteSource {
   // status 3"; else empty.
   std::string Kill();
   pid_t pid() const { return pid_; }
+  // After Kill: whether a signal had ended it that no fault of its own sends (of a person, or of
+  // a kernel that is short of memory).
+  bool was_ended_from_outside() const { return ended_from_outside_; }
 
   int n_documents = 0;  // that it has read, for whoever keeps it (pdf/worker_pool.h)
 
@@ -74,6 +78,7 @@ class WorkerProcess : public ByteSource {
   Status WaitFor(short events);  // NOLINT(google-runtime-int)
 
   pid_t pid_;  // -1 after Kill
+  bool ended_from_outside_ = false;
   UniqueFd socket_;
   Clock::time_point deadline_ = Clock::time_point::max();
 };

@@ -34,6 +34,10 @@ void AddCapabilityRoutes(Router& router, Service& service) {
         {"keep_jobs_s", config.keep_jobs_s},
         {"document_timeout_s", config.document_timeout_s},
         {"max_tokens", config.max_tokens}}},
+      {"decoding",
+       {{"seccomp", service.confinement.calls},
+        {"landlock_abi", service.confinement.landlock_abi},
+        {"no_capabilities", service.confinement.capabilities}}},
       {"apis", apis},
       {"auth", !config.keys.empty()}};
   router.Add(

@@ -50,6 +50,8 @@ struct ServerConfig {
   // and PNM in one that the same API key's pictures take in turn. "off": in the server, for an
   // operator who knows all clients.
   std::string picture_worker = "shared";
+  // Without seccomp a decoder that is taken over can do what the server's user can.
+  bool allow_unconfined_decoding = false;
   std::string media_path;  // the folder below which files may be named; empty: none may
 
   // Jobs

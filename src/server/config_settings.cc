@@ -85,6 +85,9 @@ void AddServerSettings(Settings& settings, ServerConfig* config) {
                     "server, for clients that are all known",
                 .target = &c.picture_worker,
                 .choices = {"shared", "each", "off"}});
+  files("allow_unconfined_decoding", &c.allow_unconfined_decoding,
+        "Start also where the kernel has no seccomp to confine the processes that decode pictures "
+        "and PDF files");
   files("media_path", &c.media_path, "Folder below which requests may name files; empty: none");
   FetchPolicy& fetch = c.fetch;
   files("fetch_enabled", &fetch.enabled, "Read pictures and documents from web addresses");

@@ -65,6 +65,19 @@ void ReadFormats(Fields& fields, std::vector<std::string>* formats) {
   }
 }
 
+// Throws where a member has another type.
+DocumentRequest FromJson(const json& json) {
+  DocumentRequest request;
+  request.pages = json.value("pages", request.pages);
+  request.text_layer = json.value("text_layer", request.text_layer);
+  request.layout = json.value("layout", request.layout);
+  request.task = json.value("task", request.task);
+  request.formats = json.value("formats", request.formats);
+  request.password = json.value("password", request.password);
+  request.dpi = json.value("dpi", request.dpi);
+  return request;
+}
+
 }  // namespace
 
 std::vector<std::string> SupportedLayouts(const Service& service) {
@@ -113,16 +126,23 @@ ordered_json ToJson(const DocumentRequest& request) {
           {"dpi", request.dpi}};
 }
 
-DocumentRequest DocumentRequestFromJson(const json& json) {
-  DocumentRequest request;
-  request.pages = json.value("pages", request.pages);
-  request.text_layer = json.value("text_layer", request.text_layer);
-  request.layout = json.value("layout", request.layout);
-  request.task = json.value("task", request.task);
-  request.formats = json.value("formats", request.formats);
-  request.password = json.value("password", request.password);
-  request.dpi = json.value("dpi", request.dpi);
-  return request;
+std::optional<DocumentRequest> StoredDocumentRequest(std::string_view text) {
+  const json stored = json::parse(text, nullptr, false);
+  if (!stored.is_object()) return std::nullopt;
+  try {
+    DocumentRequest request = FromJson(stored);
+    const bool known =
+        Holds(kTextLayerModeNames, request.text_layer) && Holds(kLayouts, request.layout) &&
+        Holds(kTasks, request.task) && request.dpi >= 18 && request.dpi <= 600 &&
+        request.password.size() <= kMaxPasswordBytes && PageRanges::Parse(request.pages).ok();
+    if (known) return request;
+  } catch (const json::exception&) {  // a member of another type
+  }
+  return std::nullopt;
+}
+
+DocumentRequest DocumentRequestOf(std::string_view stored) {
+  return StoredDocumentRequest(stored).value_or(DocumentRequest());
 }
 
 PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest& request) {

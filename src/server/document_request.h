@@ -3,7 +3,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipeline/page_reader.h"
@@ -31,8 +33,11 @@ std::vector<std::string> SupportedTasks(const Service& service);
 void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest* request);
 
 nlohmann::ordered_json ToJson(const DocumentRequest& request);
-// The inverse; members that are missing keep their defaults.
-DocumentRequest DocumentRequestFromJson(const nlohmann::json& json);
+// The inverse, of what the job database holds; members that are missing keep their defaults.
+// Nothing for what this program cannot have written: another type, an unknown name.
+std::optional<DocumentRequest> StoredDocumentRequest(std::string_view text);
+// The same of a job that has been loaded, which is right.
+DocumentRequest DocumentRequestOf(std::string_view stored);
 
 // What such a request means for the reader of its pages and of its file.
 PageReaderOptions ReaderOptionsOf(const Service& service, const DocumentRequest& request);

@@ -474,7 +474,7 @@ std::optional<ApiError> Reread(Service& service, Jobs& jobs, const Job& job, con
                                const Reply& reply) {
   if (!IsFinal(job.status)) return NotFinished();
   Submission submission;
-  submission.request = DocumentRequestFromJson(json::parse(job.request, nullptr, false));
+  submission.request = DocumentRequestOf(job.request);
   if (!request->body.empty()) {
     const auto body = ParseRequestObject(request->body);
     if (!body.ok()) return ApiErrorOf(body.error());
@@ -496,8 +496,7 @@ std::optional<ApiError> Reread(Service& service, Jobs& jobs, const Job& job, con
 
 std::optional<ApiError> SendResult(Jobs& jobs, const Job& job, const Request& request,
                                    const Reply& reply) {
-  const json stored = json::parse(job.request, nullptr, false);
-  const DocumentRequest wanted = DocumentRequestFromJson(stored);
+  const DocumentRequest wanted = DocumentRequestOf(job.request);
   const auto made = [&](std::string_view format) {
     return std::find(wanted.formats.begin(), wanted.formats.end(), format) != wanted.formats.end();
   };

@@ -59,6 +59,10 @@ std::string_view JobStatusName(JobStatus status) {
   return kStatusNames[static_cast<size_t>(status)];
 }
 
+bool IsJobId(std::string_view name) {
+  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 JobStore::~JobStore() { sqlite3_close(db_); }
 
 Error JobStore::Failure(const char* doing) const {
@@ -123,8 +127,29 @@ Result<std::unique_ptr<JobStore>> JobStore::Open(const std::filesystem::path& fi
   return store;
 }
 
-Result<std::vector<Job>> JobStore::Load() {
+// Numbers that arithmetic and JSON bear, times of some thousand years.
+constexpr const char* kStrange =
+    "typeof(id)<>'text' OR length(CAST(id AS BLOB))<>32 OR id GLOB '*[^0-9a-f]*'"
+    " OR typeof(owner)<>'text' OR typeof(name)<>'text' OR typeof(request)<>'text'"
+    " OR typeof(error)<>'text' OR typeof(warnings)<>'text'"
+    " OR status NOT IN ('queued','running','succeeded','failed','cancelled','partial')"
+    " OR typeof(number)<>'integer' OR number NOT BETWEEN 1 AND 9007199254740991"
+    " OR typeof(created_at)<>'real' OR created_at NOT BETWEEN 0 AND 1e12"
+    " OR typeof(started_at)<>'real' OR started_at NOT BETWEEN 0 AND 1e12"
+    " OR typeof(finished_at)<>'real' OR finished_at NOT BETWEEN 0 AND 1e12"
+    " OR typeof(n_pages)<>'integer' OR n_pages NOT BETWEEN -1 AND 1000000000"
+    " OR typeof(pages_done)<>'integer' OR pages_done NOT BETWEEN 0 AND 1000000000"
+    " OR typeof(pages_failed)<>'integer' OR pages_failed NOT BETWEEN 0 AND 1000000000"
+    " OR typeof(stored_bytes)<>'integer' OR stored_bytes NOT BETWEEN 0 AND 9007199254740991";
+
+Result<std::vector<Job>> JobStore::Load(int64_t* n_set_aside) {
   std::lock_guard lock(mutex_);
+  const Statement strange =
+      Prepare(db_, (std::string("SELECT count(*) FROM jobs WHERE ") + kStrange).c_str());
+  if (!strange || sqlite3_step(strange.get()) != SQLITE_ROW) return Failure("be read");
+  const int64_t n = sqlite3_column_int64(strange.get(), 0);
+  if (n_set_aside != nullptr) *n_set_aside = n;
+  if (n > 0) GLM_RETURN_IF_ERROR(Move(kStrange));
   const Statement rows =
       Prepare(db_,
               "SELECT id, owner, name, request, status, number, created_at, started_at,"
@@ -153,6 +178,26 @@ Result<std::vector<Job>> JobStore::Load() {
   }
   if (code != SQLITE_DONE) return Failure("be read");
   return jobs;
+}
+
+// Rows of jobs to set_aside, which has no types and no key. Whole or not at all.
+Status JobStore::Move(const std::string& where) {
+  const std::string sql =
+      "BEGIN; CREATE TABLE IF NOT EXISTS set_aside AS SELECT * FROM jobs WHERE 0;"
+      "INSERT INTO set_aside SELECT * FROM jobs WHERE " +
+      where +
+      ";"
+      "DELETE FROM jobs WHERE " +
+      where + "; COMMIT;";
+  const Status moved = Execute(sql.c_str());
+  if (!moved.ok()) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  return moved;
+}
+
+Status JobStore::SetAside(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  if (!IsJobId(id)) return Error{ErrorCode::kInvalidArgument, "job database: no such id"};
+  return Move("id='" + id + "'");
 }
 
 Status JobStore::Save(const Job& job) {

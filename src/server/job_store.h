@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -26,6 +27,9 @@ inline bool IsFinal(JobStatus status) {
 inline bool HasResult(JobStatus status) {
   return status == JobStatus::kSucceeded || status == JobStatus::kPartial;
 }
+
+// 32 hexadecimal digits: no name of another folder.
+bool IsJobId(std::string_view name);
 
 struct Job {
   std::string id;       // 32 hex digits
@@ -51,8 +55,11 @@ class JobStore {
   static Result<std::unique_ptr<JobStore>> Open(const std::filesystem::path& file);
   ~JobStore();
 
-  // In the order of creation.
-  Result<std::vector<Job>> Load();
+  // In the order of creation. Rows that this program cannot have written (other types, ids,
+  // numbers) are not among them: they are moved to the table set_aside, and counted.
+  Result<std::vector<Job>> Load(int64_t* n_set_aside = nullptr);
+  // Moves a row to the table set_aside, where nothing reads it.
+  Status SetAside(const std::string& id);
   // Inserts, or writes all members again.
   Status Save(const Job& job);
   Status Delete(const std::string& id);
@@ -60,6 +67,7 @@ class JobStore {
  private:
   explicit JobStore(sqlite3* db) : db_(db) {}
   Error Failure(const char* doing) const;
+  Status Move(const std::string& where);
   Status Execute(const char* sql);
 
   std::mutex mutex_;

@@ -38,6 +38,58 @@ class JobStoreTest : public testing::Test {
   std::filesystem::path dir_;
 };
 
+// Each row is wrong in one thing: it is set aside, the right one stays.
+TEST_F(JobStoreTest, JobDatabaseRowsThatAreWrongAreSetAside) {
+  const std::vector<std::string> changes = {"id='../victim'",
+                                            "id=upper(id)",
+                                            "id=CAST(id AS BLOB)",
+                                            "id='a'",
+                                            "id=''",
+                                            "request=5",
+                                            "request=X'00'",
+                                            "status='done'",
+                                            "number=-1",
+                                            "number='x'",
+                                            "number=9223372036854775807",
+                                            "created_at='soon'",
+                                            "finished_at=-1e300",
+                                            "n_pages='many'",
+                                            "n_pages=99999999999",
+                                            "pages_done=-3",
+                                            "stored_bytes=-1",
+                                            "owner=X'01'"};
+  {
+    auto store = JobStore::Open(file());
+    ASSERT_TRUE(store.ok());
+    for (int64_t i = 0; i <= static_cast<int64_t>(changes.size()); ++i) {
+      Job job = Sample(1);
+      job.number = i + 1;
+      job.id =
+          std::string(30, 'b') + static_cast<char>('a' + i / 6) + static_cast<char>('a' + i % 6);
+      ASSERT_TRUE((*store)->Save(job).ok());
+    }
+  }
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &db), SQLITE_OK);
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const std::string sql =
+        "UPDATE jobs SET " + changes[i] + " WHERE number=" + std::to_string(i + 2);
+    ASSERT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+  }
+  sqlite3_close(db);
+  auto store = JobStore::Open(file());
+  ASSERT_TRUE(store.ok()) << store.error().message;
+  int64_t n_set_aside = 0;
+  const auto jobs = (*store)->Load(&n_set_aside);
+  ASSERT_TRUE(jobs.ok()) << jobs.error().message;
+  // A column of type TEXT makes text of the number 5.
+  EXPECT_EQ(n_set_aside, static_cast<int64_t>(changes.size()) - 1);
+  ASSERT_EQ(jobs->size(), 2U);
+  ASSERT_TRUE((*store)->SetAside((*jobs)[1].id).ok());
+  EXPECT_EQ((*store)->Load(&n_set_aside)->size(), 1U);
+  EXPECT_EQ(n_set_aside, 0);
+}
+
 TEST_F(JobStoreTest, KeepsAllOfAJobAndTheOrder) {
   {
     auto store = JobStore::Open(file());

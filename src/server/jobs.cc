@@ -41,6 +41,8 @@ constexpr int kPageImageQuality = 85;
 // Beside the kept pages of a finished job: what they were kept under.
 constexpr const char* kFingerprintFile = "fingerprint";
 constexpr size_t kMaxFingerprintBytes = size_t{1} << 20;
+// Before a job's id: the folder of one that is being made or deleted, an archive on its way out.
+constexpr std::string_view kNew = "new-", kOld = "old-", kArchive = "archive-";
 constexpr auto kTick = std::chrono::seconds(15);
 
 double Now() {
@@ -63,10 +65,6 @@ std::optional<int> WholeNumber(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
   return number;
-}
-
-bool IsJobId(const std::string& name) {
-  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 constexpr std::string_view kStoreName = "jobs.sqlite3";
@@ -232,19 +230,61 @@ Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads
                                    std::strerror(errno))};
   }
   GLM_ASSIGN(jobs->store_, JobStore::Open(jobs->dir_ / kStoreName));
-  GLM_ASSIGN(std::vector<Job> known, jobs->store_->Load());
+  int64_t n_strange = 0;
+  GLM_ASSIGN(std::vector<Job> known, jobs->store_->Load(&n_strange));
+  if (n_strange > 0) {
+    service.log.Warning("rows of the job database that are none of this program's were set aside",
+                        {{"rows", n_strange}});
+  }
   for (Job& job : known) {
+    if (!StoredDocumentRequest(job.request)) {
+      service.log.Warning("job set aside: its request is none of this program's",
+                          {{"job", job.id}});
+      GLM_RETURN_IF_ERROR(jobs->store_->SetAside(job.id));
+      continue;
+    }
+    // A crash came between storing the job and naming its folder.
+    std::error_code ignored;
+    if (!fs::exists(jobs->Dir(job.id), ignored))
+      fs::rename(jobs->NewDir(job.id), jobs->Dir(job.id), ignored);
     if (IsFinal(job.status) && !HasResult(job.status)) jobs->RemoveCheckpoints(job.id);
     jobs->next_number_ = std::max(jobs->next_number_, job.number + 1);
     jobs->jobs_.emplace(job.id, std::move(job));
   }
-  // Uploads whose job was never stored, or is deleted.
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(jobs->dir_, error)) {
-    const std::string name = entry.path().filename().string();
-    if (IsJobId(name) && jobs->jobs_.count(name) == 0) fs::remove_all(entry.path(), error);
-  }
+  jobs->RemoveLeftOvers();
   return jobs;
+}
+
+// Uploads whose job was never stored, jobs that were being deleted, archives that were being sent.
+// A folder with a job's name of which the database knows nothing stays: the database may be the one
+// that is wrong.
+void Jobs::RemoveLeftOvers() {
+  std::error_code error;
+  std::vector<fs::path> left;
+  int64_t n_unknown = 0;
+  for (const auto& entry : fs::directory_iterator(dir_, error)) {
+    const std::string name = entry.path().filename().string();
+    const auto is = [&](std::string_view kind) {
+      return name.starts_with(kind) && IsJobId(std::string_view(name).substr(kind.size()));
+    };
+    if (is(kNew) || is(kOld) || name.starts_with(kArchive)) left.push_back(entry.path());
+    if (IsJobId(name) && jobs_.count(name) == 0) ++n_unknown;
+  }
+  for (const fs::path& path : left) fs::remove_all(path, error);
+  if (!left.empty())
+    service_.log.Info("left-overs removed", {{"files", static_cast<int64_t>(left.size())}});
+  if (n_unknown > 0) {
+    service_.log.Warning("folders of jobs that the database does not know were kept",
+                         {{"folders", n_unknown}, {"data_dir", dir_.string()}});
+  }
+}
+
+// First out of the way under another name, which the next start removes.
+void Jobs::RemoveFolder(const std::string& id) {
+  std::error_code error;
+  const fs::path old = dir_ / (std::string(kOld) + id);
+  fs::rename(Dir(id), old, error);
+  fs::remove_all(error ? Dir(id) : old, error);
 }
 
 Jobs::~Jobs() {
@@ -296,7 +336,7 @@ bool Jobs::stopped() const {
 
 Result<Job> Jobs::Add(const std::string& owner, const std::string& name,
                       const DocumentRequest& request, std::string_view bytes) {
-  if (!MakeRoom(bytes.size())) {
+  if (!MakeRoom(owner, bytes.size())) {
     return Error{ErrorCode::kUnavailable,
                  "This server holds as many documents as it may. Try again later, or delete some."};
   }
@@ -308,20 +348,26 @@ Result<Job> Jobs::Add(const std::string& owner, const std::string& name,
              .stored_bytes = static_cast<int64_t>(bytes.size())};
   const auto no_space = [&](const Error& error) {
     std::error_code ignored;
+    fs::remove_all(NewDir(job.id), ignored);
     fs::remove_all(Dir(job.id), ignored);
     service_.log.Failure("upload not stored", {{"job", job.id}, {"error", error.message}});
     return Error{ErrorCode::kResourceExhausted,
                  "The document could not be stored: the server's disk is full or not writable."};
   };
-  if (::mkdir(Dir(job.id).c_str(), 0700) != 0)
+  if (::mkdir(NewDir(job.id).c_str(), 0700) != 0)
     return no_space({ErrorCode::kIo, std::strerror(errno)});
-  if (const Status written = WriteFileAtomically(Dir(job.id) / "input", bytes); !written.ok())
+  if (const Status written = WriteFileAtomically(NewDir(job.id) / "input", bytes); !written.ok())
     return no_space(written.error());
   {
     std::lock_guard lock(mutex_);
     if (stopped_) return Error{ErrorCode::kCancelled, "The server is stopping."};
     job.number = next_number_++;
     if (const Status saved = store_->Save(job); !saved.ok()) return no_space(saved.error());
+    if (::rename(NewDir(job.id).c_str(), Dir(job.id).c_str()) != 0) {
+      const Error failed{ErrorCode::kIo, std::strerror(errno)};
+      (void)store_->Delete(job.id);
+      return no_space(failed);
+    }
     jobs_.emplace(job.id, job);
   }
   Run(job);
@@ -391,8 +437,7 @@ void Jobs::Remove(const std::string& id) {
   }
   if (const Status deleted = store_->Delete(id); !deleted.ok())
     service_.log.Failure("job not deleted", {{"job", id}, {"error", deleted.error().message}});
-  std::error_code error;
-  fs::remove_all(Dir(id), error);
+  RemoveFolder(id);
 }
 
 fs::path Jobs::PageEventPath(const std::string& id, int number) const {
@@ -416,7 +461,7 @@ Result<fs::path> Jobs::Make(const Job& job, const FormatInfo& format) {
   const auto fingerprint = ReadFile(CheckpointDir(job.id) / kFingerprintFile, kMaxFingerprintBytes);
   const Error not_kept = {ErrorCode::kNotFound, "the pages of this document are not kept"};
   if (!fingerprint.ok()) return not_kept;
-  const DocumentRequest request = DocumentRequestFromJson(json::parse(job.request, nullptr, false));
+  const DocumentRequest request = DocumentRequestOf(job.request);
   DocumentWriter writer({.formats = {format.format},
                          .stem = SdkFileStem(job.name),
                          .pixels_per_inch = request.dpi,
@@ -495,14 +540,14 @@ void Jobs::Update(const std::string& id, const std::function<void(Job&)>& change
 void Jobs::Run(const Job& job) {
   auto active = std::make_shared<Active>();
   active->id = job.id;
-  const json stored = json::parse(job.request, nullptr, false);
-  if (stored.is_object()) active->request = DocumentRequestFromJson(stored);
+  active->request = DocumentRequestOf(job.request);
   active->stem = SdkFileStem(job.name);
   for (const std::string& name : active->request.formats) {
     if (const FormatInfo* format = FindFormat(name)) active->formats.push_back(format->format);
   }
   DocumentTask task;
   task.name = job.name;
+  task.owner = job.owner;
   task.pages = active->request.pages;
   task.max_pages = service_.config.max_pages;
   task.reader = ReaderOptionsOf(service_, active->request);
@@ -713,27 +758,42 @@ void Jobs::Finish(Active& active, const DocumentOutcome& outcome) {
     }
   });
   if (!keeps_pages) RemoveCheckpoints(active.id);
-  std::error_code ignored;
-  if (!exists) fs::remove_all(Dir(active.id), ignored);  // deleted while it was read
+  if (!exists) RemoveFolder(active.id);  // deleted while it was read
 }
 
-// Removes the oldest finished jobs until one more fits. False: the unfinished ones fill all.
-bool Jobs::MakeRoom(size_t bytes) {
+// Removes the oldest finished jobs until one more of `owner` fits: those of the owner who holds
+// most, and never of one who holds less than `owner` then would. False: there are none.
+bool Jobs::MakeRoom(const std::string& owner, size_t bytes) {
   while (true) {
     std::string oldest;
     {
       std::lock_guard lock(mutex_);
-      int64_t sum = static_cast<int64_t>(bytes), number = INT64_MAX;
+      struct Held {
+        int64_t n = 0, bytes = 0;
+        int64_t number = INT64_MAX;  // of the oldest finished one
+        std::string oldest;
+      };
+      std::map<std::string, Held> held;
+      held[owner] = {.n = 1, .bytes = static_cast<int64_t>(bytes)};
+      int64_t sum = static_cast<int64_t>(bytes);
       for (const auto& [id, job] : jobs_) {
+        Held& his = held[job.owner];
         sum += job.stored_bytes;
-        if (!IsFinal(job.status) || job.number >= number) continue;
-        number = job.number;
-        oldest = id;
+        his.bytes += job.stored_bytes;
+        ++his.n;
+        if (!IsFinal(job.status) || job.number >= his.number) continue;
+        his.number = job.number;
+        his.oldest = id;
       }
-      if (static_cast<int64_t>(jobs_.size()) < service_.config.max_jobs &&
-          sum <= static_cast<int64_t>(service_.config.max_stored_bytes)) {
-        return true;
+      const bool few = static_cast<int64_t>(jobs_.size()) < service_.config.max_jobs;
+      if (few && sum <= static_cast<int64_t>(service_.config.max_stored_bytes)) return true;
+      const auto holds = [&](const Held& his) { return few ? his.bytes : his.n; };
+      const Held* most = nullptr;
+      for (const auto& [name, his] : held) {
+        if (his.oldest.empty() || holds(his) < holds(held[owner])) continue;
+        if (most == nullptr || holds(his) > holds(*most)) most = &his;
       }
+      if (most != nullptr) oldest = most->oldest;
       if (oldest.empty()) return false;
     }
     service_.log.Info("job removed to make room", {{"job", oldest}});

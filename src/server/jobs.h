@@ -82,6 +82,7 @@ class Jobs {
   Jobs(const Service& service, DocumentThreads& threads, std::filesystem::path dir, bool temporary);
 
   std::filesystem::path Dir(const std::string& id) const { return dir_ / id; }
+  std::filesystem::path NewDir(const std::string& id) const { return dir_ / ("new-" + id); }
   std::filesystem::path CheckpointDir(const std::string& id) const { return Dir(id) / "read"; }
   void Run(const Job& job);
   Error Storing(const Active& active, const Error& error) const;
@@ -93,7 +94,9 @@ class Jobs {
   // Empty: of all jobs.
   void Tell(const std::string& id, bool tick);
   Status Write(Active& active, const std::filesystem::path& path, const OutputFile& file);
-  bool MakeRoom(size_t bytes);
+  bool MakeRoom(const std::string& owner, size_t bytes);
+  void RemoveLeftOvers();
+  void RemoveFolder(const std::string& id);
   void RemoveCheckpoints(const std::string& id);
   void Remove(const std::string& id);
   void Expire();

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #include "base/base64.h"
 #include "base/file.h"
+#include "server/keys.h"
 #include "server/server_test_util.h"
 
 namespace glmocr::server {
@@ -184,6 +186,120 @@ TEST_F(JobsTest, ReadOnWithoutKeepingPages) {
   while (fs::exists(dir_ / id / "read") && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_FALSE(fs::exists(dir_ / id / "read"));
+}
+
+// Rows that somebody else wrote: said, set aside, and nothing else happens.
+TEST_F(JobsTest, JobDatabaseRowsEndNothingAndDeleteNothing) {
+  std::string id;
+  {
+    const auto server = Start();
+    id = Upload(*server);
+    EXPECT_EQ(Finished(*server, id)["status"], "succeeded");
+  }
+  const fs::path victim = dir_.parent_path() / "victim-of-jobs-test";
+  fs::create_directory(victim);
+  ASSERT_TRUE(WriteFileAtomically(victim / "file", "kept").ok());
+  const auto execute = [&](const std::string& sql) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open((dir_ / "jobs.sqlite3").c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+    sqlite3_close(db);
+  };
+  int n = 0;
+  const auto add = [&](const std::string& row_id, const std::string& request,
+                       const std::string& status) {
+    execute("INSERT INTO jobs SELECT '" + row_id + "', owner, name, " + request + ", '" + status +
+            "', number + " + std::to_string(++n) +
+            ", created_at, started_at, 1.0, n_pages, pages_done, pages_failed, stored_bytes, error,"
+            " warnings FROM jobs WHERE id='" +
+            id + "'");
+  };
+  add("../victim-of-jobs-test", "request", "succeeded");
+  int digit = 0;
+  for (const char* request :
+       {R"('{"formats":5}')", R"('{"pages":[1]}')", R"('{"dpi":"x"}')", R"('{"dpi":1e300}')",
+        R"('{"text_layer":"unknown"}')", R"('{"layout":{}}')", R"('{"task":null}')", "'[]'", "''",
+        "'no JSON'", R"('{"password":7}')", R"('{"formats":[1]}')"}) {
+    for (const char* status : {"queued", "succeeded"})
+      add(std::string(30, 'c') + std::to_string(10 + digit++), request, status);
+  }
+  const auto server = Start();
+  EXPECT_EQ(server->Get("/v1/documents/" + id).Json()["status"], "succeeded");
+  EXPECT_EQ(server->Get("/v1/documents").Json()["data"].size(), 1U);
+  EXPECT_EQ(ReadFile(victim / "file", 100).value(), "kept");
+  fs::remove_all(victim);
+}
+
+TEST_F(JobsTest, JobDatabaseThatIsEmptyDeletesNoFolder) {
+  std::string id;
+  {
+    const auto server = Start();
+    id = Upload(*server);
+    EXPECT_EQ(Finished(*server, id)["status"], "succeeded");
+  }
+  for (const char* file : {"jobs.sqlite3", "jobs.sqlite3-wal", "jobs.sqlite3-shm"})
+    fs::remove(dir_ / file);
+  ASSERT_TRUE(WriteFileAtomically(dir_ / "jobs.sqlite3", "").ok());
+  ASSERT_TRUE(WriteFileAtomically(dir_ / ("archive-" + id), "left").ok());
+  fs::create_directory(dir_ / ("new-" + id));
+  { const auto server = Start(); }
+  EXPECT_TRUE(fs::exists(dir_ / id / "input"));
+  EXPECT_FALSE(fs::exists(dir_ / ("archive-" + id)));
+  EXPECT_FALSE(fs::exists(dir_ / ("new-" + id)));
+}
+
+// One key's documents neither push out another's results nor keep its documents from being read.
+TEST_F(JobsTest, TwoKeysShareWhatIsStoredAndTheTurns) {
+  const std::string alice = "alice-alice-alice", bob = "bob-bob-bob-bob-bob";
+  TestServer server([&](ServerConfig& config) {
+    config.data_dir = dir_.string();
+    config.keys = {{.name = "alice", .digest = DigestOfKey(alice)},
+                   {.name = "bob", .digest = DigestOfKey(bob)}};
+    config.max_jobs = 24;
+    config.document_workers = 1;
+  });
+  const auto call = [&](const std::string& key, const char* method, const std::string& path,
+                        const std::string& body = "") {
+    return server.Send(method, path, body,
+                       {{"Authorization", "Bearer " + key}, {"Content-Type", "application/json"}});
+  };
+  const auto upload = [&](const std::string& key) {
+    static const std::string book = Book();
+    const json request = {{"file", book}, {"name", "book.pdf"}, {"formats", {"text"}}};
+    return call(key, "POST", "/v1/documents", request.dump()).Json()["id"].get<std::string>();
+  };
+  const auto short_one = [&](const std::string& key) {
+    const json request = {
+        {"file", "data:image/png;base64," +
+                     EncodeBase64(ReadFile(fs::path(GLMOCR_SOURCE_DIR) / "samples/article.png",
+                                           size_t{1} << 24)
+                                      .value())},
+        {"name", "a.png"},
+        {"formats", {"text"}}};
+    return call(key, "POST", "/v1/documents", request.dump()).Json()["id"].get<std::string>();
+  };
+  const auto status = [&](const std::string& key, const std::string& id) {
+    const auto reply = call(key, "GET", "/v1/documents/" + id);
+    return reply.status == 200 ? reply.Json()["status"].get<std::string>() : "gone";
+  };
+  const auto wait = [&](const std::string& key, const std::string& id) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    while (status(key, id) != "succeeded" && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  };
+  // Every place for open documents is taken by Alice's books.
+  std::vector<std::string> books;
+  for (int i = 0; i < 8; ++i) books.push_back(upload(alice));
+  const std::string of_bob = short_one(bob);
+  wait(bob, of_bob);
+  EXPECT_EQ(status(bob, of_bob), "succeeded");
+  for (const std::string& id : books) EXPECT_NE(status(alice, id), "succeeded");
+  for (const std::string& id : books) call(alice, "DELETE", "/v1/documents/" + id);
+  // More of Alice's than are kept.
+  std::string last;
+  for (int i = 0; i < 30; ++i) wait(alice, last = short_one(alice));
+  EXPECT_EQ(status(alice, last), "succeeded");
+  EXPECT_EQ(status(bob, of_bob), "succeeded");
 }
 
 TEST_F(JobsTest, FinishedOnesLoseWhatACrashLeft) {

@@ -67,8 +67,9 @@ std::optional<std::string> HostName(std::string_view host) {
 std::string_view PresentedKey(const HttpRequest& request) {
   std::string_view value = request.Header("authorization");
   if (value.empty()) return request.Header("x-api-key");
-  constexpr std::string_view kBearer = "bearer ";
-  if (value.size() > kBearer.size() && StartsWithNoCase(value, kBearer)) {
+  constexpr std::string_view kBearer = "bearer";
+  if (value.size() > kBearer.size() && StartsWithNoCase(value, kBearer) &&
+      (value[kBearer.size()] == ' ' || value[kBearer.size()] == '\t')) {
     value.remove_prefix(kBearer.size());
     while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
   }

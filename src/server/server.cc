@@ -5,9 +5,9 @@
 #include <chrono>
 #include <thread>
 
+#include "jobs/document_job.h"
 #include "pdf/locate.h"
 #include "server/capabilities.h"
-#include "jobs/document_job.h"
 #include "server/documents_api.h"
 #include "server/health.h"
 #include "server/jobs.h"
@@ -39,8 +39,9 @@ LogLevel LevelOf(const std::string& name) {
 class Server::Impl {
  public:
   Impl(const ServerConfig& config, Recognizer& recognizer,
-       std::shared_ptr<const LayoutEngine> layout)
+       std::shared_ptr<const LayoutEngine> layout, const ConfinementState& confinement)
       : config_(config),
+        confinement_(confinement),
         log_(LevelOf(config.log_level), config.log_format == "json"),
         keys_(config.keys),
         service_{.config = config_,
@@ -48,10 +49,17 @@ class Server::Impl {
                  .layout = std::move(layout),
                  .log = log_,
                  .metrics = metrics_,
+                 .confinement = confinement_,
                  .page_threads = page_threads_},
         router_(config_, keys_) {}
 
   Status Start() {
+    const bool whole = confinement_.confined() && confinement_.landlock_abi > 0;
+    const std::string state = ToText(confinement_);
+    if (whole)
+      log_.Info("decoding is confined", {{"by", state}});
+    else
+      log_.Warning("decoding is not fully confined", {{"by", state}});
     AddHealthRoutes(router_, service_, ready_);
     AddChatRoutes(router_, service_);
     AddCompletionRoutes(router_, service_);
@@ -143,6 +151,7 @@ class Server::Impl {
   }
 
   const ServerConfig config_;
+  const ConfinementState confinement_;
   Log log_;
   Metrics metrics_;
   KeyRing keys_;
@@ -166,7 +175,17 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerConfig& config, Recogn
   GLM_RETURN_IF_ERROR(Validate(config));
   // Without its worker no picture can be opened: better said now than to each client.
   GLM_RETURN_IF_ERROR(pdf::FindWorker());
-  auto impl = std::make_unique<Impl>(config, recognizer, std::move(layout));
+  GLM_ASSIGN(const ConfinementState confinement, TryConfinement());
+  if (!confinement.confined() && !config.allow_unconfined_decoding) {
+    return Error{ErrorCode::kUnsupported,
+                 "this system does not let the processes that decode pictures and PDF files be "
+                 "confined (" +
+                     ToText(confinement) +
+                     "): a hostile file could do what this user can. Use a kernel, or settings of "
+                     "the container, with seccomp filters; or start with "
+                     "--allow-unconfined-decoding if all clients are trusted"};
+  }
+  auto impl = std::make_unique<Impl>(config, recognizer, std::move(layout), confinement);
   GLM_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

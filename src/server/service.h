@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "layout/layout.h"
+#include "pdf/confinement.h"
 #include "pipeline/recognizer.h"
 #include "server/admission.h"
 #include "server/config.h"
@@ -25,7 +26,8 @@ struct Service {
   std::shared_ptr<const LayoutEngine> layout;
   Log& log;
   Metrics& metrics;
-  DocumentThreads& page_threads;  // read the pages that text requests show; no uploads
+  const ConfinementState& confinement;  // of the workers that decode
+  DocumentThreads& page_threads;        // read the pages that text requests show; no uploads
   MediaSource media{config, log};
   Admission admission{config.max_queue};
   // Bytes of pictures that wait for their answer.

@@ -8,10 +8,17 @@
 namespace glmocr::server {
 
 WorkQueue::WorkQueue(int n_threads) {
-  for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Run(); });
+  try {
+    for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Run(); });
+  } catch (...) {  // the system has no more threads: those that run end
+    End();
+    throw;
+  }
 }
 
-WorkQueue::~WorkQueue() {
+WorkQueue::~WorkQueue() { End(); }
+
+void WorkQueue::End() {
   decltype(tasks_) dropped;  // their destructors answer clients; not with the lock
   {
     std::lock_guard lock(mutex_);

@@ -23,6 +23,7 @@ class WorkQueue {
   size_t size() const;
 
  private:
+  void End();
   void Run();
 
   mutable std::mutex mutex_;

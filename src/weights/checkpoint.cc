@@ -148,6 +148,17 @@ bool Checkpoint::HasPrefix(std::string_view prefix) const {
   return at != tensors_.end() && at->name.starts_with(prefix);
 }
 
+Status Checkpoint::CheckFiles() const {
+  for (const SafetensorsFile& file : files_) {
+    if (!file.damaged()) continue;
+    return Error{ErrorCode::kIo,
+                 fmt::format("the model file '{}' was cut short while it was in use (replace such "
+                             "files by rename, and start the program again)",
+                             file.path().filename().string())};
+  }
+  return OkStatus();
+}
+
 void Checkpoint::DropPages() const {
   for (const SafetensorsFile& file : files_) file.DropPages();
 }

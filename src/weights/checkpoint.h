@@ -48,6 +48,8 @@ class Checkpoint {
     return notes_;
   }  // oddities that do not stop loading
 
+  // kIo, naming the file, once one has been cut short: what was read of it since may be wrong.
+  Status CheckFiles() const;
   // Lets the kernel forget the pages read so far: call it once the weights are packed.
   void DropPages() const;
 

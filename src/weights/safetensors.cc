@@ -13,6 +13,7 @@ namespace glmocr {
 
 Result<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& path) {
   GLM_ASSIGN(MappedFile map, MappedFile::Open(path));
+  map.Guard(path);
   GLM_ASSIGN(SafetensorsHeader header,
              ParseSafetensorsHeader({map.data(), map.size_bytes()}, path.string()));
   return SafetensorsFile(path, std::move(map), std::move(header));

@@ -68,6 +68,8 @@ class SafetensorsFile {
   // Valid while this file lives. `info` must be one of tensors().
   TensorView View(const TensorInfo& info) const;
   std::optional<TensorView> Find(std::string_view name) const;
+  // Whether the file was cut short since it was opened: views may have read as zeros.
+  bool damaged() const { return map_.damaged(); }
   void DropPages() const { map_.DropPages(); }
 
  private:

@@ -81,6 +81,7 @@ Result<std::unique_ptr<GlmOcrModel>> GlmOcrModel::Load(Checkpoint checkpoint,
   report.notes.insert(report.notes.end(), model->warnings_.begin(), model->warnings_.end());
   GLM_RETURN_IF_ERROR(report.ToStatus());
   GLM_RETURN_IF_ERROR(loader.status());
+  GLM_RETURN_IF_ERROR(model->CheckFiles());
   model->load_notes_ = report.ToText();
   model->checkpoint_->DropPages();  // everything but the embeddings now lives in packed form
   return model;

@@ -46,6 +46,8 @@ class GlmOcrModel {
   const PackedMatrix& lm_head() const { return lm_head_.weight; }
   const PackedMatrix& mtp_head() const { return mtp_head_ ? mtp_head_->weight : lm_head_.weight; }
 
+  // kIo once a file that is still read from (the embeddings) was cut short.
+  Status CheckFiles() const { return checkpoint_->CheckFiles(); }
   // Elements of all its tensors, as stored.
   int64_t n_params() const { return checkpoint_->n_params(); }
 

@@ -151,6 +151,7 @@ void GlmOcrRunner::EmbedRows(const TensorView& table, std::span<const int32_t> t
 Result<StepLogits> GlmOcrRunner::Step(const StepBatch& batch) {
   const GlmOcrTextConfig& config = model_->config().text;
   EmbedRows(model_->embed_tokens(), batch.tokens, batch.image_rows, &hidden_);
+  GLM_RETURN_IF_ERROR(model_->CheckFiles());
   if (observer_ != nullptr) observer_->OnTensor("text.embed", hidden_);
   MRopeTable(batch.positions, Sections(config), static_cast<float>(config.rope_theta), &rope_);
   const std::vector<SequenceRows> sequences = ToRows(batch.sequences);
