@@ -531,7 +531,7 @@ TEST_F(PdfTest, FalseWorkerThatLies) {
   options.page_timeout_s = 5;
   const std::string good = PdfOfPages({{""}});
   for (const auto& [sent, why] : std::vector<std::pair<std::string, std::string>>{
-           {opened + "no reply at all", "no reply"},
+           {opened + "no reply at all", "not a reply"},
            {opened + Packed(Says(static_cast<pdf::ReplyType>(9))), "unknown kind"},
            {page({.width_px = 70000, .height_px = 10, .width_pt = 1, .height_pt = 1}),
             "impossible size"},
