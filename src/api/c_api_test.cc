@@ -73,8 +73,8 @@ glmocr_read_options Options() {
 
 TEST(CApi, Versions) {
   EXPECT_EQ(glmocr_c_api_version(), GLMOCR_C_API_VERSION);
-  EXPECT_EQ(std::string("glm-ocr ") + glmocr_version() + "\n",
-            OutputOf(GLM_OCR_PROGRAM " --version"));
+  const std::string program = OutputOf(GLM_OCR_PROGRAM " --version");
+  EXPECT_TRUE(program.starts_with(std::string("glm-ocr ") + glmocr_version())) << program;
 }
 
 TEST(CApi, ReadsWhatTheProgramReads) {

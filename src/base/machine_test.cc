@@ -19,7 +19,9 @@ class MachineTest : public testing::Test {
     fs::create_directories((root_ / name).parent_path());
     ASSERT_TRUE(WriteFileAtomically(root_ / name, text).ok());
   }
-  const fs::path root_ = testing::TempDir() + "machine_test";
+  // Of each test its own: they run beside each other.
+  const fs::path root_ = testing::TempDir() + "machine_test_" +
+                         testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(MachineTest, NothingIsToldOfAnEmptyRoot) {

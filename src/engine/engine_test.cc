@@ -136,7 +136,7 @@ TEST(Engine, RefusesWhatCanNeverRun) {
   AddFakeText(request, 1, 3);
   AddFakeImage(request, 1, 4, 4);
   request.images[0].first_token = 2;
-  EXPECT_THAT(message(std::move(request)), HasSubstr("does not stand on image placeholders"));
+  EXPECT_THAT(message(std::move(request)), HasSubstr("is not at image placeholders"));
   EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
   EXPECT_EQ(message({.prompt_ids = {1}, .max_new_tokens = 1}), "accepted");
   EXPECT_THAT(message({.prompt_ids = {1}}),

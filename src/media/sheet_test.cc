@@ -79,8 +79,10 @@ TEST(Sheet, BarsWithWritingStay) {
     for (int y = 40; y < 70; ++y) std::fill_n(barred.row(y) + 3 * x, 3 * 8, uint8_t{255});
   }
   const auto sheet = FindSheet(barred).value();
-  if (sheet) EXPECT_EQ(Lightness(sheet->image, 64, 50), 255);
-  if (sheet) EXPECT_EQ(Lightness(sheet->image, 64, 30), 40);
+  if (sheet) {
+    EXPECT_EQ(Lightness(sheet->image, 64, 50), 255);
+    EXPECT_EQ(Lightness(sheet->image, 64, 30), 40);
+  }
 }
 
 TEST(Sheet, APhotographedSheetBecomesARectangle) {

@@ -27,7 +27,9 @@ class ModelFolderTest : public testing::Test {
     const Status status = CheckModelFolder(below.empty() ? folder_.path() : folder_ / below);
     return status.ok() ? "" : status.error().message;
   }
-  TempFolder folder_{testing::TempDir() + "model_folder_test"};
+  // Of each test its own: they run beside each other.
+  TempFolder folder_{testing::TempDir() + "model_folder_test_" +
+                     testing::UnitTest::GetInstance()->current_test_info()->name()};
 };
 
 TEST_F(ModelFolderTest, AModelsFolderPasses) {

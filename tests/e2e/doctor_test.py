@@ -36,7 +36,7 @@ class Doctor(unittest.TestCase):
 
     def test_a_working_installation(self):
         parts, health = findings()
-        self.assertEqual(set(parts), {"program", "processor", "kernels", "gpu", "model", "memory", "layout", "pdf", "pictures",
+        self.assertEqual(set(parts), {"program", "processor", "kernels", "gpu", "model", "memory", "layout", "pdf", "pictures", "confinement",
                                       "temporary files", "reading"})
         self.assertNotEqual(health, "failed")
         self.assertEqual(parts["model"]["reads"], "lines")
