@@ -60,6 +60,7 @@ class Analysis {
  private:
   // Letters to areas and cells.
   void Sort() {
+    TakeHeadlines();
     Grids grids = geometric::FindGrids(ink_);
     figures_ = geometric::FindFigures(ink_, grids);
     tables_ = std::move(grids.tables);
@@ -79,6 +80,76 @@ class Analysis {
       // Writing within a figure is chained with the rest, so that labels are known as such.
       if (drawn && std::min(letter.width, letter.height) > 6 * ink_.letter_px) continue;
       if (!ToCell(letter)) areas_[AreaOf(letter)].letters.push_back(letter);
+    }
+  }
+
+  // Lines of type so large that its letters would pass for drawings.
+  void TakeHeadlines() {
+    constexpr double kLarge = 2.5, kTall = 5, kMost = 40;  // typical heights of letters
+    constexpr size_t kLeastParts = 3, kMostLarge = 300;
+    std::vector<Box> large;
+    std::vector<double> tall;
+    for (const Box& b : ink_.letters) {
+      if (b.height < kLarge * ink_.letter_px || b.height > kMost * ink_.letter_px) continue;
+      if (b.width > 2.5 * b.height) continue;
+      large.push_back(b);
+      if (b.height > kTall * ink_.letter_px) tall.push_back(b.height);
+    }
+    if (tall.empty() || large.size() > kMostLarge) return;
+    std::nth_element(tall.begin(), tall.begin() + static_cast<std::ptrdiff_t>(tall.size() / 2),
+                     tall.end());
+    for (Chain& chain : lines::ChainComponents(large, tall[tall.size() / 2], options_)) {
+      const bool is_tall = std::any_of(chain.parts.begin(), chain.parts.end(), [&](const Box& b) {
+        return b.height > kTall * ink_.letter_px;
+      });
+      // Letters of a line touch no other; parts of a drawing overlap and differ.
+      bool apart = true;
+      for (size_t i = 1; i < chain.parts.size(); ++i)
+        apart = apart && chain.parts[i].x > chain.parts[i - 1].right() - 0.3 * chain.cap;
+      const bool level = chain.box.height < 1.6 * chain.cap;
+      if (!is_tall || !apart || !level || chain.parts.size() < kLeastParts) continue;
+      // Dots and accents go with their letters.
+      std::vector<Box> rest;
+      for (const Box& b : ink_.letters) {
+        const bool part = std::find(chain.parts.begin(), chain.parts.end(), b) != chain.parts.end();
+        if (part) continue;
+        const bool mark = geometric::HasCentre(chain.box, b) && b.height < 0.35 * chain.cap &&
+                          b.width > 0.08 * chain.cap;
+        if (mark) {
+          chain.parts.push_back(b);
+        } else {
+          rest.push_back(b);
+        }
+      }
+      lines::Measure(chain);
+      ink_.letters = std::move(rest);
+      headlines_.push_back(std::move(chain));
+    }
+  }
+
+  // Underlines and strokes through words are painted over, but where letters go through them.
+  void EraseUnderline(const Chain& c) {
+    constexpr double kBelow = 0.4, kAbove = 0.55, kThick = 0.15, kShare = 0.8;
+    constexpr int kDark = 150;
+    Image& image = ink_.image;
+    for (const Box& rule : ink_.horizontal_rules) {
+      const double y = rule.y + rule.height / 2.0;
+      if (y > c.baseline + kBelow * c.font || y < c.baseline - kAbove * c.font) continue;
+      if (rule.height > kThick * c.font + 2) continue;
+      const int common = std::min(rule.right(), c.box.right()) - std::max(rule.x, c.box.x);
+      if (common < kShare * rule.width || rule.width < c.font) continue;
+      const int y0 = std::max(1, rule.y - 1), y1 = std::min(image.height_px - 2, rule.bottom());
+      const auto level = [&](int x, int row) {
+        const uint8_t* rgb = image.row(std::clamp(row, 0, image.height_px - 1)) + 3 * x;
+        return (rgb[0] + rgb[1] + rgb[2]) / 3;
+      };
+      for (int x = std::max(0, rule.x - 2); x < std::min(image.width_px, rule.right() + 2); ++x) {
+        const int above = level(x, y0 - 1), below = level(x, y1 + 1);
+        if (above < kDark && below < kDark) continue;
+        const uint8_t* from = image.row(above >= below ? y0 - 1 : y1 + 1) + 3 * x;
+        const uint8_t paper[3] = {from[0], from[1], from[2]};
+        for (int row = y0; row <= y1; ++row) std::copy_n(paper, 3, image.row(row) + 3 * x);
+      }
     }
   }
 
@@ -155,12 +226,16 @@ class Analysis {
     for (std::vector<Chain>* place : places) {
       for (Chain& c : *place) c = std::move(all[at++]);
     }
+    for (Chain& c : headlines_) areas_[AreaOf(c.box)].chains.push_back(std::move(c));
     return OkStatus();
   }
 
   void FindOpenTables() {
     for (Area& area : areas_) {
-      for (Table& table : geometric::FindOpenTables(ink_, area.box, tables_, &area.chains)) {
+      std::vector<Table> found = geometric::FindOpenTables(ink_, area.box, tables_, &area.chains);
+      for (Table& table : geometric::FindBorderlessTables(&area.chains))
+        found.push_back(std::move(table));
+      for (Table& table : found) {
         for (size_t i = 0; i < table.cells.size(); ++i) {
           if (table.letters[i].empty()) continue;
           table.chains[i] = lines::ChainComponents(table.letters[i], ink_.letter_px, options_);
@@ -208,6 +283,7 @@ class Analysis {
     }
     lines_of_.emplace_back();
     for (const Chain& c : text) {
+      EraseUnderline(c);
       TextLine cut = lines::CutLine(c, text, ink_.image.width_px, ink_.image.height_px, options_);
       lines_of_.back().push_back(geometric::MakeLine(ink_.image, c, std::move(cut)));
       all_lines_.push_back(lines_of_.back().back());
@@ -298,6 +374,7 @@ class Analysis {
   std::vector<Table> tables_;
   std::vector<Box> figures_, check_boxes_;
   std::vector<Area> areas_;
+  std::vector<Chain> headlines_;             // of very large type
   std::vector<std::vector<Line>> lines_of_;  // of each area, in reading order
   std::vector<Line> all_lines_;
   Style style_;

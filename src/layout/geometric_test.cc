@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <utility>
+#include <vector>
 
 #include "layout/geometric/test_page.h"
 #include "media/test_pattern.h"
@@ -155,7 +159,7 @@ TEST(GeometricLayout, ThreeColumns) {
   for (int i = 0; i < 3; ++i) ExpectAt(page.regions[i + 1], 80 + 380 * i, 200);
 }
 
-// A table without rules under two addresses: rows stay rows, addresses blocks.
+// A table without rules under two addresses: its cells are found, addresses stay blocks.
 TEST(GeometricLayout, RowsUnderColumnsStayRows) {
   TestPage drawn(1200, 1200);
   for (int i = 0; i < 4; ++i) {
@@ -167,17 +171,70 @@ TEST(GeometricLayout, RowsUnderColumnsStayRows) {
     for (const int x : {640, 800, 1000}) drawn.Word(x, 330 + 50 * i, 4, TestPage::Type());
   }
   const LayoutPage page = Analyze(drawn.image);
-  ASSERT_GE(page.regions.size(), 3u);
+  ASSERT_EQ(page.regions.size(), 3u);
   ExpectAt(page.regions[0], 80, 100);
   ExpectAt(page.regions[1], 640, 100);
-  int row = 0;
-  for (size_t i = 2; i < page.regions.size(); ++i) {
-    for (const TextLine& line : page.regions[i].lines) {
-      EXPECT_NEAR(line.baseline_y, 330 + 50 * row++, 3);
-      EXPECT_GT(line.box.right(), 1000);
-    }
+  const LayoutRegion& table = page.regions[2];
+  EXPECT_EQ(table.label, RegionLabel::kTable);
+  ASSERT_EQ(table.cells.size(), 20u);
+  for (const TableCell& cell : table.cells) {
+    ASSERT_EQ(cell.lines.size(), 1u);
+    EXPECT_NEAR(cell.lines[0].baseline_y, 330 + 50 * cell.row, 3);
   }
-  EXPECT_EQ(row, 5);
+}
+
+// Two rows, or two columns, are no table: forms and labels look so.
+TEST(GeometricLayout, FewRowsOrColumnsAreNoBorderlessTable) {
+  TestPage drawn(1200, 900);
+  for (int i = 0; i < 2; ++i) {
+    for (const int x : {80, 480, 900}) drawn.Word(x, 100 + 50 * i, 4, TestPage::Type());
+  }
+  for (int i = 0; i < 5; ++i) {
+    for (const int x : {80, 700}) drawn.Word(x, 500 + 50 * i, 4, TestPage::Type());
+  }
+  for (const LayoutRegion& region : Analyze(drawn.image).regions)
+    EXPECT_NE(region.label, RegionLabel::kTable);
+}
+
+// Headings at the left begin level with their text and are read before it.
+TEST(GeometricLayout, SideHeadingsComeBeforeTheirText) {
+  TestPage drawn(1200, 1100);
+  for (int i = 0; i < 3; ++i) {
+    drawn.Line(80, 100 + 260 * i, 200);
+    for (int k = 0; k < 5; ++k) drawn.Line(480, 100 + 260 * i + 30 * k, k == 4 ? 430 : 600);
+  }
+  const LayoutPage page = Analyze(drawn.image);
+  std::vector<int> baselines;
+  for (const LayoutRegion& region : page.regions) {
+    for (const TextLine& line : region.lines)
+      baselines.push_back(static_cast<int>(std::lround(line.baseline_y)));
+  }
+  ASSERT_EQ(baselines.size(), 18u);
+  EXPECT_TRUE(std::is_sorted(baselines.begin(), baselines.end()));
+  for (size_t i = 0; i < page.regions.size(); ++i) {
+    if (page.regions[i].box.x > 300 || i + 1 == page.regions.size()) continue;
+    EXPECT_GT(page.regions[i + 1].box.x, 300);
+  }
+}
+
+// A heading in the left column with nothing beside it parts the columns.
+TEST(GeometricLayout, AHeadingBetweenBandsOfColumnsPartsThem) {
+  TestPage drawn(1200, 1100);
+  for (const int x : {80, 640}) {
+    for (int k = 0; k < 6; ++k) drawn.Line(x, 100 + 30 * k, k == 5 ? 340 : 460);
+    for (int k = 0; k < 6; ++k) drawn.Line(x, 420 + 30 * k, k == 5 ? 340 : 460);
+  }
+  drawn.Line(80, 340, 300);
+  const LayoutPage page = Analyze(drawn.image);
+  std::vector<std::pair<int, int>> lines;
+  for (const LayoutRegion& region : page.regions) {
+    for (const TextLine& line : region.lines)
+      lines.emplace_back(line.box.x, static_cast<int>(std::lround(line.baseline_y)));
+  }
+  ASSERT_EQ(lines.size(), 25u);
+  EXPECT_NEAR(lines[12].second, 340, 3);
+  EXPECT_GT(lines[11].first, 600);
+  EXPECT_LT(lines[13].first, 100);
 }
 
 TEST(GeometricLayout, SenderAboveOnTheRightComesFirst) {

@@ -322,6 +322,67 @@ std::vector<bool> FieldRows(const Group& group, const std::vector<Group>& rows) 
   return out;
 }
 
+// A heading that stands in the left column but parts both: the right one has nothing beside it, and
+// both go on below at one height. Nothing: there is none.
+const Chain* DividingHeading(const Group& left, const Group& right, double font) {
+  constexpr double kAbove = 0.7, kBelow = 0.3, kFree = 1.2, kLevel = 0.35;
+  const auto around = [](const Group& group, const Chain& c, int* above, int* below,
+                         double* baseline) {
+    *above = *below = -1;
+    for (const Chain& o : group) {
+      if (&o == &c) continue;
+      if (o.box.y < c.box.bottom() && c.box.y < o.box.bottom()) return false;
+      if (o.box.bottom() <= c.box.y) *above = std::max(*above, o.box.bottom());
+      if (o.box.y >= c.box.bottom() && (*below < 0 || o.box.y < *below)) {
+        *below = o.box.y;
+        *baseline = o.baseline;
+      }
+    }
+    return *above >= 0 && *below >= 0;
+  };
+  for (const Chain& c : left) {
+    if (c.object >= 0) continue;
+    int above = 0, below = 0, right_above = 0, right_below = 0;
+    double on = 0, right_on = 0;
+    if (!around(left, c, &above, &below, &on)) continue;
+    if (!around(right, c, &right_above, &right_below, &right_on)) continue;
+    if (c.box.y - above < kAbove * font || below - c.box.bottom() < kBelow * font) continue;
+    if (right_below - right_above < c.box.height + kFree * font) continue;
+    if (std::fabs(on - right_on) > kLevel * font) continue;
+    return &c;
+  }
+  return nullptr;
+}
+
+// Headings beside their text: every block on the left begins level with a block on the right. Where
+// they begin, from top to bottom; nothing: they are no such headings.
+std::vector<int> SideHeadings(const Group& left, const Group& right, double font) {
+  constexpr double kLevel = 0.35, kApart = 0.6, kMostWidth = 0.6, kMoreLines = 1.5;
+  if (Width(left) > kMostWidth * Width(right) || Lines(right) < kMoreLines * Lines(left)) return {};
+  const std::vector<Group> headings = Blocks(left, kApart * font);
+  if (headings.size() < 2) return {};
+  std::vector<int> tops;
+  for (const Group& heading : headings) {
+    const Chain& first = heading.front();
+    if (first.object >= 0) return {};
+    const auto level = std::find_if(right.begin(), right.end(), [&](const Chain& c) {
+      return c.object < 0 && std::fabs(c.baseline - first.baseline) < kLevel * font;
+    });
+    if (level == right.end()) return {};
+    const bool begins = std::none_of(right.begin(), right.end(), [&](const Chain& c) {
+      return &c != &*level && c.box.y < level->box.y &&
+             level->box.y - c.box.bottom() < kApart * font;
+    });
+    if (!begins) return {};
+    tops.push_back(std::min(first.box.y, level->box.y));
+  }
+  // What stands above the first heading belongs to none.
+  for (const Chain& c : right) {
+    if (c.box.bottom() <= tops.front()) return {};
+  }
+  return tops;
+}
+
 void Order(const Group& group, int* column, std::vector<Chain>* out) {
   if (group.empty()) return;
   Group left, right;
@@ -330,6 +391,35 @@ void Order(const Group& group, int* column, std::vector<Chain>* out) {
     const std::vector<Group> blocks = SplitBlocks(group, gap);
     if (blocks.size() > 1) {
       for (const Group& block : blocks) Order(block, column, out);
+      return;
+    }
+    if (const Chain* heading = DividingHeading(left, right, MedianFont(group))) {
+      Group above, below;
+      for (const Group* side : {&left, &right}) {
+        for (const Chain& c : *side) {
+          if (&c == heading) continue;
+          (c.box.bottom() <= heading->box.y ? above : below).push_back(c);
+        }
+      }
+      Order(above, column, out);
+      EmitRows({{*heading}}, column, out);
+      Order(below, column, out);
+      return;
+    }
+    if (const std::vector<int> tops = SideHeadings(left, right, MedianFont(group)); !tops.empty()) {
+      for (size_t i = 0; i < tops.size(); ++i) {
+        const auto within = [&](const Group& side) {
+          Group part;
+          for (const Chain& c : side) {
+            const int middle = c.box.y + c.box.height / 2;
+            if ((i == 0 || middle >= tops[i]) && (i + 1 == tops.size() || middle < tops[i + 1]))
+              part.push_back(c);
+          }
+          return part;
+        };
+        Order(within(left), column, out);
+        Order(within(right), column, out);
+      }
       return;
     }
     Order(left, column, out);

@@ -2,6 +2,7 @@
 // each row. Columns are white space that goes through the rows.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "layout/geometric/parts.h"
 
@@ -245,7 +246,97 @@ Table MakeTable(const std::vector<Section>& sections, const std::vector<int>& bo
   return table;
 }
 
+// Whether two columns hold running text.
+bool HoldsProse(const std::vector<Row>& rows, const std::vector<int>& borders, const Box& box,
+                double font) {
+  std::vector<int> edges = {box.x};
+  edges.insert(edges.end(), borders.begin(), borders.end());
+  edges.push_back(box.right());
+  int prose = 0;
+  for (size_t c = 0; c + 1 < edges.size(); ++c) {
+    double widths = 0, widest = 1;
+    int n = 0;
+    for (const Row& row : rows) {
+      for (const Span& s : row.spans) {
+        const int middle = s.box.x + s.box.width / 2;
+        if (middle < edges[c] || middle >= edges[c + 1]) continue;
+        widths += s.box.width;
+        widest = std::max<double>(widest, s.box.width);
+        ++n;
+      }
+    }
+    prose += n > 2 && widest > kProse * font && widths / n > kProseFill * widest;
+  }
+  return prose >= 2;
+}
+
+// The table that the rows [begin, end) make, if they do.
+std::optional<Section> BorderlessSection(const std::vector<Row>& rows, size_t begin, size_t end,
+                                         std::vector<int>* borders, Box* box) {
+  constexpr size_t kLeastColumns = 3;
+  constexpr double kLeastFilled = 0.6;  // of the cells
+  Section out;
+  out.rows.assign(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                  rows.begin() + static_cast<std::ptrdiff_t>(end));
+  *box = out.rows.front().spans.front().box;
+  double font = 0;
+  size_t n_spans = 0;
+  for (const Row& row : out.rows) {
+    font = std::max(font, row.font);
+    n_spans += row.spans.size();
+    for (const Span& s : row.spans) *box = Union(*box, s.box);
+  }
+  *borders = ColumnBorders(out.rows, box->x, box->right(), 1.5 * font);
+  const size_t n_columns = borders->size() + 1;
+  if (n_columns < kLeastColumns) return std::nullopt;
+  if (static_cast<double>(n_spans) <
+      kLeastFilled * static_cast<double>(n_columns * out.rows.size()))
+    return std::nullopt;
+  if (HoldsProse(out.rows, *borders, *box, font)) return std::nullopt;
+  const int pad = static_cast<int>(0.25 * font);
+  *box = {box->x - pad, box->y - pad, box->width + 2 * pad, box->height + 2 * pad};
+  out.above = {box->x, box->y - 1, box->width, 1};
+  out.below = {box->x, box->bottom(), box->width, 1};
+  out.tabular = true;
+  return out;
+}
+
 }  // namespace
+
+std::vector<Table> FindBorderlessTables(std::vector<Chain>* chains) {
+  constexpr size_t kLeastRowsOfTable = 3;
+  constexpr double kMostRowPitch = 3.2;  // of the font size
+  std::vector<Table> out;
+  std::vector<const Chain*> all;
+  for (const Chain& c : *chains) {
+    if (c.object < 0 && !c.parts.empty()) all.push_back(&c);
+  }
+  const std::vector<Row> rows = RowsOf(all);
+  std::vector<Box> taken;
+  for (size_t begin = 0; begin < rows.size();) {
+    size_t end = begin;
+    while (end < rows.size() && rows[end].spans.size() >= 2 &&
+           (end == begin || rows[end].baseline - rows[end - 1].baseline <=
+                                kMostRowPitch * std::max(rows[end].font, rows[end - 1].font)))
+      ++end;
+    const size_t next = std::max(end, begin + 1);
+    for (; begin + kLeastRowsOfTable <= end; ++begin) {
+      std::vector<int> borders;
+      Box box;
+      const auto section = BorderlessSection(rows, begin, end, &borders, &box);
+      if (!section) continue;
+      out.push_back(MakeTable({*section}, borders, box));
+      taken.push_back(box);
+      break;
+    }
+    begin = next;
+  }
+  std::erase_if(*chains, [&](const Chain& c) {
+    return std::any_of(taken.begin(), taken.end(),
+                       [&](const Box& b) { return HasCentre(b, c.box); });
+  });
+  return out;
+}
 
 std::vector<Table> FindOpenTables(const PageInk& ink, const Box& area,
                                   const std::vector<Table>& known, std::vector<Chain>* chains) {

@@ -23,6 +23,8 @@ constexpr double kNarrow = 16;             // their width, multiples of the font
 constexpr size_t kMostAddress = 8;         // their lines
 constexpr int kFewLetters = 10;
 constexpr double kMostForced = 0.6;  // share of line ends: more make a block of single lines
+constexpr double kSameEdge = 2.5;    // of the font size: right edges of running text, ragged
+constexpr int kLeastAsWide = 3;      // lines that end so
 constexpr double kFreeRight = 1.25;  // of a block's width: room enough that lines end on purpose
 
 double Luminance(const uint8_t* rgb) { return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; }
@@ -67,13 +69,16 @@ double At(std::vector<double> v, double share) {
 struct Column {
   double left = 0, right = 0;
   double pitch = 0;  // the commonest small one, in multiples of the font size
+  std::vector<Box> lines = {};
 };
 
 double Pitch(const Line& a, const Line& b) { return b.text.baseline_y - a.text.baseline_y; }
 
 Column MeasureColumn(const std::vector<Line>& lines, size_t begin, size_t end) {
   std::vector<double> lefts, rights, pitches;
+  std::vector<Box> boxes;
   for (size_t i = begin; i < end; ++i) {
+    boxes.push_back(lines[i].text.box);
     lefts.push_back(lines[i].text.box.x);
     rights.push_back(lines[i].text.box.right());
     if (i == begin) continue;
@@ -84,6 +89,7 @@ Column MeasureColumn(const std::vector<Line>& lines, size_t begin, size_t end) {
   Column out{At(lefts, 0.1), At(rights, 0.9), At(pitches, 0.3)};
   // Double spacing is a pitch like any other; single lines apart from each other have none.
   if (out.pitch == 0) out.pitch = 1.25;
+  out.lines = std::move(boxes);
   return out;
 }
 
@@ -188,7 +194,14 @@ void Emit(const std::vector<Line>& lines, size_t begin, size_t end, const Column
   double n_forced = count_forced(right, &forced), n_gaps = 0;
   // Lines of different lengths with free room to their right, as in an address.
   const double free = FreeRight(box, around) - font;
-  if ((n_forced > 0 || end - begin <= 3) && free - box.x > kFreeRight * box.width) {
+  // Where other lines of the column end near the block's right edge, that edge is the column's.
+  int as_wide = 0;
+  for (const Box& o : column.lines) {
+    const bool own = o.y >= box.y && o.bottom() <= box.bottom();
+    as_wide += !own && std::fabs(o.right() - box.right()) < kSameEdge * font;
+  }
+  const bool in_column = as_wide >= kLeastAsWide && box.width >= kNarrow * font;
+  if (!in_column && (n_forced > 0 || end - begin <= 3) && free - box.x > kFreeRight * box.width) {
     n_forced = count_forced(free, &forced);
   }
   for (size_t i = begin; i < end; ++i) n_gaps += lines[i].wide_gap;
@@ -236,7 +249,40 @@ Line MakeLine(const Image& image, const Chain& chain, TextLine text) {
   out.marker = n_words > 1 && first.height < 0.6 * chain.font && first.width < 0.75 * chain.font &&
                first.bottom() < chain.baseline - 0.05 * chain.font && middle < 0.55 * chain.font &&
                out.space_after_first > 0.2 * chain.font;
+  // A number or a letter with a full stop or a bracket, or both of them around it.
+  constexpr double kMostNumber = 2.2, kDot = 0.28;
+  if (n_words > 1 && out.first_word_px < kMostNumber * chain.font && out.first_word_px > 0) {
+    const int end = chain.parts.front().x + static_cast<int>(out.first_word_px);
+    const Box* last = &chain.parts.front();
+    int n = 0;
+    for (const Box& part : chain.parts) {
+      if (part.right() > end) continue;
+      ++n;
+      if (part.right() >= last->right()) last = &part;
+    }
+    const bool dot = last->width < kDot * chain.font && last->height < kDot * chain.font &&
+                     std::fabs(last->bottom() - chain.baseline) < 0.15 * chain.font;
+    const bool bracket = last->height > 2.2 * last->width && last->height > 0.75 * chain.font &&
+                         last->bottom() > chain.baseline + 0.1 * chain.font;
+    out.numbered = n >= 2 && n <= 5 && (dot || bracket);
+  }
   return out;
+}
+
+// Numbers begin the items of a list where others do so below or above them.
+void MarkNumbered(std::vector<Line>* lines, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    Line& line = (*lines)[i];
+    if (!line.numbered) continue;
+    const double font = line.text.font_px;
+    for (size_t j = begin; j < end && !line.marker; ++j) {
+      const Line& other = (*lines)[j];
+      line.marker = j != i && other.numbered &&
+                    (Near(line.second_word_x, other.second_word_x, 0.35 * font) ||
+                     Near(line.text.box.x, other.text.box.x, 0.2 * font)) &&
+                    Near(line.text.box.x, other.text.box.x, 0.8 * font);
+    }
+  }
 }
 
 Style BodyStyle(const std::vector<Line>& lines) {
@@ -257,6 +303,7 @@ std::vector<Block> MakeRegions(std::vector<Line> lines, const std::vector<Box>& 
     size_t end = begin + 1;
     while (end < lines.size() && lines[end].text.column == lines[begin].text.column) ++end;
     const Column column = MeasureColumn(lines, begin, end);
+    MarkNumbered(&lines, begin, end);
     size_t first = begin;
     for (size_t i = begin + 1; i <= end; ++i) {
       if (i < end && !Begins(lines, first, i, column)) continue;

@@ -38,7 +38,8 @@ struct Line {
   double space_after_first = 0;  // between the two
   double stroke = 0;             // thickness of its strokes over its font size
   int n_parts = 0;               // components
-  bool marker = false;           // begins with a bullet or a dash
+  bool marker = false;           // begins with a bullet, a dash, or a number as its neighbours do
+  bool numbered = false;         // its first word is short and ends with a full stop or a bracket
   bool wide_gap = false;         // has a gap between words that no text has
 };
 
@@ -77,6 +78,10 @@ std::vector<Box> LeftOver(const std::vector<Box>& letters, const std::vector<Cha
 // `chains`. Their cells have letters, no chains.
 std::vector<Table> FindOpenTables(const PageInk& ink, const Box& area,
                                   const std::vector<Table>& known, std::vector<Chain>* chains);
+
+// Tables without rules: rows of three cells or more, one below the other, with white space through
+// all of them; their chains leave `chains`. Their cells have letters, no chains.
+std::vector<Table> FindBorderlessTables(std::vector<Chain>* chains);
 
 // Orders the chains of each cell and makes its lines of them.
 void FillCells(const Image& image, const LineFinderOptions& options, Table* table);
