@@ -14,19 +14,12 @@ import sys
 import tempfile
 import time
 
+from checks import check, status
 from text_pdf import text_pdf
 
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 SAMPLES = [ROOT / "samples" / f"{name}.pdf" for name in ("letter", "invoice", "paper", "report", "form", "skewed")]
 WORDS = ("anchor", "bridge", "candle", "dragon", "engine", "forest", "garden", "harbour", "sailor", "jacket", "kettle", "ladder")
-failed = False
-
-
-def check(name, ok, detail=""):
-    global failed
-    if not ok:
-        print(f"FAILED {name}: {detail}")
-        failed = True
 
 
 def parse(*args, **kwargs):
@@ -159,4 +152,4 @@ try:
     check("full disk", files_below(out) == ["journal.jsonl"], files_below(out))
 finally:
     shutil.rmtree(tmp)
-sys.exit(failed)
+sys.exit(status())

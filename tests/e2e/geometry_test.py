@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+from checks import check, status
 from word_boxes import Page, alto_pages, hocr_pages, json_pages, measure
 
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -19,14 +20,6 @@ GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 MEDIAN, LOW = 0.7, 0.4
 # Texts are near the truth where so many words are exact; only there boxes can be told from each other.
 NEAR = 0.8
-failed = False
-
-
-def check(name, ok, detail=""):
-    global failed
-    if not ok:
-        print(f"FAILED {name}: {detail}")
-        failed = True
 
 
 letter = Page.of_pdf(ROOT / "samples/letter.pdf")
@@ -127,4 +120,4 @@ try:
             check(name, long_lines and all(abs(a - degrees) < 0.1 for a in angles), f"baselines at {angles}")
 finally:
     shutil.rmtree(tmp)
-sys.exit(1 if failed else 0)
+sys.exit(status())

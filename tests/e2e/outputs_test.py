@@ -14,18 +14,11 @@ import sys
 import tempfile
 import time
 
+from checks import check, status
 from text_pdf import text_pdf
 
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 WORDS = ("anchor", "bridge", "candle", "dragon", "engine", "forest", "garden", "harbour", "sailor", "jacket", "kettle", "ladder")
-failed = False
-
-
-def check(name, ok, detail=""):
-    global failed
-    if not ok:
-        print(f"FAILED {name}: {detail}", flush=True)
-        failed = True
 
 
 def parse(*args, **kwargs):
@@ -288,4 +281,4 @@ try:
     check("a pipe", process.returncode == 0 and stdout == parse(png, "--to", "md").stdout, stderr)
 finally:
     shutil.rmtree(tmp)
-sys.exit(failed)
+sys.exit(status())

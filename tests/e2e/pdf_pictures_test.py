@@ -15,6 +15,7 @@ import sys
 import tempfile
 import zlib
 
+from checks import check, status
 from word_boxes import Picture, pdf_words, quantile, word_ious
 
 GLM, ROOT, PDFIUM = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -26,14 +27,6 @@ DPI, WIDTH, HEIGHT = 127, 1016, 1270
 UNSTRETCHED = DPI * (1 - 5e-5)
 # A sample of the picture's bytes, 1 of so many: no multiple of 3, so that all channels count, nor of what divides the width.
 STEP = 7
-failed = False
-
-
-def check(name, ok, detail=""):
-    global failed
-    if not ok:
-        print(f"FAILED {name}: {detail}")
-        failed = True
 
 
 def run(*args, okay=True, **kwargs):
@@ -503,4 +496,4 @@ try:
     holds("bmp", bmp(tmp / "page.bmp", page), page, coding=("rgb", 8, "image"))
 finally:
     shutil.rmtree(tmp)
-sys.exit(failed)
+sys.exit(status())

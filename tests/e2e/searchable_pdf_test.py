@@ -12,17 +12,10 @@ import sys
 import tempfile
 import zlib
 
+from checks import check, status
 from word_boxes import Picture, pdf_words, quantile, word_ious
 
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
-failed = False
-
-
-def check(name, ok, detail=""):
-    global failed
-    if not ok:
-        print(f"FAILED {name}: {detail}")
-        failed = True
 
 
 def run(*args, **kwargs):
@@ -257,4 +250,4 @@ try:
         check("PDF/A", needed in plain, needed)
 finally:
     shutil.rmtree(tmp)
-sys.exit(failed)
+sys.exit(status())

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from checks import check, status
+
 GLM, ROOT = sys.argv[1:3]
 PAGE = os.path.join(ROOT, "samples/article.png")
 SECONDS = 240
@@ -43,16 +45,6 @@ def piped(args):
     return subprocess.run([GLM, "parse", *args], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
 
 
-failed = False
-
-
-def check(name, ok, detail=""):
-    global failed
-    if not ok:
-        print(f"FAILED {name}: {detail}")
-        failed = True
-
-
 for args in ([PAGE], [PAGE, PAGE], [PAGE, "-f", "md"], [PAGE, "-f", "jsonl"]):
     name = " ".join(a for a in args if a != PAGE) or f"text of {len(args)}"
     want = piped(args)
@@ -84,4 +76,4 @@ check("folder", files == ["article/article.json", "article/article.md", "article
 markdown = open(os.path.join(out, "article/article.md"), "rb").read()
 check("folder", markdown.strip() == piped([PAGE, "-f", "md"]).stdout.strip(), "another text")
 shutil.rmtree(out)
-sys.exit(failed)
+sys.exit(status())

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import layer_pdfs
+from checks import check, status
 
 GLM, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 SEED = sys.argv[3] if len(sys.argv) > 3 else "1"
@@ -24,13 +25,10 @@ LEAST_FOREIGN = 15
 MIXED = {"white_under_text", "invisible_on_text", "white_between", "invisible_between", "clear_on_text", "covered", "partial", "partial_ocr"}
 # Layers without a word on the page: nothing is to be told.
 NOTHING_THERE = {"off_page", "partial"}
-failed = False
 
 
 def fail(name, what):
-    global failed
-    failed = True
-    print(f"FAILED {name}: {what}")
+    check(name, False, what)
 
 
 def recall(truth, text):
@@ -113,4 +111,4 @@ try:
                     fail(path.name, run.stdout[:80])
 finally:
     shutil.rmtree(tmp)
-sys.exit(failed)
+sys.exit(status())
