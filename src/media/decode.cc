@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "media/codec.h"
+#include "media/lightness.h"
 
 namespace glmocr {
 namespace {
@@ -116,7 +117,7 @@ bool IsWhiteOnTransparent(const Surface& s) {
   const uint8_t* in = s.pixels.data();
   for (size_t i = 0; i < n; ++i, in += 4) {
     shown += in[3];
-    if (77 * in[0] + 151 * in[1] + 28 * in[2] < kPale << 8) dark += in[3];
+    if (Lightness(in) < kPale) dark += in[3];
   }
   return shown > 0 && dark <= kMostDark * shown &&
          shown <= (1 - kLeastTransparent) * 255 * static_cast<double>(n);

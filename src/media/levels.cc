@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "media/lightness.h"
+
 namespace glmocr {
 namespace {
 
@@ -13,9 +15,7 @@ constexpr size_t kChannels = 4;
 constexpr size_t kLightness = 0;
 
 uint8_t Value(const uint8_t* rgb, size_t channel) {
-  return channel == kLightness
-             ? static_cast<uint8_t>((77 * rgb[0] + 151 * rgb[1] + 28 * rgb[2]) >> 8)
-             : rgb[channel - 1];
+  return channel == kLightness ? Lightness(rgb) : rgb[channel - 1];
 }
 
 struct Histogram {

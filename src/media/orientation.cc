@@ -6,6 +6,7 @@
 #include <numbers>
 #include <vector>
 
+#include "media/lightness.h"
 #include "media/page_pix.h"
 
 namespace glmocr {
@@ -226,8 +227,7 @@ PixPtr Ink(const Image& page) {
   for (int y = 0; y < page.height_px; ++y) {
     l_uint32* line = pixGetData(gray.get()) + static_cast<size_t>(y) * pixGetWpl(gray.get());
     const uint8_t* rgb = page.row(y);
-    for (int x = 0; x < page.width_px; ++x, rgb += 3)
-      SET_DATA_BYTE(line, x, (77 * rgb[0] + 151 * rgb[1] + 28 * rgb[2]) >> 8);
+    for (int x = 0; x < page.width_px; ++x, rgb += 3) SET_DATA_BYTE(line, x, Lightness(rgb));
   }
   if (IsLightOnDark(gray.get())) gray = OrThrow(pixInvert(nullptr, gray.get()));
   const bool drawn = IsDrawn(gray.get());

@@ -3,24 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <span>
-#include <string>
 #include <vector>
 
-#include "media/decode.h"
+#include "media/test_sample.h"
 
 namespace glmocr {
 namespace {
-
-Image Sample(const std::string& name) {
-  const auto path = std::filesystem::path(GLMOCR_SOURCE_DIR) / "samples" / name;
-  std::ifstream file(path, std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
-  return DecodePage(std::as_bytes(std::span(bytes)), name, 0).value();
-}
 
 // Part of it, from the row `from`.
 Image Rows(const Image& image, int from, int n) {

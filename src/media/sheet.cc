@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "media/lightness.h"
+
 namespace glmocr {
 namespace {
 
@@ -43,7 +45,7 @@ Small Shrink(const Image& picture) {
         uint32_t s = 0;
         uint8_t lo = least[column], hi = most[column];
         for (int dx = 0; dx < out.cell; ++dx, rgb += 3) {
-          const auto v = static_cast<uint8_t>((77 * rgb[0] + 151 * rgb[1] + 28 * rgb[2]) >> 8);
+          const uint8_t v = Lightness(rgb);
           s += v;
           lo = std::min(lo, v);
           hi = std::max(hi, v);

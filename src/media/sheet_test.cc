@@ -5,26 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "media/decode.h"
 #include "media/levels.h"
+#include "media/test_sample.h"
 
 namespace glmocr {
 namespace {
-
-Image Sample(const std::string& name) {
-  const auto path = std::filesystem::path(GLMOCR_SOURCE_DIR) / "samples" / name;
-  std::ifstream file(path, std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
-  return DecodePage(std::as_bytes(std::span(bytes)), name, 0).value();
-}
 
 // The page on a ground of this gray, with so many pixels of it at the left and right, and at the
 // top and bottom.
