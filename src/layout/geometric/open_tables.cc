@@ -1,6 +1,7 @@
 // Tables between horizontal rules: a rule above, one below the head, one at the end, or one below
 // each row. Columns are white space that goes through the rows.
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <optional>
 
@@ -88,27 +89,47 @@ std::vector<int> ColumnBorders(const std::vector<Row>& rows, int left, int right
   return borders;
 }
 
-bool IsProse(const std::vector<Row>& rows, const std::vector<int>& borders, const Box& box,
-             double font) {
-  if (rows.size() < 5) return false;
+// The left edges of the columns, and the right edge of the last.
+std::vector<int> Edges(const std::vector<int>& borders, const Box& box) {
   std::vector<int> edges = {box.x};
   edges.insert(edges.end(), borders.begin(), borders.end());
   edges.push_back(box.right());
-  for (size_t c = 0; c + 1 < edges.size(); ++c) {
-    if (edges[c + 1] - edges[c] < kProse * font) return false;
-    double widths = 0, widest = 1;
-    int n = 0;
-    for (const Row& row : rows) {
-      for (const Span& s : row.spans) {
-        const int middle = s.box.x + s.box.width / 2;
-        if (middle < edges[c] || middle >= edges[c + 1]) continue;
-        if (s.box.width > edges[c + 1] - edges[c]) continue;  // a title over the columns
-        widths += s.box.width;
-        widest = std::max<double>(widest, s.box.width);
-        ++n;
-      }
+  return edges;
+}
+
+// How wide the lines between two edges are.
+struct Fill {
+  int n = 0;
+  double mean = 0, widest = 1;  // widths, pixels
+};
+
+// Of the spans in the middle of [left, right) that are no wider than `most_px`.
+Fill FillOf(const std::vector<Row>& rows, int left, int right, int most_px) {
+  Fill out;
+  double widths = 0;
+  for (const Row& row : rows) {
+    for (const Span& s : row.spans) {
+      const int middle = s.box.x + s.box.width / 2;
+      if (middle < left || middle >= right || s.box.width > most_px) continue;
+      widths += s.box.width;
+      out.widest = std::max<double>(out.widest, s.box.width);
+      ++out.n;
     }
-    if (n == 0 || widths / n < kProseFill * widest) return false;
+  }
+  if (out.n > 0) out.mean = widths / out.n;
+  return out;
+}
+
+bool IsProse(const std::vector<Row>& rows, const std::vector<int>& borders, const Box& box,
+             double font) {
+  if (rows.size() < 5) return false;
+  const std::vector<int> edges = Edges(borders, box);
+  for (size_t c = 0; c + 1 < edges.size(); ++c) {
+    const int width = edges[c + 1] - edges[c];
+    if (width < kProse * font) return false;
+    // A title over the columns is none of theirs.
+    const Fill fill = FillOf(rows, edges[c], edges[c + 1], width);
+    if (fill.n == 0 || fill.mean < kProseFill * fill.widest) return false;
   }
   return true;
 }
@@ -249,23 +270,11 @@ Table MakeTable(const std::vector<Section>& sections, const std::vector<int>& bo
 // Whether two columns hold running text.
 bool HoldsProse(const std::vector<Row>& rows, const std::vector<int>& borders, const Box& box,
                 double font) {
-  std::vector<int> edges = {box.x};
-  edges.insert(edges.end(), borders.begin(), borders.end());
-  edges.push_back(box.right());
+  const std::vector<int> edges = Edges(borders, box);
   int prose = 0;
   for (size_t c = 0; c + 1 < edges.size(); ++c) {
-    double widths = 0, widest = 1;
-    int n = 0;
-    for (const Row& row : rows) {
-      for (const Span& s : row.spans) {
-        const int middle = s.box.x + s.box.width / 2;
-        if (middle < edges[c] || middle >= edges[c + 1]) continue;
-        widths += s.box.width;
-        widest = std::max<double>(widest, s.box.width);
-        ++n;
-      }
-    }
-    prose += n > 2 && widest > kProse * font && widths / n > kProseFill * widest;
+    const Fill fill = FillOf(rows, edges[c], edges[c + 1], INT_MAX);
+    prose += fill.n > 2 && fill.widest > kProse * font && fill.mean > kProseFill * fill.widest;
   }
   return prose >= 2;
 }
