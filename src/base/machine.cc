@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
 #include <sstream>
 #include <string_view>
+#include <utility>
+
+#include "base/file.h"
 
 namespace glmocr {
 namespace {
@@ -16,12 +18,10 @@ constexpr std::array<std::string_view, 14> kFeatures = {
     "avx",         "avx2",     "fma",      "f16c",     "avx512f",  "avx512bw", "avx512_vnni",
     "avx512_bf16", "avx_vnni", "amx_tile", "amx_bf16", "amx_int8", "asimd",    "bf16"};
 
-// Small files only; empty when there is none.
+// Empty when there is none.
 std::string Text(const fs::path& file) {
-  std::ifstream in(file);
-  std::ostringstream out;
-  if (in) out << in.rdbuf();
-  return out.str();
+  Result<std::string> text = ReadFile(file, size_t{16} << 20);
+  return text.ok() ? *std::move(text) : "";
 }
 
 std::optional<uint64_t> Number(std::string_view text) {

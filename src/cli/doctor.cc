@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/machine.h"
+#include "base/temp_file.h"
 #include "base/thread_pool.h"
 #include "base/untrusted_text.h"
 #include "cli/commands.h"
@@ -44,12 +45,6 @@ std::string GiB(uint64_t bytes) {
 }
 std::string Json(const ordered_json& value) {
   return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-std::string Joined(const std::vector<std::string>& words, const char* between) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : between) + word;
-  return out;
 }
 
 // A page of one word, whose cross-reference table PDFium builds itself.
@@ -119,7 +114,8 @@ class Examination {
                 {"limit", machine_.processor_limit ? Json(*machine_.processor_limit) : "null"},
                 {"threads", Json(n_threads_)},
                 {"features", Json(machine_.features)}};
-    if (!machine_.features.empty()) f.text += "\n" + Joined(machine_.features, " ");
+    if (!machine_.features.empty())
+      f.text += "\n" + fmt::format("{}", fmt::join(machine_.features, " "));
   }
 
   void Kernels() {
@@ -136,7 +132,7 @@ class Examination {
     const bool best = name == runnable.front();
     Finding& f =
         Add("kernels", slow || !best ? Health::kWarning : Health::kOk,
-            fmt::format("{} (this machine can run {})", name, Joined(runnable, ", ")),
+            fmt::format("{} (this machine can run {})", name, fmt::join(runnable, ", ")),
             slow ? best ? "this processor has none of the instruction sets that fast kernels need "
                           "(x86-64 with AVX2, or 64-bit Arm): expect to wait"
                         : "--kernels or GLMOCR_KERNELS asks for the slow reference kernels"
@@ -150,7 +146,7 @@ class Examination {
                      machine_.gpus.empty()
                          ? "none seen; glm-ocr computes on processors only"
                          : fmt::format("{} seen and not used: glm-ocr computes on processors only",
-                                       Joined(machine_.gpus, ", ")));
+                                       fmt::join(machine_.gpus, ", ")));
     f.values = {{"seen", Json(machine_.gpus)}, {"used", "false"}};
   }
 
@@ -305,9 +301,7 @@ class Examination {
       return;
     }
     const fs::space_info space = fs::space(folder, error);
-    const fs::path probe = folder / fmt::format(".glm-ocr-doctor-{}", ::getpid());
-    const Status written = WriteFileAtomically(probe, "x");
-    fs::remove(probe, error);
+    const Result<TempFile> written = TempFile::Create(folder);
     if (!written.ok()) {
       Add("temporary files", Health::kFailed, written.error().message,
           "set TMPDIR to a folder that can be written to");

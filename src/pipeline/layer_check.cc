@@ -400,9 +400,9 @@ LayerVerdict JudgeSamples(std::span<const LayerSample> samples, std::span<const 
   if (static_cast<double>(struck) > kMaxStruck * static_cast<double>(page.size()))
     return {false, "some characters are always another in the page's picture: " + percent()};
   if (digits.Disagrees(kEnoughDigits))
-    return {false, "its digits are others than the page shows: " + percent()};
+    return {false, "its digits differ from those on the page: " + percent()};
   if (punctuation.Disagrees(kEnoughMarks))
-    return {false, "its punctuation is another than the page shows: " + percent()};
+    return {false, "its punctuation differs from that on the page: " + percent()};
   return {.agrees = true, .unread_script = unread_script};
 }
 

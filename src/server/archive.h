@@ -5,10 +5,15 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
 namespace glmocr::server {
+
+// Of the name of an archive's file while it is sent; such files of a server that was killed are
+// removed by the next.
+inline constexpr std::string_view kArchivePrefix = "archive-";
 
 struct ArchiveFile {
   std::filesystem::path path;

@@ -447,7 +447,8 @@ std::optional<ApiError> SendArchive(Service& service, Admission& archives, const
   }
   std::sort(files.begin(), files.end(),
             [](const ArchiveFile& a, const ArchiveFile& b) { return a.name < b.name; });
-  const fs::path path = out.parent_path().parent_path() / ("archive-" + NewRequestId());
+  const fs::path path =
+      out.parent_path().parent_path() / (std::string(kArchivePrefix) + NewRequestId());
   Status sent = WriteArchive(path, files);
   if (sent.ok()) {
     HttpResponse head = {.content_type = "application/zip",

@@ -24,6 +24,7 @@
 #include "media/encode.h"
 #include "media/resize.h"
 #include "pipeline/inputs.h"
+#include "server/archive.h"
 #include "server/document_request.h"
 #include "server/json_call.h"
 #include "server/page_format.h"
@@ -41,8 +42,8 @@ constexpr int kPageImageQuality = 85;
 // Beside the kept pages of a finished job: what they were kept under.
 constexpr const char* kFingerprintFile = "fingerprint";
 constexpr size_t kMaxFingerprintBytes = size_t{1} << 20;
-// Before a job's id: the folder of one that is being made or deleted, an archive on its way out.
-constexpr std::string_view kNew = "new-", kOld = "old-", kArchive = "archive-";
+// Before a job's id: the folder of one that is being made or deleted.
+constexpr std::string_view kNew = "new-", kOld = "old-";
 constexpr auto kTick = std::chrono::seconds(15);
 
 double Now() {
@@ -255,6 +256,8 @@ Result<std::unique_ptr<Jobs>> Jobs::Open(const Service& service, DocumentThreads
   return jobs;
 }
 
+fs::path Jobs::NewDir(const std::string& id) const { return dir_ / (std::string(kNew) + id); }
+
 // Uploads whose job was never stored, jobs that were being deleted, archives that were being sent.
 // A folder with a job's name of which the database knows nothing stays: the database may be the one
 // that is wrong.
@@ -267,7 +270,7 @@ void Jobs::RemoveLeftOvers() {
     const auto is = [&](std::string_view kind) {
       return name.starts_with(kind) && IsJobId(std::string_view(name).substr(kind.size()));
     };
-    if (is(kNew) || is(kOld) || name.starts_with(kArchive)) left.push_back(entry.path());
+    if (is(kNew) || is(kOld) || name.starts_with(kArchivePrefix)) left.push_back(entry.path());
     if (IsJobId(name) && jobs_.count(name) == 0) ++n_unknown;
   }
   for (const fs::path& path : left) fs::remove_all(path, error);

@@ -82,7 +82,7 @@ class Jobs {
   Jobs(const Service& service, DocumentThreads& threads, std::filesystem::path dir, bool temporary);
 
   std::filesystem::path Dir(const std::string& id) const { return dir_ / id; }
-  std::filesystem::path NewDir(const std::string& id) const { return dir_ / ("new-" + id); }
+  std::filesystem::path NewDir(const std::string& id) const;
   std::filesystem::path CheckpointDir(const std::string& id) const { return Dir(id) / "read"; }
   void Run(const Job& job);
   Error Storing(const Active& active, const Error& error) const;
