@@ -51,6 +51,11 @@ export class ApiError extends Error {
   }
 }
 
+// A message of the program without what it says to those who type commands: "(option --password; ...)".
+export function withoutOptions(message) {
+  return message.replace(/\s*\([^()]*--[a-z][^()]*\)/g, '');
+}
+
 export function adviceFor(status, code, message, param = '') {
   if (needsPassword(code, message)) return 'Enter its password and try again.';
   if (status === 400) return param && param !== 'file' ? 'Change the options and try again.' : 'Choose another file.';
@@ -87,7 +92,7 @@ function errorOf(status, text) {
     // not ours: a proxy's page, say
   }
   if (!message) message = status ? `The server answered ${status}.` : 'The server does not answer.';
-  return new ApiError(message, { status, code, param, advice: adviceFor(status, code, message, param) });
+  return new ApiError(withoutOptions(message), { status, code, param, advice: adviceFor(status, code, message, param) });
 }
 
 const headers = (more = {}) => (key === null ? more : { ...more, Authorization: `Bearer ${key}` });

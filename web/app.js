@@ -1,7 +1,7 @@
 // The page: files come in, documents are listed, one is shown.
 import {
   ApiError, adviceFor, call, callBlob, callJson, callText, documentPath, follow, hasKey, needsPassword, onKeyNeeded, requestKey,
-  upload, worthRetrying,
+  upload, withoutOptions, worthRetrying,
 } from './api.js';
 import { PageView } from './page_view.js';
 import { element } from './safe_dom.js';
@@ -63,7 +63,8 @@ function stateText(entry) {
   }
 }
 
-const errorText = (error) => (typeof error === 'string' ? error : error?.message ?? 'The document could not be read.');
+const errorText = (error) =>
+  withoutOptions(typeof error === 'string' ? error : error?.message ?? 'The document could not be read.');
 
 // Of a document that is done: how long it took.
 function speedText({ seconds, pages_done: n }) {
@@ -83,7 +84,7 @@ function timeText(seconds) {
 function warningsOf(entry) {
   const found = new Map();
   const own = entry.id === shown ? views.flatMap((view) => (view.page.warnings ?? []).map((one) => ({ ...one, page: view.page.page }))) : [];
-  for (const one of [...entry.warnings ?? [], ...own]) found.set(`${one.page || 0} ${one.message}`, one);
+  for (const one of [...entry.warnings ?? [], ...own]) found.set(`${one.page || 0} ${one.message}`, { ...one, message: withoutOptions(one.message) });
   return [...found.values()].sort((a, b) => (a.page || 0) - (b.page || 0));
 }
 

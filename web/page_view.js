@@ -1,5 +1,5 @@
 // One page: its picture with the regions drawn over it, and beside it what was read in them.
-import { callBlob, documentPath } from './api.js';
+import { callBlob, documentPath, withoutOptions } from './api.js';
 import { formula, headingElement, markdownFragment } from './markdown.js';
 import { element, svgElement } from './safe_dom.js';
 
@@ -102,7 +102,7 @@ export class PageView {
     this.root.append(head);
     if (page.error) {
       const message = typeof page.error === 'string' ? page.error : page.error.message;
-      this.root.append(element('p', { class: 'page-error' }, `This page could not be read: ${message}`));
+      this.root.append(element('p', { class: 'page-error' }, `This page could not be read: ${withoutOptions(message)}`));
     }
     const texts = (page.regions ?? []).filter((region) => region.content && !PICTURES.has(region.label));
     const own = texts.filter((region) => region.from_text_layer).length;
@@ -112,7 +112,7 @@ export class PageView {
     }
     if (page.warnings?.length) {
       this.root.append(element('ul', { class: 'page-warnings', 'aria-label': `Warnings of page ${page.page}` },
-        ...page.warnings.map((one) => element('li', {}, one.message))));
+        ...page.warnings.map((one) => element('li', {}, withoutOptions(one.message)))));
     }
     const regions = page.regions ?? [];
     this.scan = element('figure', { class: 'scan' });

@@ -496,7 +496,7 @@ class Errors(PageTest):
         page = self.page
         unsure = "The mean confidence is 48 %: the page may be turned, or in a script that this model does not know."
         Scripted(page, document(pages=2, pages_done=2, warnings=[
-            {"kind": "pages_missing", "page": 0, "message": "There are no pages 3 to 9."},
+            {"kind": "pages_missing", "page": 0, "message": "There are no pages 3 to 9 (see --pages)."},
             {"kind": "low_confidence", "page": 2, "message": unsure}]),
             ("page", page_event({"content": "first"}, n_pages=2)),
             ("page", page_event({"content": "second"}, page=2, n_pages=2,
