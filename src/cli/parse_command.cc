@@ -64,7 +64,7 @@ std::string CheckFormat(const std::string& name) {
 Command RegisterParse(CLI::App& app) {
   auto o = std::make_shared<ParseOptions>();
   CLI::App* sub = app.add_subcommand(
-      "parse", "Read documents: PDF, and pictures (JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC)");
+      "parse", "Read documents: PDF, and pictures (JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, HEIC, AVIF)");
   sub->add_option("inputs", o->inputs,
                   "Files, folders, patterns, data: URIs, or - for standard input")
       ->required()

@@ -6,16 +6,11 @@
 namespace glmocr {
 namespace {
 
-constexpr std::array<std::string_view, 10> kNames = {"no_text",
-                                                     "uncovered_ink",
-                                                     "low_confidence",
-                                                     "text_cut",
-                                                     "low_resolution",
-                                                     "frames_skipped",
-                                                     "task_unsupported",
-                                                     "pages_missing",
-                                                     "text_layer_rejected",
-                                                     "output"};
+constexpr std::array<std::string_view, 11> kNames = {
+    "no_text",          "uncovered_ink",  "low_confidence",
+    "text_cut",         "low_resolution", "frames_skipped",
+    "task_unsupported", "pages_missing",  "text_layer_rejected",
+    "picture_damaged",  "output"};
 
 }  // namespace
 

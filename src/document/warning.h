@@ -17,11 +17,12 @@ enum class WarningKind {
   kTaskUnsupported,    // the model cannot do what was asked
   kPagesMissing,       // pages were asked for that the document does not have
   kTextLayerRejected,  // the PDF's own text is not what its pages show
+  kPictureDamaged,     // a picture that ends early or is damaged was read as far as it goes
   kOutput,             // a format cannot hold what was asked of it
 };
 
 // "no_text", "uncovered_ink", "low_confidence", "text_cut", "low_resolution", "frames_skipped",
-// "task_unsupported", "pages_missing", "text_layer_rejected", "output".
+// "task_unsupported", "pages_missing", "text_layer_rejected", "picture_damaged", "output".
 std::string_view WarningKindName(WarningKind kind);
 // The inverse; kOutput for other names.
 WarningKind WarningKindFromName(std::string_view name);

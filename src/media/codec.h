@@ -30,6 +30,10 @@ struct Input {
   size_t size() const { return bytes.size(); }
 };
 
+// What to do about a file that is not whole, of those that TruncatedMode::kAccept reads.
+inline constexpr std::string_view kGetItWhole =
+    "get the whole file, or read what there is of it (--accept-truncated)";
+
 // "'name': what" with the given code.
 Error Fail(ErrorCode code, const Input& in, std::string_view what);
 // Fails when the picture is empty or larger than options.max_pixels.

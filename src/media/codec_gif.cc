@@ -162,10 +162,9 @@ Result<Surface> GifDecode(const Input& in, const DecodeOptions& options) {
   for (int y : RowOrder(frame.Height, frame.Interlace)) {
     if (DGifGetLine(gif.get(), line.data(), frame.Width) == GIF_ERROR) {
       if (options.truncated == TruncatedMode::kAccept) break;
-      return Fail(ErrorCode::kCorrupt, in,
-                  fmt::format("the GIF is truncated or damaged: {}; get an intact copy, or accept "
-                              "truncated images",
-                              Reason(gif->Error)));
+      return Fail(
+          ErrorCode::kCorrupt, in,
+          fmt::format("the GIF is truncated or damaged: {}; {}", Reason(gif->Error), kGetItWhole));
     }
     const int64_t cy = int64_t{y} + frame.Top;
     if (cy < 0 || cy >= s.height_px) continue;

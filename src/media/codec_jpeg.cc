@@ -156,10 +156,10 @@ Result<Surface> JpegDecode(const Input& in, const DecodeOptions& options) {
   if (broken && options.truncated == TruncatedMode::kReject) {
     if (!done) return Fail(ErrorCode::kCorrupt, in, fmt::format("damaged JPEG: {}", j.message));
     return Fail(ErrorCode::kCorrupt, in,
-                j.ended_early ? "the JPEG is truncated: its data ends before the last row; get the "
-                                "whole file, or accept truncated images"
-                              : "the JPEG data is damaged; get an intact copy, or accept truncated "
-                                "images");
+                fmt::format("the JPEG {}; {}",
+                            j.ended_early ? "is truncated: its data ends before the last row"
+                                          : "data is damaged",
+                            kGetItWhole));
   }
   if (cmyk) {
     // Adobe writes CMYK inverted, and so does everything that writes CMYK JPEG; Pillow assumes it

@@ -185,9 +185,9 @@ Result<Surface> PngDecode(const Input& in, const DecodeOptions& options) {
   if (!done && options.truncated == TruncatedMode::kReject) {
     return Fail(ErrorCode::kCorrupt, in,
                 p.ended_early
-                    ? std::string("the PNG is truncated: its data ends before the last row; "
-                                  "get the whole file, or accept truncated images")
-                    : fmt::format("damaged PNG: {}", p.message));
+                    ? fmt::format("the PNG is truncated: its data ends before the last row; {}",
+                                  kGetItWhole)
+                    : fmt::format("the PNG is damaged: {}; {}", p.message, kGetItWhole));
   }
   if (done) ReadEnd(p);
   s.orientation = OrientationOf(p);

@@ -494,9 +494,8 @@ Result<Surface> TiffDecode(const Input& in, int page, const DecodeOptions& optio
                         : ReadPlanarStrips(tiff.get(), p, convert, s);
   if (!done && options.truncated == TruncatedMode::kReject) {
     return Fail(ErrorCode::kCorrupt, in,
-                fmt::format("the TIFF is truncated or damaged{}{}; get an intact copy, or accept "
-                            "truncated images",
-                            source.message[0] != 0 ? ": " : "", source.message));
+                fmt::format("the TIFF is truncated or damaged{}{}; {}",
+                            source.message[0] != 0 ? ": " : "", source.message, kGetItWhole));
   }
   return s;
 }

@@ -87,8 +87,8 @@ Error WorkerDocument::Drop(const Error& error) {
   asked_.reset();
   if (error.code == ErrorCode::kCancelled) {
     return {ErrorCode::kCancelled,
-            fmt::format("took longer than the limit of {:g} seconds; {} was ended and goes on with "
-                        "other pages in a new process",
+            fmt::format("took longer than the limit of {:g} seconds (--page-timeout), so {} was "
+                        "ended; a new one reads the other pages",
                         job_.page_timeout_s, job_.reader)};
   }
   if (from_outside_) {

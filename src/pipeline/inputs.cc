@@ -280,15 +280,33 @@ class PictureReader : public DocumentReader {
   int n_pages() const override { return n_pages_; }
   Hash128 content_hash() const override { return HashOf(*bytes_); }
   Result<InputPage> Read(int index, int) override {
-    auto image = DecodePage(std::as_bytes(std::span(*bytes_)), name_, index, options_);
+    DecodeOptions whole = options_;
+    whole.truncated = TruncatedMode::kReject;
+    auto image = Decode(index, whole);
+    bool damaged = false;
+    if (!image.ok() && image.error().code == ErrorCode::kCorrupt &&
+        options_.truncated == TruncatedMode::kAccept) {
+      damaged = true;
+      image = Decode(index, options_);
+    }
     if (!image.ok()) {
       if (n_pages_ == 1) return image.error();
       return image.error().With(fmt::format("page {} of {}", index + 1, n_pages_));
     }
-    return FirstOf(n_frames_, *std::move(image));
+    InputPage page = FirstOf(n_frames_, *std::move(image));
+    if (damaged) {
+      page.warnings.push_back({.kind = WarningKind::kPictureDamaged,
+                               .message = "the picture is truncated or damaged; only what is left "
+                                          "of it was read"});
+    }
+    return page;
   }
 
  private:
+  Result<Image> Decode(int index, const DecodeOptions& options) const {
+    return DecodePage(std::as_bytes(std::span(*bytes_)), name_, index, options);
+  }
+
   const std::shared_ptr<const std::string> bytes_;
   const std::string name_;
   const DecodeOptions options_;
