@@ -58,6 +58,9 @@ struct ReadLine {
   float confidence = 0;
   LinePlace place;
   std::vector<ReadWord> words;  // those of `text`, in order; empty where they are not known
+  // Of program code: what stands in front of it in the region's text.
+  int n_spaces = 0;
+  bool after_blank = false;  // an empty line
 };
 
 // A cell of a table whose grid the layout engine found.

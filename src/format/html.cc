@@ -151,7 +151,8 @@ void AddRegion(PageBody& body, const ReadRegion& region, const std::string& text
       body.Element("p", Inline(s), " class=\"caption\"");
       return;
     case RegionLabel::kAlgorithm:
-      body.Element("pre", EscapeHtml(s));
+      // Its first line may be set in.
+      body.Element("pre", EscapeHtml(text.substr(text.find_first_not_of("\r\n"))));
       return;
     default:
       AddText(body, s);

@@ -203,12 +203,14 @@ constexpr auto kWord = [](auto& to, auto& word) {
   kBox(to, box_px);
 };
 constexpr auto kLine = [](auto& to, auto& line) {
-  auto& [box_px, text, confidence, place, words] = line;
+  auto& [box_px, text, confidence, place, words, n_spaces, after_blank] = line;
   kBox(to, box_px);
   to.Value(text);
   to.Value(confidence);
   kPlace(to, place);
   to.List(words, kWord);
+  to.Value(n_spaces);
+  to.Value(after_blank);
 };
 constexpr auto kCell = [](auto& to, auto& cell) {
   auto& [row, column, row_span, column_span, header, box_px, text, polygon_px] = cell;

@@ -88,10 +88,19 @@ bool EndsWithAny(View s, std::initializer_list<View> with) {
   return std::any_of(with.begin(), with.end(), [&](View w) { return s.ends_with(w); });
 }
 
+// A block of code, as it is.
+Text Fenced(View code) {
+  if (py::Strip(code).empty() || py::LStrip(code).starts_with(U"```")) return Text(py::Strip(code));
+  Text fence = U"```";
+  while (code.find(fence) != View::npos) fence += U'`';
+  return py::Concat({fence, U"\n", py::RStrip(code), U"\n", fence});
+}
+
 // ResultFormatter._format_content.
 Text FormatContent(const SdkRegion& region, std::string_view label, bool strict) {
   const Text content = py::Decode(*region.content);
   const std::string& native = region.label;
+  if (!strict && native == "algorithm") return Fenced(content);
   const bool ready =
       (label == "table" && content.starts_with(U"<table") && content.ends_with(U"</table>")) ||
       (label == "formula" && content.starts_with(U"$$") && content.ends_with(U"$$"));

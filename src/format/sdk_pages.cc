@@ -47,6 +47,7 @@ std::optional<std::string> ContentOf(const ReadPage& page, const ReadRegion& reg
     }
     return region.text;
   }
+  if (region.label == RegionLabel::kAlgorithm) return region.text;
   const bool printed = !region.lines.empty() || page.layout == "lines";
   return printed ? EscapePrintedText(region.text) : region.text;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "layout/geometric/parts.h"
 
@@ -64,6 +65,9 @@ class Analysis {
     Grids grids = geometric::FindGrids(ink_);
     figures_ = geometric::FindFigures(ink_, grids);
     tables_ = std::move(grids.tables);
+    std::vector<Box> known = figures_;
+    for (const Table& table : tables_) known.push_back(table.box);
+    sideways_ = geometric::TakeSideways(ink_.image, known, ink_.letter_px, options_, &ink_.letters);
     areas_.push_back({.box = {0, 0, ink_.image.width_px, ink_.image.height_px}});
     std::vector<Box> frames = std::move(grids.frames);
     frames.insert(frames.end(), ink_.panels.begin(), ink_.panels.end());
@@ -83,10 +87,55 @@ class Analysis {
     }
   }
 
+  // The ink in a box: its share, and the mean length of its runs in rows, pixels.
+  struct Solidity {
+    double share = 0, stroke_px = 0;
+  };
+  Solidity SolidityOf(const Box& b) const {
+    constexpr int kDark = 128;
+    int64_t n_dark = 0, n_runs = 0;
+    for (int y = std::max(0, b.y); y < std::min(b.bottom(), ink_.image.height_px); ++y) {
+      const uint8_t* rgb = ink_.image.row(y) + 3 * std::max(0, b.x);
+      bool in_run = false;
+      for (int x = std::max(0, b.x); x < std::min(b.right(), ink_.image.width_px); ++x, rgb += 3) {
+        const bool dark = rgb[0] + rgb[1] + rgb[2] < 3 * kDark;
+        n_dark += dark;
+        n_runs += dark && !in_run;
+        in_run = dark;
+      }
+    }
+    if (n_runs == 0) return {};
+    const auto dark = static_cast<double>(n_dark);
+    return {dark / (static_cast<double>(b.width) * b.height), dark / static_cast<double>(n_runs)};
+  }
+
+  // Letters that were broken where a stroke of theirs was taken for a rule.
+  void JoinPieces(std::vector<Box>* large) const {
+    const double reach = std::max(2.0, 0.35 * ink_.letter_px);
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (size_t i = 0; i < large->size(); ++i) {
+        for (size_t j = i + 1; j < large->size();) {
+          Box &a = (*large)[i], &b = (*large)[j];
+          const int common = std::min(a.right(), b.right()) - std::max(a.x, b.x);
+          if (geometric::Distance(a, b) <= reach && 2 * common > std::min(a.width, b.width)) {
+            a = Union(a, b);
+            large->erase(large->begin() + static_cast<std::ptrdiff_t>(j));
+            changed = true;
+          } else {
+            ++j;
+          }
+        }
+      }
+    }
+  }
+
   // Lines of type so large that its letters would pass for drawings.
   void TakeHeadlines() {
     constexpr double kLarge = 2.5, kTall = 5, kMost = 40;  // typical heights of letters
     constexpr size_t kLeastParts = 3, kMostLarge = 300;
+    constexpr double kFull = 0.85;       // of its box
+    constexpr double kMostStroke = 0.6;  // of a letter's height, in the boldest type
     std::vector<Box> large;
     std::vector<double> tall;
     for (const Box& b : ink_.letters) {
@@ -95,7 +144,15 @@ class Analysis {
       large.push_back(b);
       if (b.height > kTall * ink_.letter_px) tall.push_back(b.height);
     }
+    const std::vector<Box> solid = std::exchange(ink_.solid_components, {});
+    for (const Box& b : solid) {
+      if (b.height > kMost * ink_.letter_px || b.width > 2.5 * b.height) continue;
+      if (SolidityOf(b).stroke_px > kMostStroke * b.height) continue;
+      large.push_back(b);
+      if (b.height > kTall * ink_.letter_px) tall.push_back(b.height);
+    }
     if (tall.empty() || large.size() > kMostLarge) return;
+    JoinPieces(&large);
     std::nth_element(tall.begin(), tall.begin() + static_cast<std::ptrdiff_t>(tall.size() / 2),
                      tall.end());
     for (Chain& chain : lines::ChainComponents(large, tall[tall.size() / 2], options_)) {
@@ -108,10 +165,15 @@ class Analysis {
         apart = apart && chain.parts[i].x > chain.parts[i - 1].right() - 0.3 * chain.cap;
       const bool level = chain.box.height < 1.6 * chain.cap;
       if (!is_tall || !apart || !level || chain.parts.size() < kLeastParts) continue;
+      // The bars of a diagram are full; of letters, an l is.
+      const auto n_full = std::count_if(chain.parts.begin(), chain.parts.end(),
+                                        [&](const Box& b) { return SolidityOf(b).share > kFull; });
+      if (2 * n_full > static_cast<std::ptrdiff_t>(chain.parts.size())) continue;
       // Dots and accents go with their letters.
       std::vector<Box> rest;
       for (const Box& b : ink_.letters) {
-        const bool part = std::find(chain.parts.begin(), chain.parts.end(), b) != chain.parts.end();
+        const bool part = std::any_of(chain.parts.begin(), chain.parts.end(),
+                                      [&](const Box& p) { return geometric::Contains(p, b); });
         if (part) continue;
         const bool mark = geometric::HasCentre(chain.box, b) && b.height < 0.35 * chain.cap &&
                           b.width > 0.08 * chain.cap;
@@ -123,6 +185,10 @@ class Analysis {
       }
       lines::Measure(chain);
       ink_.letters = std::move(rest);
+      std::erase_if(ink_.pictures, [&](const Box& p) {
+        return std::any_of(chain.parts.begin(), chain.parts.end(),
+                           [&](const Box& b) { return geometric::HasCentre(b, p); });
+      });
       headlines_.push_back(std::move(chain));
     }
   }
@@ -297,7 +363,7 @@ class Analysis {
     for (const Chain& c : area.chains) around.push_back(c.box);
     size_t next_line = 0;
     const auto flush = [&] {
-      for (Block& block : geometric::MakeRegions(std::move(run), around)) {
+      for (Block& block : geometric::MakeRegions(std::move(run), around, style_)) {
         block.area = static_cast<int>(index);
         blocks_.push_back(std::move(block));
       }
@@ -346,6 +412,11 @@ class Analysis {
   // Blocks to regions, within the page; lines numbered through it.
   void Finish(LayoutPage* page) {
     CoverCheckBoxes();
+    // Lines beside the text have no place in its order.
+    for (geometric::Sideways& side : sideways_) {
+      blocks_.push_back({.region = std::move(side.region)});
+      blocks_.back().lines.push_back(std::move(side.line));
+    }
     int index = 0;
     const int width = page->image.width_px, height = page->image.height_px;
     for (Block& block : blocks_) {
@@ -374,7 +445,8 @@ class Analysis {
   std::vector<Table> tables_;
   std::vector<Box> figures_, check_boxes_;
   std::vector<Area> areas_;
-  std::vector<Chain> headlines_;             // of very large type
+  std::vector<Chain> headlines_;  // of very large type
+  std::vector<geometric::Sideways> sideways_;
   std::vector<std::vector<Line>> lines_of_;  // of each area, in reading order
   std::vector<Line> all_lines_;
   Style style_;

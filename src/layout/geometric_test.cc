@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "layout/geometric/test_page.h"
+#include "media/orientation.h"
 #include "media/test_pattern.h"
 
 namespace glmocr {
@@ -433,6 +435,104 @@ TEST(GeometricLayout, DiagramTakesItsLabels) {
               ElementsAre(RegionLabel::kText, RegionLabel::kImage, RegionLabel::kText));
   EXPECT_LE(page.regions[1].box.x, 162);
   EXPECT_GE(page.regions[1].box.bottom(), 724);
+}
+
+// Letters in columns of 14 px from x on; lines are 30 px apart.
+void Typed(TestPage* page, int x, int y, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      if (line[i] != ' ')
+        page->Word(x + 14 * static_cast<int>(i), y, 1, {.stroke = line[i] == 'b' ? 0.12 : 0.09});
+    }
+    y += 30;
+  }
+}
+
+TEST(GeometricLayout, CodeKeepsItsLinesAndIndentation) {
+  for (const int left : {100, 240}) {
+    TestPage drawn(1000, 900);
+    const int y = Paragraph(&drawn, 100, 100, 760, 3) + 30;
+    Typed(&drawn, left, y,
+          {"aaa aaa aaaaa", "    aaa aa", "        aaaaa", "", "    aaaaaa aa", "a"});
+    Paragraph(&drawn, 100, y + 240, 760, 3);
+    const LayoutPage page = Analyze(drawn.image);
+    ASSERT_THAT(Labels(page),
+                ElementsAre(RegionLabel::kText, RegionLabel::kAlgorithm, RegionLabel::kText));
+    const std::vector<TextLine>& lines = page.regions[1].lines;
+    ASSERT_EQ(lines.size(), 5u);
+    std::vector<int> spaces;
+    for (const TextLine& line : lines) spaces.push_back(line.n_spaces);
+    EXPECT_THAT(spaces, ElementsAre(0, 4, 8, 4, 0));
+    EXPECT_TRUE(lines[3].after_blank);
+    EXPECT_FALSE(lines[2].after_blank);
+  }
+}
+
+TEST(GeometricLayout, TypedProseIsNoCode) {
+  TestPage drawn(1000, 900);
+  std::vector<std::string> lines;
+  for (int paragraph = 0; paragraph < 3; ++paragraph) {
+    for (const char* line :
+         {"   aaaa aa aaaaaaaa aaa aaaaa aa aaaaaaa aaaa aaa aaa",
+          "aaaaa aaaa aa aaaaaaaaaa aaaa aa aaaa aaaaaa aaa aaaa",
+          "aaaaaaa aa aaa aaaaaa aaaaaaa aaaa aaaa aa aaaaaaa aa", "aaa aaaaaa aa aaaa"}) {
+      lines.emplace_back(line);
+    }
+  }
+  Typed(&drawn, 100, 100, lines);
+  for (const RegionLabel label : Labels(Analyze(drawn.image))) EXPECT_EQ(label, RegionLabel::kText);
+}
+
+TEST(GeometricLayout, HeadlineInBoldTypeIsNoPicture) {
+  for (const int font : {80, 240, 320}) {
+    TestPage drawn(1400, 1200);
+    drawn.Word(100, 300, 7, {.font = font, .stroke = 0.14});
+    for (int i = 0; i < 6; ++i) drawn.Line(100, 500 + 30 * i, 1000, {.font = 24});
+    const LayoutPage page = Analyze(drawn.image);
+    ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kDocTitle, RegionLabel::kText)) << font;
+    ASSERT_EQ(page.regions[0].lines.size(), 1u);
+    EXPECT_NEAR(page.regions[0].lines[0].baseline_y, 300, 4);
+  }
+}
+
+TEST(GeometricLayout, LinesUpAndDownTheMarginAreReadUpright) {
+  for (const int turns : {1, 3}) {
+    TestPage strip(500, 40);
+    strip.Line(10, 30, 480, {.font = 22});
+    const Image turned = TurnQuarters(strip.image, turns);
+    for (const int x : {20, 930}) {
+      TestPage drawn(1000, 1300);
+      Paragraph(&drawn, 100, 100, 760, 6);
+      for (int y = 0; y < turned.height_px; ++y)
+        std::copy_n(turned.row(y), turned.row_bytes(), drawn.image.row(500 + y) + 3 * x);
+      const LayoutPage page = Analyze(drawn.image);
+      ASSERT_THAT(Labels(page), ElementsAre(RegionLabel::kText, RegionLabel::kVerticalText));
+      const LayoutRegion& side = page.regions[1];
+      ASSERT_TRUE(side.elsewhere);
+      ASSERT_EQ(side.lines.size(), 1u);
+      EXPECT_GT(side.box.height, 10 * side.box.width);
+      EXPECT_GT(side.lines[0].box.width, 10 * side.lines[0].box.height);
+      // Letters stand: ascenders of h are above the other letters.
+      const Box& line = side.elsewhere->box;
+      const Box back = side.elsewhere->transform.ToInput(line);
+      EXPECT_NEAR(back.x + back.width / 2, side.box.x + side.box.width / 2, 6);
+      EXPECT_NEAR(back.y, side.box.y, 6);
+      EXPECT_NEAR(back.height, side.box.height, 12);
+      const PointF start = side.elsewhere->transform.ToInput(
+          PointF{static_cast<double>(line.x), side.lines[0].baseline_y});
+      EXPECT_NEAR(start.y, turns == 1 ? side.box.y : side.box.bottom(), 6) << turns;
+    }
+  }
+}
+
+TEST(GeometricLayout, ColumnOfNumbersIsNoLineDownThePage) {
+  TestPage drawn(1000, 1300);
+  for (int i = 0; i < 20; ++i) {
+    drawn.Word(40, 100 + 30 * i, 1, {.font = 24});
+    drawn.Line(120, 100 + 30 * i, 700);
+  }
+  for (const RegionLabel label : Labels(Analyze(drawn.image)))
+    EXPECT_NE(label, RegionLabel::kVerticalText);
 }
 
 TEST(GeometricLayout, LightWritingOnADarkPanelIsRead) {

@@ -35,7 +35,12 @@ class UncoveredLayout : public LayoutEngine {
         for (const PointF& p : found.transform.CornersInInput(region.box))
           region.polygon.push_back(Inside(p, image));
       }
-      if (other != nullptr) region.elsewhere = {other, found.transform, region.box};
+      if (region.elsewhere) {
+        if (other != nullptr)
+          region.elsewhere->transform = region.elsewhere->transform.Compose(found.transform);
+      } else if (other != nullptr) {
+        region.elsewhere = {other, found.transform, region.box};
+      }
       region.box = found.transform.ToInput(region.box);
       int64_t covered = 0;
       for (size_t i = 0; i < n_own; ++i) covered += OverlapArea(page.regions[i].box, region.box);

@@ -54,6 +54,9 @@ struct TextLine {
   int index = 0;          // in LinePage::lines
   double baseline_y = 0;  // where the letters stand, at the line's middle
   double font_px = 0;     // estimated font size (em)
+  // Of program code: it is set in by so many characters, and stands below an empty line.
+  int n_spaces = 0;
+  bool after_blank = false;
 };
 
 struct LinePage {

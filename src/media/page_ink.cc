@@ -193,7 +193,16 @@ void SortInk(Pix* binary, Pix* gray, const LineFinderOptions& options, PageInk* 
   for (const Box& b : SolidAreas(gray, rough_unit, all)) out->pictures.push_back(b);
   JoinPieces(&out->horizontal_rules, rough_unit);
   for (const Box& b : all) {
-    if (Inside(b, out->pictures)) continue;
+    if (Inside(b, out->pictures)) {
+      const int slack = std::max(2, static_cast<int>(0.3 * rough_unit));
+      const bool whole = std::any_of(out->pictures.begin(), out->pictures.end(), [&](const Box& p) {
+        return std::abs(p.x - b.x) <= slack && std::abs(p.y - b.y) <= slack &&
+               std::abs(p.right() - b.right()) <= slack &&
+               std::abs(p.bottom() - b.bottom()) <= slack;
+      });
+      if (whole) out->solid_components.push_back(b);
+      continue;
+    }
     if (JoinsTwoRules(b, out->horizontal_rules, rough_unit)) {
       out->vertical_rules.push_back(b);
     } else {

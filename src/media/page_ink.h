@@ -24,9 +24,11 @@ struct PageInk {
   bool inverted = false;    // the whole input is light on dark
   // Light writing on dark areas of a page that else is dark on light: `image` shows it inverted.
   std::vector<Box> panels;
-  double letter_px = 0;               // typical height of letters, 0 for a page without any
-  std::vector<Box> letters;           // components that are neither rules nor in pictures
-  std::vector<Box> pictures;          // solid areas, larger than letters in both directions
+  double letter_px = 0;       // typical height of letters, 0 for a page without any
+  std::vector<Box> letters;   // components that are neither rules nor in pictures
+  std::vector<Box> pictures;  // solid areas, larger than letters in both directions
+  // Components that are one of `pictures` each: a letter of a headline in bold type is as solid.
+  std::vector<Box> solid_components;
   std::vector<Box> horizontal_rules;  // long thin straight strokes, pieces of one joined
   std::vector<Box> vertical_rules;
 };

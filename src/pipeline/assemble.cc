@@ -163,7 +163,8 @@ void AssembleText(ReadRegion& region) {
   if (keep_lines) {
     region.text.clear();
     for (const ReadLine& line : region.lines) {
-      if (!region.text.empty()) region.text += '\n';
+      if (!region.text.empty()) region.text += line.after_blank ? "\n\n" : "\n";
+      region.text.append(static_cast<size_t>(line.n_spaces), ' ');
       region.text += line.text;
     }
     return;

@@ -97,7 +97,9 @@ ReadLine LineInInput(const TextLine& line, const PageTransform& transform) {
           .place = {.start = transform.ToInput(PointF{x0, line.baseline_y}),
                     .end = transform.ToInput(PointF{x1, line.baseline_y}),
                     .ascent_px = reach(line.box.y),
-                    .descent_px = reach(line.box.bottom())}};
+                    .descent_px = reach(line.box.bottom())},
+          .n_spaces = line.n_spaces,
+          .after_blank = line.after_blank};
 }
 
 std::vector<InkPart> InkInInput(const TextLine& line, const LinePiece& piece,
@@ -242,7 +244,6 @@ class Cropper {
     GLM_ASSIGN(LinePage found, FindTextLines(image));
     found.transform = found.transform.Compose(front_.transform);
     out_.page.skew_degrees = front_.skew_degrees + found.skew_degrees;
-    out_.page.skew_degrees = found.skew_degrees;
     const auto image_read = std::make_shared<const Image>(std::move(found.image));
     const TextLine* previous = nullptr;
     for (const TextLine& line : found.lines) {

@@ -418,6 +418,10 @@ TextLayerUse::Found TextLayerUse::LineOfWords(const std::vector<int>& words,
   Found out{.line = {.box_px = Word(words.front()).box_px, .confidence = 1},
             .box = At(words.front())};
   ReadLine& line = out.line;
+  if (found != nullptr) {
+    line.n_spaces = found->n_spaces;
+    line.after_blank = found->after_blank;
+  }
   std::vector<Box> at;  // of line.words
   for (size_t i = 0; i < words.size(); ++i) {
     const PdfWord& word = Word(words[i]);

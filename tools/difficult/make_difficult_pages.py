@@ -2,7 +2,8 @@
 """Draws pages that give readers of documents trouble, with what they say: OUT/KIND-NUMBER.png (or .jpg) and .json.
 
 make_difficult_pages.py OUT [--kinds turned,frame,...] [--count 20] [--seed 1] [--fonts DIR]
-Needs Pillow and numpy. The truth is {"kind": ..., "lines": [...]}: lines in reading order, each of which must be read.
+Needs Pillow and numpy. The truth is {"kind": ..., "lines": [...]}: lines in reading order, each of which must be read; of code also
+"indents", the spaces in front of its lines.
 score_difficult_pages.py reads them with the program.
 """
 import argparse
@@ -33,6 +34,7 @@ Members meet on the first Tuesday of every month in the room above the library."
 class Maker:
     def __init__(self, seed, fonts):
         self.r = random.Random(seed)
+        self.folder = fonts
         self.n = np.random.default_rng(seed)
         names = ("DejaVuSans.ttf DejaVuSerif.ttf LiberationSans-Regular.ttf LiberationSerif-Regular.ttf Lato-Regular.ttf "
                  "NotoSans-Regular.ttf NotoSerif-Regular.ttf OpenSans-Regular.ttf Carlito-Regular.ttf Caladea-Regular.ttf "
@@ -217,7 +219,117 @@ class Maker:
         return Image.fromarray(np.clip(a, 0, 255).astype(np.uint8)), []
 
 
-KINDS = "upright turned skewed frame photo dark transparent uneven nothing".split()
+    def code(self, i):
+        """A listing by itself or between paragraphs; every fifth page is typed prose, which is none."""
+        r = self.r
+        mono = [p for p in sorted(pathlib.Path(self.folder).rglob("*.[to]tf"))
+                if p.name in ("DejaVuSansMono.ttf", "LiberationMono-Regular.ttf", "FreeMono.ttf", "NotoSansMono-Regular.ttf",
+                              "Hack-Regular.ttf", "Inconsolata.otf", "cmuntt.ttf", "B612Mono-Regular.ttf", "Go-Mono.ttf")]
+        dpi = r.choice([120, 150, 200])
+        px = int(dpi / 72 * r.choice([9, 10, 11, 12]))
+        font = ImageFont.truetype(str(mono[i % len(mono)]), px)
+        image = Image.new("RGB", (int(8.27 * dpi), int(7 * dpi)), (255,) * 3)
+        draw = ImageDraw.Draw(image)
+        x, y, lines, indents = int(0.09 * image.width), int(0.08 * image.height), [], []
+        if i % 5 == 4:
+            for paragraph in range(3):
+                text = "    " * (paragraph % 2) + "~" + " ".join(r.sample(SENTENCES, 3))
+                for line in self.wrapped(draw, text.replace(" ~", "_~").replace("   ", "___"), font, 0.8 * image.width):
+                    line = line.replace("_", " ").replace("~", "")
+                    draw.text((x, y), line, font=font, fill=(0,) * 3)
+                    lines.append(line.strip())
+                    y += int(1.3 * px)
+                y += int(0.8 * px)
+            return image, lines, "png", {"indents": []}
+        prose = self.font(px)
+        def paragraph(y):
+            for line in self.wrapped(draw, " ".join(r.sample(SENTENCES, 2)), prose, 0.8 * image.width):
+                draw.text((x, y), line, font=prose, fill=(0,) * 3)
+                lines.append(line)
+                y += int(1.3 * px)
+            return y + int(0.8 * px)
+        if i % 2:
+            y = paragraph(y)
+        listing = r.choice(LISTINGS).split("\n")
+        left = x + r.choice([0, 0, 2 * px])
+        for line in listing:
+            draw.text((left, y), line, font=font, fill=(0,) * 3)
+            if line:
+                lines.append(line)
+                indents.append(len(line) - len(line.lstrip()))
+            y += int(r.choice([1.2]) * px)
+        if i % 2:
+            paragraph(y + int(0.8 * px))
+        return image, lines, "png", {"indents": [n - min(indents) for n in indents]}
+
+    def headline(self, i):
+        """Type of three to ten times the text's size above it."""
+        r = self.r
+        image, lines = self.page(columns=1 + i % 2, paragraphs=3, width=1240, size=r.choice([15, 17, 20]))
+        bold = [p for p in sorted(pathlib.Path(self.folder).rglob("*.[to]tf"))
+                if p.name in ("DejaVuSans-Bold.ttf", "LiberationSans-Bold.ttf", "LiberationSerif-Bold.ttf", "FreeSansBold.ttf",
+                              "Lato-Black.ttf", "NotoSerif-Bold.ttf", "Carlito-Bold.ttf", "LiberationSerif-Regular.ttf")]
+        text = ["Sale starts now", "Harbour news", "The new pier", "Annual Report", "WINTER 1998", "Markets and boats"][i % 6]
+        size = r.choice([60, 80, 100, 130, 160])
+        font = ImageFont.truetype(str(bold[i % len(bold)]), size)
+        while ImageDraw.Draw(image).textlength(text, font=font) > 0.85 * image.width:
+            font = font.font_variant(size=int(0.9 * font.size))
+        out = Image.new("RGB", (image.width, image.height + 2 * font.size), (255,) * 3)
+        out.paste(image, (0, 2 * font.size))
+        ImageDraw.Draw(out).text((0.07 * image.width, 0.7 * font.size), text, font=font, fill=(0,) * 3)
+        return out, [text] * 3 + lines  # so that a headline that is lost shows
+
+    def margin(self, i):
+        """A line up or down the left or right margin."""
+        r = self.r
+        image, lines = self.page(paragraphs=r.choice([2, 4, 6]), width=r.choice([1000, 1240, 1654]))
+        text = ["Printed by the harbour press", "Nautical Survey 1998, Volume 12", "Not to be sold before January",
+                "Form 27-B, revised edition", "Photograph by A. Lindqvist"][i % 5]
+        px = int(image.width / 8.27 / 72 * r.choice([8, 9, 10, 12]))
+        font = self.font(px)
+        strip = Image.new("RGB", (int(ImageDraw.Draw(image).textlength(text, font=font)) + 4, int(1.4 * px)), (255,) * 3)
+        ImageDraw.Draw(strip).text((2, 0), text, font=font, fill=(0,) * 3)
+        strip = strip.transpose(Image.ROTATE_90 if i % 3 else Image.ROTATE_270)
+        x = int(0.02 * image.width) if i % 2 else int(0.98 * image.width) - strip.width
+        image.paste(strip, (x, r.randint(int(0.05 * image.height), image.height - strip.height - int(0.05 * image.height))))
+        return image, lines + [text] * 3
+
+
+LISTINGS = ["""def add(a, b):
+    if a > b:
+        return a
+    return b""", """#include <stdio.h>
+
+int main(void) {
+    for (int i = 0; i < 10; i++) {
+        printf("%d\\n", i);
+    }
+    return 0;
+}""", """server {
+    listen 8080;
+    location / {
+        root /var/www/html;
+        index index.html;
+    }
+}""", """class Harbour:
+    def __init__(self, name):
+        self.name = name
+        self.boats = []
+
+    def enter(self, boat):
+        self.boats.append(boat)
+        return len(self.boats)""", """SELECT name, tons
+  FROM boats
+ WHERE harbour = 'Bath'
+   AND tons > 100
+ ORDER BY name;""", """if [ -f config.yml ]; then
+    cp config.yml backup/
+    echo "saved"
+else
+    echo "no configuration" >&2
+    exit 1
+fi"""]
+KINDS = "upright turned skewed frame photo dark transparent uneven nothing code headline margin".split()
 
 
 def main():
@@ -232,10 +344,11 @@ def main():
     for kind in args.kinds.split(","):
         maker = Maker(1000 * args.seed + KINDS.index(kind), args.fonts)
         for i in range(args.count):
-            image, lines, *ending = getattr(maker, kind)(i)
+            image, lines, *rest = getattr(maker, kind)(i)
+            ending, more = (rest + ["png", {}][len(rest):])
             name = args.out / f"{kind}-{i:02}"
-            image.save(f"{name}.{ending[0] if ending else 'png'}", **({"quality": 88} if ending else {}))
-            pathlib.Path(f"{name}.json").write_text(json.dumps({"kind": kind, "lines": lines}, ensure_ascii=False))
+            image.save(f"{name}.{ending}", **({"quality": 88} if ending == "jpg" else {}))
+            pathlib.Path(f"{name}.json").write_text(json.dumps({"kind": kind, "lines": lines, **more}, ensure_ascii=False))
 
 
 if __name__ == "__main__":

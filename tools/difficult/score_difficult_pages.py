@@ -2,7 +2,7 @@
 """Reads make_difficult_pages.py's pages with the program and says how many are read: score_difficult_pages.py PROGRAM FOLDER [--all]
 
 A page holds when 85 % of its words are read (of its kind: the bundled model misreads letters, so words are compared loosely), or, of pages
-without text, when nothing is read at high confidence or a warning says so.
+without text, when nothing is read at high confidence or a warning says so. Code must be fenced, and set in as it is.
 """
 import collections
 import difflib
@@ -38,6 +38,12 @@ def recall(truth, read):
     return found / max(1, total)
 
 
+def indents(markdown):
+    """Spaces in front of the lines of fenced code, all blocks together; empty lines are left out."""
+    blocks = re.findall(r"^```\n(.*?)\n```$", markdown, re.S | re.M)
+    return [len(line) - len(line.lstrip()) for block in blocks for line in block.split("\n") if line.strip()]
+
+
 def main():
     program, folder = sys.argv[1:3]
     held, n = collections.Counter(), collections.Counter()
@@ -50,12 +56,16 @@ def main():
             print(f"{page.name}: no answer in time")
             n[data["kind"]] += 1
             continue
-        read = words(re.sub(r"<[^>]*>", " ", run.stdout.decode("utf8", "replace")))
+        read = words(re.sub(r"</?(?:table|thead|tbody|tr|td|th|img|div|br)[^>]*>", " ", run.stdout.decode("utf8", "replace")))
         warned = b"warning" in run.stderr or run.returncode != 0
         if data["lines"]:
             share = recall(words(" ".join(data["lines"])), read)
             ok = share >= 0.85
             said = f"{share:.2f}{' warned' if warned else ''}"
+            if "indents" in data:
+                got = indents(run.stdout.decode("utf8", "replace"))
+                ok = ok and got == data["indents"]
+                said += "" if got == data["indents"] else f", indents {got} for {data['indents']}"
         else:
             ok = warned or not read
             said = f"{len(read)} words{' warned' if warned else ''}"

@@ -294,23 +294,47 @@ Style BodyStyle(const std::vector<Line>& lines) {
       strokes.push_back(line.stroke);
     }
   }
-  return {Median(std::move(fonts)), Median(std::move(strokes))};
+  // Of lines that tell, at most so many are looked at.
+  constexpr int kEnough = 60;
+  int n_told = 0, n_typewriter = 0;
+  for (const Line& line : lines) {
+    if (line.n_parts < 20 || n_told == kEnough) continue;
+    ++n_told;
+    n_typewriter += IsTypewriter(line);
+  }
+  return {.font = Median(std::move(fonts)),
+          .stroke = Median(std::move(strokes)),
+          .typewriter = n_typewriter > 0 && 4 * n_typewriter >= 3 * n_told};
 }
 
-std::vector<Block> MakeRegions(std::vector<Line> lines, const std::vector<Box>& around) {
+std::vector<Block> MakeRegions(std::vector<Line> lines, const std::vector<Box>& around,
+                               const Style& style) {
   std::vector<Block> out;
+  Typed typed;
   for (size_t begin = 0; begin < lines.size();) {
     size_t end = begin + 1;
     while (end < lines.size() && lines[end].text.column == lines[begin].text.column) ++end;
     const Column column = MeasureColumn(lines, begin, end);
     MarkNumbered(&lines, begin, end);
     size_t first = begin;
-    for (size_t i = begin + 1; i <= end; ++i) {
-      if (i < end && !Begins(lines, first, i, column)) continue;
-      Emit(lines, first, i, column, around, &out);
-      first = i;
+    for (size_t i = begin; i < end;) {
+      if (i >= typed.end) typed = FindTyped(&lines, i, style);
+      if (typed.code) {
+        if (first < i) Emit(lines, first, i, column, around, &out);
+        out.emplace_back().region.label = RegionLabel::kAlgorithm;
+        for (; i < typed.end; ++i) Append(&out.back(), lines[i]);
+        first = i;
+        typed.code = false;
+        continue;
+      }
+      if (i > first && Begins(lines, first, i, column)) {
+        Emit(lines, first, i, column, around, &out);
+        first = i;
+      }
+      ++i;
     }
-    begin = end;
+    if (first < end) Emit(lines, first, end, column, around, &out);
+    begin = std::max(first, end);
   }
   return out;
 }

@@ -45,8 +45,9 @@ struct Line {
 
 // What the page's running text looks like.
 struct Style {
-  double font = 0;    // px
-  double stroke = 0;  // as Line::stroke
+  double font = 0;          // px
+  double stroke = 0;        // as Line::stroke
+  bool typewriter = false;  // most of it is set in columns of characters
 };
 
 struct Block {
@@ -89,12 +90,35 @@ void FillCells(const Image& image, const LineFinderOptions& options, Table* tabl
 // ground.
 void MarkHeader(const Image& image, const Style& style, Table* table);
 
+// A line that runs up or down the page, and its region, which is read elsewhere: turned upright.
+struct Sideways {
+  LayoutRegion region;
+  Line line;  // in the pixels of region.elsewhere->image
+};
+// Those whose letters have none beside them; they leave `letters`. `known`: tables and figures.
+std::vector<Sideways> TakeSideways(const Image& image, const std::vector<Box>& known,
+                                   double letter_px, const LineFinderOptions& options,
+                                   std::vector<Box>* letters);
+
 Line MakeLine(const Image& image, const Chain& chain, TextLine text);
 Style BodyStyle(const std::vector<Line>& lines);
 
-// Consecutive lines in reading order to paragraphs, list items and blocks of single lines.
+// Whether the line is long enough to tell, and its letters stand in columns of one width.
+bool IsTypewriter(const Line& line);
+// Lines that are set in typewriter type, from a given one up to `end`, and whether they are program
+// code rather than prose.
+struct Typed {
+  size_t end = 0;  // `begin` when there are none
+  bool code = false;
+};
+// Lines of code get TextLine::n_spaces and after_blank.
+Typed FindTyped(std::vector<Line>* lines, size_t begin, const Style& style);
+
+// Consecutive lines in reading order to paragraphs, list items, blocks of single lines and
+// program code.
 // `around`: everything that stands in the area, which tells how much room is to the right of lines.
-std::vector<Block> MakeRegions(std::vector<Line> lines, const std::vector<Box>& around);
+std::vector<Block> MakeRegions(std::vector<Line> lines, const std::vector<Box>& around,
+                               const Style& style);
 // Titles with their levels, captions, header, footer and page number, among blocks in reading
 // order. `rules`: the page's horizontal ones.
 void LabelRegions(const LayoutPage& page, const Style& style, const std::vector<Box>& rules,
