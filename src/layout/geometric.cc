@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <utility>
 
@@ -134,6 +135,8 @@ class Analysis {
   void TakeHeadlines() {
     constexpr double kLarge = 2.5, kTall = 5, kMost = 40;  // typical heights of letters
     constexpr size_t kLeastParts = 3, kMostLarge = 300;
+    // Of the letters' median height: it is that of an x or of a capital.
+    constexpr double kMostCap = 1.8, kOnBaseline = 0.16;
     constexpr double kFull = 0.85;       // of its box
     constexpr double kMostStroke = 0.6;  // of a letter's height, in the boldest type
     std::vector<Box> large;
@@ -163,8 +166,17 @@ class Analysis {
       bool apart = true;
       for (size_t i = 1; i < chain.parts.size(); ++i)
         apart = apart && chain.parts[i].x > chain.parts[i - 1].right() - 0.3 * chain.cap;
-      const bool level = chain.box.height < 1.6 * chain.cap;
+      std::vector<int> heights;
+      for (const Box& b : chain.parts) heights.push_back(b.height);
+      std::nth_element(heights.begin(), heights.begin() + heights.size() / 2, heights.end());
+      const double height = heights[heights.size() / 2];
+      const bool level = chain.box.height < 1.6 * chain.cap && chain.cap < kMostCap * height;
       if (!is_tall || !apart || !level || chain.parts.size() < kLeastParts) continue;
+      const auto n_standing =
+          std::count_if(chain.parts.begin(), chain.parts.end(), [&](const Box& b) {
+            return std::fabs(b.bottom() - chain.baseline) < kOnBaseline * height;
+          });
+      if (2 * n_standing <= static_cast<std::ptrdiff_t>(chain.parts.size())) continue;
       // The bars of a diagram are full; of letters, an l is.
       const auto n_full = std::count_if(chain.parts.begin(), chain.parts.end(),
                                         [&](const Box& b) { return SolidityOf(b).share > kFull; });
@@ -183,6 +195,11 @@ class Analysis {
           rest.push_back(b);
         }
       }
+      // Ink between them is that of a picture.
+      const auto n_between = std::count_if(rest.begin(), rest.end(), [&](const Box& b) {
+        return geometric::HasCentre(chain.box, b) && b.height > 0.1 * chain.cap;
+      });
+      if (n_between > 1) continue;
       lines::Measure(chain);
       ink_.letters = std::move(rest);
       std::erase_if(ink_.pictures, [&](const Box& p) {

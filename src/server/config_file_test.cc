@@ -142,6 +142,13 @@ TEST_F(ConfigFile, KeysFromEverySource) {
   EXPECT_EQ(config_.keys[1].max_concurrent, 2);
 }
 
+TEST(KeyRing, ShortKeysAreNobodys) {
+  const KeyRing ring({{.name = "short", .digest = DigestOfKey("0123456789abcde")},
+                      {.name = "long", .digest = DigestOfKey("0123456789abcdef")}});
+  EXPECT_EQ(ring.Find("0123456789abcde"), std::nullopt);
+  EXPECT_EQ(ring.Find("0123456789abcdef"), "long");
+}
+
 TEST_F(ConfigFile, WrongKeysAreRefusedAndNotRepeated) {
   const auto error = [&](const std::string& entry) { return YamlError("api_keys:\n- " + entry); };
   EXPECT_THAT(error("{name: a, key: short}"),

@@ -18,8 +18,8 @@ pc=$(find "$prefix" -name glmocr.pc) library=$(find "$prefix" -name 'libglmocr.s
 [[ -n $pc && -n $library && -x $prefix/bin/glm-ocr ]] || fail "missing files: $(find "$prefix" -type f)"
 [[ ! -e $prefix/src && -z $(find "$prefix" -name '*_test*' -o -name '*.a') ]] || fail "build details were installed"
 ! grep -rIlF "$root" "$prefix/include" "$pc" "$(dirname "$library")/cmake" || fail "a path of the source tree was installed"
-broken=$(cd "$prefix" && find . -name '*.md' | while read -r page; do
-  grep -o '](\([^)#: ]*\)' "$page" | cut -c3- | while read -r link; do [[ -e ${page%/*}/$link ]] || echo "$page: $link"; done
+broken=$(cd "$prefix" && find share/glm-ocr -name '*.md' | while read -r page; do
+  { grep -o '](\([^)#: ]*\)' "$page" || true; } | cut -c3- | while read -r link; do [[ -e ${page%/*}/$link ]] || echo "$page: $link"; done
 done)
 [[ -z $broken ]] || fail "links to files that are not installed: $broken"
 export LD_LIBRARY_PATH=${library%/*} PKG_CONFIG_PATH=${pc%/*}
