@@ -153,6 +153,15 @@ TEST(Sampler, MinP) {
   EXPECT_EQ(Shares({.temperature = 1, .min_p = 0.5f}, LogOf({0.2, 0.5, 0.3})).size(), 2u);
 }
 
+// Top-p is of all candidates: the first two hold half of them. Of what min-p leaves, 0.7, the first
+// alone would.
+TEST(Sampler, TopPComesBeforeMinP) {
+  EXPECT_EQ(
+      Shares({.temperature = 1, .top_p = 0.5f, .min_p = 0.5f}, LogOf({0.4, 0.3, 0.1, 0.1, 0.1}))
+          .size(),
+      2u);
+}
+
 TEST(Sampler, DrawsDependOnSeedAndIndexOnly) {
   const std::vector<float> logits(64, 0.0f);
   const SamplingParams params{.temperature = 1, .seed = 5};
