@@ -205,6 +205,16 @@ TEST_F(SchedulerTest, DraftRowsAndLookahead) {
   EXPECT_EQ(plan.sequences[0].n_drafts, 1);
 }
 
+TEST_F(SchedulerTest, DraftsLeaveHalfOfTheRowsToPrompts) {
+  Make({.max_running = 2, .max_step_tokens = 16}, 100);
+  Sequence* a = Add(10);
+  Run(15);
+  Sequence* b = Add(100);
+  const StepPlan plan = Run(15);
+  EXPECT_EQ(RowsOf(plan, a), 1 + 8);
+  EXPECT_EQ(RowsOf(plan, b), 16 - 9);
+}
+
 TEST_F(SchedulerTest, LastChunkOfAPromptSetsLookaheadAside) {
   Make({.max_running = 2, .max_step_tokens = 16}, 4);
   Sequence* s = Add(32);
