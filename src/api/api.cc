@@ -186,8 +186,8 @@ Result<RecognizerOptions> Translate(const LoadOptions& options) {
     return Invalid("threads must be 0 (all) to 1024");
   if (options.cache_tokens < 64 || options.cache_tokens > int64_t{1} << 24)
     return Invalid("cache_tokens must be 64 to 16777216");
-  if (options.max_batch < 1 || options.max_batch > 512)
-    return Invalid("max_batch must be 1 to 512");
+  if (options.max_batch < 1 || options.max_batch > kMaxBatch)
+    return Invalid("max_batch must be 1 to " + std::to_string(kMaxBatch));
   if (options.drafts < -1 || options.drafts > 3)
     return Invalid("drafts must be -1 (automatic), 0 (off) or 1 to 3");
   RecognizerOptions out;
