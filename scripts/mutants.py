@@ -12,6 +12,7 @@ that no test keeps. Exit code 1 when more than LIMIT survive; 2 when the experim
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -88,7 +89,8 @@ def snapshot() -> str:
         env = ["env", f"GIT_INDEX_FILE={index}"]
         must([*env, "git", "add", "--all"], ROOT)
         tree = must([*env, "git", "write-tree"], ROOT)
-    return must(["git", "commit-tree", tree, "-p", "HEAD", "-m", "for mutants"], ROOT)
+    name = ["-c", "user.name=mutants", "-c", "user.email=mutants@localhost"]  # whoever runs it may have none
+    return must(["git", *name, "commit-tree", tree, "-p", "HEAD", "-m", "for mutants"], ROOT)
 
 
 class Tree:
@@ -100,14 +102,26 @@ class Tree:
         self.original = ""
 
     def __enter__(self) -> "Tree":
-        self.remove()
         WORK.mkdir(parents=True, exist_ok=True)
+        self.lock = (WORK / "lock").open("w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Trouble("another run has not ended yet") from None
+        self.remove()  # what a killed run left
+        try:
+            self.make()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def make(self) -> None:
         must(["git", "worktree", "add", "--quiet", "--detach", str(TREE), snapshot()], ROOT)
         if (ROOT / "build" / "deps").is_dir():  # what the build would download once more
             (TREE / "build").mkdir()
             shutil.copytree(ROOT / "build" / "deps", TREE / "build" / "deps")
         must(["cmake", "--preset", "release", "-DGLMOCR_TESTS=ON"], TREE)
-        return self
 
     def __exit__(self, *_) -> None:
         self.remove()
