@@ -48,11 +48,21 @@ def run(command: list[str], cwd: pathlib.Path, timeout: float | None = None) -> 
             output, _ = process.communicate(timeout=timeout)
             return process.returncode, output
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return 124, process.communicate()[0]
+            return 124, end(process)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            end(process)
             raise
+
+
+def end(process: subprocess.Popen) -> str:
+    """Asked first: ninja ends its compilers, which are in groups of their own."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        os.killpg(process.pid, number)
+        try:
+            return process.communicate(timeout=10)[0]
+        except subprocess.TimeoutExpired:
+            continue
+    return ""
 
 
 def must(command: list[str], cwd: pathlib.Path) -> str:
