@@ -2,7 +2,7 @@
 # `make demo` and `make test` are all that a fresh Debian 12 or Ubuntu 24.04 needs: they install their system packages.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test dev check install test-clients soak bench fuzz parity test-web asan tsan format lint cross-aarch64 clean
+.PHONY: help deps build demo test dev check install test-clients soak bench fuzz mutants parity test-web asan tsan format lint cross-aarch64 clean
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -13,6 +13,8 @@ FULL ?= 0
 PEERS ?= 0
 CLIENT ?=
 MINUTES ?= 30
+NAME ?=
+RESUME ?=
 
 help: ## print this list
 	@echo "glm-ocr.cpp: make TARGET"; echo
@@ -63,6 +65,10 @@ bench: build ## measure every stage and kernel against this machine's own peaks 
 fuzz: ## fuzz every parser from its seed corpus (FUZZ_SECONDS=60 for each)
 	@scripts/install_deps.sh fuzz
 	@scripts/fuzz.sh "$(FUZZ_SECONDS)" "$(JOBS)"
+
+mutants: ## plant 60 bugs, one after the other: do the unit tests see them? (NAME="a b": only those; RESUME=1: go on)
+	@scripts/install_deps.sh test
+	@python3 scripts/mutants.py --jobs "$(JOBS)" $(if $(NAME),--only $(NAME)) $(if $(RESUME),--resume)
 
 parity: build ## compare with transformers, intermediate by intermediate (FULL=1: the published sizes)
 	@scripts/install_deps.sh parity

@@ -1,4 +1,5 @@
-# Tests of the repository itself: include order between folders, file sizes, forbidden strings, the conformance table. Label: repo.
+# Tests of the repository itself: include order between folders, file sizes, forbidden strings, the conformance table,
+# whether the bugs of `make mutants` still apply. Label: repo.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # glmocr_repo_test(NAME SCRIPT args...)
@@ -14,3 +15,4 @@ glmocr_repo_test(files check_repo.py)
 glmocr_repo_test(conformance check_conformance.py)
 glmocr_repo_test(conformance_self_test check_conformance.py --self-test)
 glmocr_repo_test(files_self_test check_repo.py --self-test)
+glmocr_repo_test(mutants mutants.py --check)

@@ -109,7 +109,7 @@ typedef struct glmocr_load_options {
   int32_t precision;    /* a glmocr_precision */
   int32_t threads;      /* 0: the processors this process may use */
   int64_t cache_tokens; /* capacity of the key/value cache, 64 to 2^24 */
-  int32_t max_batch;    /* regions decoded together, 1 to 512 */
+  int32_t max_batch;    /* regions decoded together, 1 to 1024 */
   int32_t drafts;       /* speculative decoding: -1 while it pays, 0 off, 1 to 3 */
 } glmocr_load_options;
 GLMOCR_API void glmocr_load_options_init(glmocr_load_options* options, size_t struct_size);

@@ -152,7 +152,7 @@ struct LoadOptions {
   int threads = 0;  // 0: the processors this process may use; at most 1024
   int64_t cache_tokens =
       16384;  // capacity of the key/value cache, all reads together; 64 to 2^24. Allocated at once
-  int max_batch = 16;  // regions decoded together, 1 to 512
+  int max_batch = 16;  // regions decoded together, 1 to 1024
   int drafts = -1;  // speculative decoding: -1 while it pays, 0 off, 1 to 3 drafts a step. Changes
                     // speed, never greedy text
 };

@@ -11,6 +11,7 @@
 #include "layout/geometric.h"
 #include "media/decode.h"
 #include "pipeline/default_model.h"
+#include "pipeline/inputs.h"
 #include "pipeline/page_reader.h"
 #include "pipeline/task.h"
 
@@ -18,7 +19,6 @@ namespace glmocr::v1 {
 namespace {
 
 constexpr int64_t kMaxPixels = 200'000'000;
-constexpr size_t kMaxFileBytes = size_t{1} << 30;
 
 Error Invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 Error OutOfMemory(const char* remedy) {
@@ -113,7 +113,7 @@ constexpr char kSmallerPicture[] = "scale the picture down";
 
 Result<Image> Image::FromFile(const std::filesystem::path& path, const ImageOptions& options) {
   return Guarded<Image>(kSmallerPicture, [&]() -> Result<Image> {
-    const auto bytes = ReadFile(path, kMaxFileBytes);
+    const auto bytes = ReadFile(path, kMaxInputBytes);
     if (!bytes.ok()) return Translate(bytes.error());
     Result<glmocr::Image> pixels = Decode(std::as_bytes(std::span(*bytes)), path.string(), options);
     if (!pixels.ok()) return pixels.error();
@@ -186,8 +186,8 @@ Result<RecognizerOptions> Translate(const LoadOptions& options) {
     return Invalid("threads must be 0 (all) to 1024");
   if (options.cache_tokens < 64 || options.cache_tokens > int64_t{1} << 24)
     return Invalid("cache_tokens must be 64 to 16777216");
-  if (options.max_batch < 1 || options.max_batch > 512)
-    return Invalid("max_batch must be 1 to 512");
+  if (options.max_batch < 1 || options.max_batch > kMaxBatch)
+    return Invalid("max_batch must be 1 to " + std::to_string(kMaxBatch));
   if (options.drafts < -1 || options.drafts > 3)
     return Invalid("drafts must be -1 (automatic), 0 (off) or 1 to 3");
   RecognizerOptions out;

@@ -1,5 +1,6 @@
-// Names that ignore the case of their letters: hosts, headers, media types, file extensions. ASCII
-// letters only and no locale, so that a server in Turkey reads "FILE:" as one elsewhere does.
+// Names that ignore the case of their letters (hosts, headers, media types, file extensions), and
+// text without the blanks around it. ASCII only and no locale, so that a server in Turkey reads
+// "FILE:" as one elsewhere does.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +25,14 @@ constexpr bool StartsWithNoCase(std::string_view text, std::string_view lower_st
   return text.size() >= lower_start.size() &&
          std::equal(lower_start.begin(), lower_start.end(), text.begin(),
                     [](char a, char b) { return a == ToLowerAscii(b); });
+}
+
+// Without the spaces, tabs and ends of lines at both sides.
+constexpr std::string_view TrimAscii(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
 }  // namespace glmocr

@@ -27,5 +27,13 @@ TEST(AsciiTest, StartsWithNoCase) {
   EXPECT_FALSE(StartsWithNoCase("@", "`"));
 }
 
+TEST(Ascii, TrimsBlanksAtBothSides) {
+  EXPECT_EQ(TrimAscii(" \t a b\r\n"), "a b");
+  EXPECT_EQ(TrimAscii("a"), "a");
+  EXPECT_EQ(TrimAscii(" \n"), "");
+  EXPECT_EQ(TrimAscii(""), "");
+  EXPECT_EQ(TrimAscii("\xc2\xa0x"), "\xc2\xa0x");
+}
+
 }  // namespace
 }  // namespace glmocr

@@ -9,14 +9,11 @@
 #include "layout/pp_doclayout.h"
 #include "layout/uncovered.h"
 #include "pipeline/default_model.h"
+#include "pipeline/inputs.h"
 #include "weights/model_folder.h"
 
 namespace glmocr::cli {
 namespace fs = std::filesystem;
-
-namespace {
-constexpr size_t kMaxInputBytes = size_t{1} << 30;
-}
 
 void ModelOptions::Register(CLI::App& app) {
   app.add_option("-m,--model", model,

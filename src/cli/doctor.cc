@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/machine.h"
+#include "base/seconds_since.h"
 #include "base/temp_file.h"
 #include "base/thread_pool.h"
 #include "base/untrusted_text.h"
@@ -339,8 +340,7 @@ class Examination {
       Add("reading", Health::kNote, "interrupted");
       return;
     }
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    const double seconds = SecondsSince(begun);
     if (read->error) {
       Add("reading", Health::kFailed, read->error->message);
       return;

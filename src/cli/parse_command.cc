@@ -169,7 +169,7 @@ Command RegisterParse(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "off", "1", "2", "3"}))
       ->capture_default_str();
   sub->add_option("--batch", o->batch, "Regions decoded together")
-      ->check(CLI::Range(int64_t{1}, int64_t{512}))
+      ->check(CLI::Range(int64_t{1}, kMaxBatch))
       ->capture_default_str();
   RegisterGeneration(*sub, &o->generation);
   sub->add_option("--jobs", o->jobs, "Inputs loaded and laid out at the same time")

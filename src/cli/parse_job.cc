@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "base/seconds_since.h"
 #include "base/untrusted_text.h"
 #include "cli/commands.h"
 #include "cli/layer_difference.h"
@@ -24,10 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 // The crops of a document hardly ever repeat; a long one must not fill memory with them.
 constexpr size_t kEncoderCacheBytes = size_t{4} << 20;
-
-double SecondsSince(Clock::time_point begun) {
-  return std::chrono::duration<double>(Clock::now() - begun).count();
-}
 
 // Without the quotes, for a place where none are needed.
 std::string Shown(const std::string& name) {

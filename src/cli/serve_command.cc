@@ -63,7 +63,7 @@ void AddModelSettings(ServeOptions* o) {
        .help = "Requests decoded together",
        .target = &o->batch,
        .low = 1,
-       .high = 1024});
+       .high = kMaxBatch});
   add({.name = "drafts",
        .help = "Speculative decoding: auto (while it pays), off, or a fixed number of drafts",
        .target = &o->drafts,

@@ -90,7 +90,7 @@ Result<RequestId> Engine::Submit(Request request) {
   {
     const std::lock_guard lock(mutex_);
     if (state_ != State::kOpen)
-      return Error{ErrorCode::kCancelled, "the engine is stopping and takes no more requests"};
+      return Error{ErrorCode::kCancelled, "the engine has stopped or is stopping; it takes no more requests"};
     if (n_unstarted_ >= options_.max_waiting) {
       return Error{ErrorCode::kUnavailable, "the queue is full (" +
                                                 std::to_string(options_.max_waiting) +
@@ -121,6 +121,10 @@ void Engine::RunUntilIdle() {
 
 void Engine::Start() {
   GLM_CHECK(!thread_.joinable());
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = State::kOpen;
+  }
   thread_ = std::thread([this] {
     NameThread("engine");
     Serve();
@@ -140,7 +144,7 @@ void Engine::Stop(StopMode mode) {
     RunUntilIdle();
   }
   const std::lock_guard lock(mutex_);
-  state_ = State::kOpen;
+  state_ = State::kStopped;
 }
 
 EngineStats Engine::stats() const {

@@ -65,8 +65,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Any thread. kInvalidArgument: malformed; kResourceExhausted: the prompt can never fit;
-  // kUnavailable: the queue is full; kCancelled: the engine is stopping. Nothing is called back for
-  // a refused request.
+  // kUnavailable: the queue is full; kCancelled: the engine is stopping or was stopped. Nothing is
+  // called back for a refused request.
   Result<RequestId> Submit(Request request);
   // Any thread. The request ends with kCancelled soon; unknown and finished ids are ignored.
   void Cancel(RequestId id);
@@ -77,7 +77,8 @@ class Engine {
   // effect.
   bool Step();
 
-  // Steps on a thread of the engine until Stop, which waits for it. Not from a callback.
+  // Steps on a thread of the engine until Stop, which waits for it. Not from a callback. Once
+  // stopped it takes no request until the next Start.
   void Start();
   void Stop(StopMode mode);
 
@@ -128,7 +129,7 @@ class Engine {
   int64_t n_unstarted_ = 0;
   int64_t n_submitted_ = 0;
   RequestId next_id_ = 1;
-  enum class State { kOpen, kDraining, kCancelling } state_ = State::kOpen;
+  enum class State { kOpen, kDraining, kCancelling, kStopped } state_ = State::kOpen;
   EngineStats published_;
   std::thread thread_;
 };

@@ -76,6 +76,40 @@ TEST(Engine, TimeWithoutRequestsCountsBetweenThemOnly) {
   EXPECT_EQ(engine->stats().span_s, 16);
 }
 
+TEST(Engine, TimesAreThoseSinceTheRequestCame) {
+  FakeRunner runner({});
+  double now = 100;
+  runner.on_step = [&](const StepBatch&) {
+    now += 1;
+    return OkStatus();
+  };
+  auto engine =
+      MakeEngine(runner, {.drafts = {.mode = DraftMode::kOff}, .clock_s = [&] { return now; }});
+  Answer answer;
+  ASSERT_TRUE(
+      engine->Submit(Watched({.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 4}, answer)).ok());
+  now += 7;
+  engine->RunUntilIdle();
+  EXPECT_EQ(answer.outcome.timing.first_token_s, 8);
+  EXPECT_EQ(answer.outcome.timing.total_s, 11);
+}
+
+// A request that comes back after a preemption finds its own blocks: nothing that it was spared.
+TEST(Engine, ItsOwnBlocksAreNotCountedAsCached) {
+  FakeRunner runner({.n_blocks = 8});
+  auto engine = MakeEngine(runner, {.drafts = {.mode = DraftMode::kOff}});
+  std::vector<Answer> answers(2);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    ASSERT_TRUE(
+        engine->Submit(Watched({.prompt_ids = FakePrompt(i, 32), .max_new_tokens = 60}, answers[i]))
+            .ok());
+  }
+  engine->RunUntilIdle();
+  EXPECT_EQ(answers[1].outcome.usage.preemptions, 1);
+  EXPECT_EQ(answers[1].outcome.usage.cached_prompt_tokens, 0);
+  EXPECT_EQ(answers[1].outcome.usage.prompt_tokens, 32);
+}
+
 TEST(Engine, DraftsOfAGoodLayerSaveSteps) {
   for (const DraftMode mode : {DraftMode::kOff, DraftMode::kFixed}) {
     FakeRunner runner({});

@@ -69,9 +69,26 @@ TEST(EngineThreads, StopWhileOthersSubmit) {
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
   engine->Stop(StopMode::kCancel);
   for (std::thread& thread : threads) thread.join();
-  engine->Stop(StopMode::kCancel);  // what came in afterwards
   EXPECT_EQ(counts.done, counts.accepted);
   EXPECT_EQ(counts.wrong, 0);
+}
+
+// Nobody would step what a stopped engine took.
+TEST(EngineThreads, AStoppedEngineTakesNothingUntilItStartsAgain) {
+  FakeRunner runner({});
+  Answer refused, answer;
+  auto engine = MakeEngine(runner);
+  engine->Start();
+  engine->Stop(StopMode::kCancel);
+  const auto id = engine->Submit(Watched({.prompt_ids = FakePrompt(1, 5)}, refused));
+  ASSERT_FALSE(id.ok());
+  EXPECT_EQ(id.error().code, ErrorCode::kCancelled);
+  engine->Start();
+  ASSERT_TRUE(
+      engine->Submit(Watched({.prompt_ids = FakePrompt(1, 5), .max_new_tokens = 3}, answer)).ok());
+  engine->Stop(StopMode::kDrain);
+  EXPECT_EQ(refused.n_done, 0);
+  EXPECT_EQ(answer.ids.size(), 3u);
 }
 
 TEST(EngineThreads, DestructorEndsEveryRequest) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/ascii.h"
+
 namespace glmocr {
 namespace {
 
@@ -14,13 +16,6 @@ int32_t Letters(std::string_view line) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c & 0x80) != 0;
   }));
-}
-
-std::string_view Trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r'))
-    s.remove_suffix(1);
-  return s;
 }
 
 }  // namespace
@@ -70,7 +65,7 @@ bool LoopGuard::AddToken(int32_t id) {
 }
 
 bool LoopGuard::EndLine() {
-  const std::string_view line = Trim(line_);
+  const std::string_view line = TrimAscii(line_);
   if (Letters(line) < options_.min_line_letters) return false;
   const size_t hash = std::hash<std::string_view>{}(line);
   lines_.push_back({hash, line_first_token_});

@@ -115,6 +115,27 @@ TEST(Sampler, TokenMask) {
   EXPECT_FALSE(SampleOnce({}, logits, 0, {}, &mask).ok());
 }
 
+class OneOnly : public TokenMask {
+ public:
+  explicit OneOnly(size_t id) : id_(id) {}
+  Status Fill(std::span<uint64_t> allowed) override {
+    allowed[id_ / 64] = uint64_t{1} << (id_ % 64);
+    return OkStatus();
+  }
+  void Accept(int32_t) override {}
+
+ private:
+  size_t id_;
+};
+
+TEST(Sampler, EveryTokenHasItsBitInTheMask) {
+  for (const size_t id : {0, 1, 63, 64, 100, 127, 128, 129}) {
+    OneOnly mask(id);
+    EXPECT_EQ(SampleOnce({}, std::vector<float>(130, 0.0f), 0, {}, &mask)->id,
+              static_cast<int32_t>(id));
+  }
+}
+
 TEST(Sampler, TemperatureShapesTheDistribution) {
   const auto shares = Shares({.temperature = 1}, LogOf({0.5, 0.3, 0.2}));
   EXPECT_NEAR(shares.at(0), 0.5, kShareTolerance);
@@ -151,6 +172,15 @@ TEST(Sampler, TopP) {
 
 TEST(Sampler, MinP) {
   EXPECT_EQ(Shares({.temperature = 1, .min_p = 0.5f}, LogOf({0.2, 0.5, 0.3})).size(), 2u);
+}
+
+// Top-p is of all candidates: the first two hold half of them. Of what min-p leaves, 0.7, the first
+// alone would.
+TEST(Sampler, TopPComesBeforeMinP) {
+  EXPECT_EQ(
+      Shares({.temperature = 1, .top_p = 0.5f, .min_p = 0.5f}, LogOf({0.4, 0.3, 0.1, 0.1, 0.1}))
+          .size(),
+      2u);
 }
 
 TEST(Sampler, DrawsDependOnSeedAndIndexOnly) {

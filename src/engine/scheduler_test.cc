@@ -205,6 +205,16 @@ TEST_F(SchedulerTest, DraftRowsAndLookahead) {
   EXPECT_EQ(plan.sequences[0].n_drafts, 1);
 }
 
+TEST_F(SchedulerTest, DraftsLeaveHalfOfTheRowsToPrompts) {
+  Make({.max_running = 2, .max_step_tokens = 16}, 100);
+  Sequence* a = Add(10);
+  Run(15);
+  Sequence* b = Add(100);
+  const StepPlan plan = Run(15);
+  EXPECT_EQ(RowsOf(plan, a), 1 + 8);
+  EXPECT_EQ(RowsOf(plan, b), 16 - 9);
+}
+
 TEST_F(SchedulerTest, LastChunkOfAPromptSetsLookaheadAside) {
   Make({.max_running = 2, .max_step_tokens = 16}, 4);
   Sequence* s = Add(32);
@@ -237,6 +247,31 @@ TEST_F(SchedulerTest, SharedPrefixIsNotComputedAgainButTheLastTokenIs) {
   EXPECT_EQ(again->usage.cached_prompt_tokens, 48);
   EXPECT_EQ(pool_->references(again->block_table[0]), 2);
   EXPECT_EQ(pool_->references(again->block_table[3]), 1);
+}
+
+// A newcomer that takes the last block would be thrown out again by the next token of those that
+// run.
+TEST_F(SchedulerTest, ANewcomerLeavesABlockForEachThatRuns) {
+  Make({.max_running = 4, .max_step_tokens = 1000}, 10);
+  Add(60);
+  Run();
+  Sequence* large = Add(90);  // six blocks, and six are free
+  EXPECT_EQ(RowsOf(Run(), large), 0);
+  scheduler_->Remove(large);
+  Sequence* smaller = Add(80);
+  EXPECT_EQ(RowsOf(Run(), smaller), 80);
+}
+
+TEST_F(SchedulerTest, TheBeginningOfAPromptIsForgottenLast) {
+  Make({.max_running = 4, .max_step_tokens = 1000}, 8);
+  Sequence* first = Add(64, 0, 42);
+  Run();
+  scheduler_->Remove(first);
+  Sequence* other = Add(80);  // the four blocks that are free, and one of those that are kept
+  Run();
+  scheduler_->Remove(other);
+  Sequence* again = Add(64, 0, 42);
+  EXPECT_EQ(RowsOf(Run(), again), 16);
 }
 
 TEST_F(SchedulerTest, PicturesAreEncodedBeforeTheirTokens) {

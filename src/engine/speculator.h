@@ -104,7 +104,6 @@ class Speculator {
   // Measured seconds per token and sequence with k drafts at a batch size; 0: not measured.
   double seconds_per_token(int64_t n_sequences, int32_t n_drafts) const;
   DraftsOff why_off(int64_t n_sequences) const;
-  double lost_s() const { return lost_s_; }  // the ledger; negative: gained
   int64_t n_switches() const { return n_switches_; }
 
  private:

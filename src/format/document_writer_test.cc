@@ -288,6 +288,16 @@ TEST(Tables, HtmlTablesAreReadWithTheirSpans) {
   EXPECT_FALSE(spans->cells[4].header);
 }
 
+TEST(Tables, SpansAreWhatBrowsersMakeOfThem) {
+  for (const auto& [written, columns] : std::vector<std::pair<std::string, int>>{
+           {"7", 7}, {"0", 1}, {"-3", 1}, {"x", 1}, {"1001", 1000}, {"99999999999999", 1000}}) {
+    const auto table =
+        ParseHtmlTable("<table><tr><td colspan=\"" + written + "\">x</td></tr></table>");
+    ASSERT_TRUE(table) << written;
+    EXPECT_EQ(table->columns, columns) << written;
+  }
+}
+
 TEST(Tables, HostileTablesAreRefused) {
   std::string wide = "<table>", deep = "<table><tr><td>";
   for (int i = 0; i < 2000; ++i) wide += "<tr><td colspan=\"1000\" rowspan=\"65000\">x</td></tr>";
@@ -311,6 +321,17 @@ TEST(TextGeometry, WordsDivideTheirLineByCharacters) {
   EXPECT_EQ(lines[0].words[1].box_px.x, 367);
   EXPECT_EQ(lines[0].words[1].box_px.right(), 722);
   EXPECT_EQ(lines[0].words[2].box_px.right(), 900);
+}
+
+// Latin letters below the baseline take about a fifth of a line's height.
+TEST(TextGeometry, ALineOfUnknownPlaceStandsAFifthAboveItsLowerEdge) {
+  ReadPage page = OneTextPage("text", true);
+  page.regions[0].lines[0].place = {};
+  const LinePlace place = PlaceLines(page.regions[0]).at(0).place;
+  EXPECT_EQ(place.start, (PointF{100, 140}));
+  EXPECT_EQ(place.end, (PointF{900, 140}));
+  EXPECT_EQ(place.ascent_px, 40);
+  EXPECT_EQ(place.descent_px, 10);
 }
 
 TEST(TextGeometry, WholeRegionsAreSpreadOverTheirBox) {
@@ -483,8 +504,9 @@ void WatchMemory() { std::ofstream("/proc/self/clear_refs") << 5; }
 TEST(SearchablePdf, MemoryDoesNotGrowWithThePages) {
   const std::string jpeg(350'000, 'x');  // nobody decodes it
   const PictureStream picture = {
-      .entries = "/Width 1000 /Height 2000 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter "
-                 "/DCTDecode",
+      .entries =
+          "/Width 1000 /Height 2000 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter "
+          "/DCTDecode",
       .bytes = jpeg,
       .width_px = 1000,
       .height_px = 2000};

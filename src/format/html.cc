@@ -6,18 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "format/tables.h"
 #include "format/text_geometry.h"
 
 namespace glmocr {
 namespace {
-
-std::string_view Trim(std::string_view s) {
-  const size_t begin = s.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return s.substr(begin, s.find_last_not_of(" \t\r\n") - begin + 1);
-}
 
 bool DropPrefix(std::string_view& s, std::string_view prefix) {
   if (!s.starts_with(prefix)) return false;
@@ -27,12 +22,12 @@ bool DropPrefix(std::string_view& s, std::string_view prefix) {
 
 // The TeX of a formula without the marks that models put around it.
 std::string_view Tex(std::string_view s) {
-  s = Trim(s);
+  s = TrimAscii(s);
   for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"$$", "$$"},
                                     {"\\[", "\\]"},
                                     {"\\(", "\\)"}}) {
     if (s.size() >= 4 && s.starts_with(open) && s.ends_with(close))
-      return Trim(s.substr(2, s.size() - 4));
+      return TrimAscii(s.substr(2, s.size() - 4));
   }
   return s;
 }
@@ -42,7 +37,7 @@ std::vector<std::string_view> Paragraphs(std::string_view s) {
   std::vector<std::string_view> out;
   while (!s.empty()) {
     const size_t end = s.find("\n\n");
-    const std::string_view part = Trim(s.substr(0, end));
+    const std::string_view part = TrimAscii(s.substr(0, end));
     if (!part.empty()) out.push_back(part);
     if (end == std::string_view::npos) break;
     s.remove_prefix(end + 2);
@@ -107,7 +102,7 @@ void AddText(PageBody& body, std::string_view text) {
     const bool item = DropPrefix(part, "- ") || DropPrefix(part, "* ") || DropPrefix(part, "• ") ||
                       DropPrefix(part, "•") || DropPrefix(part, "· ");
     if (item) {
-      body.Item(Inline(Trim(part)));
+      body.Item(Inline(TrimAscii(part)));
     } else {
       body.Element("p", Inline(part));
     }
@@ -121,13 +116,13 @@ void AddRegion(PageBody& body, const ReadRegion& region, const std::string& text
              "\"></figure>");
     return;
   }
-  std::string_view s = Trim(text);
+  std::string_view s = TrimAscii(text);
   if (s.empty()) return;
   switch (region.label) {
     case RegionLabel::kDocTitle:
     case RegionLabel::kParagraphTitle: {
       const size_t marks = s.find_first_not_of('#');
-      s = marks == std::string_view::npos ? s : Trim(s.substr(marks));
+      s = marks == std::string_view::npos ? s : TrimAscii(s.substr(marks));
       const int usual = region.label == RegionLabel::kDocTitle ? 1 : 2;
       const int level = region.heading_level > 0 ? std::clamp(region.heading_level, 1, 6) : usual;
       body.Element(fmt::format("h{}", level), Inline(s));

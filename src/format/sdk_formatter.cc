@@ -365,12 +365,6 @@ SdkDocument SdkDocumentBuilder::Finish() {
   return out;
 }
 
-SdkDocument FormatSdkDocument(const std::vector<SdkPage>& pages, const SdkOptions& options) {
-  SdkDocumentBuilder builder(options);
-  for (const SdkPage& page : pages) builder.AddPage(page);
-  return builder.Finish();
-}
-
 std::vector<std::string> SdkMarkdownParts(const SdkPage& page, bool more_comes,
                                           const SdkOptions& options) {
   std::vector<Block> blocks = FormatPageBlocks(page, options);

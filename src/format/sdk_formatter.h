@@ -90,9 +90,6 @@ class SdkDocumentBuilder {
   std::unique_ptr<State> state_;
 };
 
-// One document of several pages.
-SdkDocument FormatSdkDocument(const std::vector<SdkPage>& pages, const SdkOptions& options = {});
-
 // The page's Markdown in parts, which "\n\n" joins; pictures are left out. With `more_comes` the
 // page's further regions are not known yet: only the parts at its beginning that they cannot change
 // (by a word broken over two blocks, a formula's number, a bullet between two others), so that

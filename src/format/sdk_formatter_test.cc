@@ -20,12 +20,18 @@ namespace {
 
 using Json = nlohmann::json;
 
+SdkDocument Formatted(const std::vector<SdkPage>& pages, const SdkOptions& options = {}) {
+  SdkDocumentBuilder builder(options);
+  for (const SdkPage& page : pages) builder.AddPage(page);
+  return builder.Finish();
+}
+
 SdkPage OneRegion(const std::string& label, const std::string& content) {
   return {{.label = label, .content = content, .bbox = {{0, 0, 10, 10}}}};
 }
 
 std::string Markdown(const std::string& label, const std::string& content, bool strict = false) {
-  return FormatSdkDocument({OneRegion(label, content)}, {.strict = strict}).markdown;
+  return Formatted({OneRegion(label, content)}, {.strict = strict}).markdown;
 }
 
 std::string Content(const Json& content) {
@@ -82,7 +88,7 @@ TEST(SdkFormatter, WritesTheFilesOfTheOfficialPackage) {
         pages.emplace_back();
         for (const Json& region : page) pages.back().push_back(RegionOf(region));
       }
-      document = FormatSdkDocument(pages, {.strict = true});
+      document = Formatted(pages, {.strict = true});
       EXPECT_EQ(document.model_json, golden.at("model"));
     }
     EXPECT_EQ(document.json, golden.at("json"));
@@ -117,12 +123,12 @@ TEST(SdkFormatter, NumbersAndAbbreviationsStayWholeUnlessStrict) {
 TEST(SdkFormatter, KnownHeadingLevelsAreKeptUnlessStrict) {
   SdkPage page = OneRegion("paragraph_title", "# Deep");
   page[0].heading_level = 4;
-  EXPECT_EQ(FormatSdkDocument({page}, {.strict = false}).markdown, "#### Deep");
-  EXPECT_EQ(FormatSdkDocument({page}, {.strict = true}).markdown, "## Deep");
+  EXPECT_EQ(Formatted({page}, {.strict = false}).markdown, "#### Deep");
+  EXPECT_EQ(Formatted({page}, {.strict = true}).markdown, "## Deep");
 }
 
 TEST(SdkFormatter, IllFormedUtf8BecomesReplacementCharacters) {
-  const SdkDocument document = FormatSdkDocument({OneRegion("text", "a\xff\xc3(b\xe4\xb8")});
+  const SdkDocument document = Formatted({OneRegion("text", "a\xff\xc3(b\xe4\xb8")});
   EXPECT_EQ(document.markdown, "a\uFFFD\uFFFD(b\uFFFD");
   EXPECT_EQ(Json::parse(document.json)[0][0]["content"], document.markdown);
   EXPECT_EQ(Json::parse(document.model_json)[0][0]["content"], document.markdown);
@@ -158,7 +164,7 @@ TEST(SdkFormatter, PartsOfAGrowingPageStayAsTheyAre) {
     SdkPage page;
     for (size_t n = 1 + random() % 9; n > 0; --n) page.push_back(AnyRegion(random));
     const std::vector<std::string> all = SdkMarkdownParts(page, false);
-    EXPECT_EQ(Joined(all), FormatSdkDocument({page}).markdown);
+    EXPECT_EQ(Joined(all), Formatted({page}).markdown);
     n_parts += all.size();
     for (size_t n = 0; n <= page.size(); ++n) {
       const SdkPage beginning(page.begin(), page.begin() + static_cast<ptrdiff_t>(n));

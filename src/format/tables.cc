@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace glmocr {
 namespace {
 
@@ -30,13 +32,6 @@ struct TextCollector : pugi::xml_tree_walker {
     return true;
   }
 };
-
-std::string Trim(std::string_view s) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t begin = s.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return std::string(s.substr(begin, s.find_last_not_of(kBlanks) - begin + 1));
-}
 
 void ReplaceAll(std::string& s, std::string_view what, std::string_view with) {
   for (size_t at = 0; (at = s.find(what, at)) != std::string::npos; at += with.size())
@@ -140,7 +135,7 @@ std::optional<Table> ParseHtmlTable(std::string_view html) {
       }
       TextCollector collector;
       node.traverse(collector);
-      cell.text = Trim(collector.text);
+      cell.text = TrimAscii(collector.text);
       column += cell.column_span;
       cells.push_back(std::move(cell));
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/seconds_since.h"
 #include "base/thread_name.h"
 #include "base/untrusted_text.h"
 
@@ -17,10 +18,6 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kOpenPerThread = 4;
 // How long a run waits for its last pages while others would go on.
 constexpr auto kSlice = std::chrono::milliseconds(50);
-
-double SecondsSince(Clock::time_point begun) {
-  return std::chrono::duration<double>(Clock::now() - begun).count();
-}
 
 }  // namespace
 

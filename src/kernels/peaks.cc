@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/seconds_since.h"
 #include "kernels/cpu/gemm_path.h"
 #include "kernels/select.h"
 #include "tensor/buffer.h"
@@ -38,7 +39,7 @@ template <typename Fn>
 double Seconds(Fn&& fn) {
   const auto start = std::chrono::steady_clock::now();
   fn();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return SecondsSince(start);
 }
 
 double Gflops(ArithmeticLoop loop, ThreadPool& pool) {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,8 @@ struct ImageProcessorConfig {
   // Unknown fields are ignored. Errors name the field: kCorrupt (not JSON, wrong type, missing),
   // kUnsupported (a resampling filter other than bicubic).
   static Result<ImageProcessorConfig> FromJson(std::string_view json, std::string_view name);
+  // Of that file, which may have 1 MiB. Errors: also those of ReadFile.
+  static Result<ImageProcessorConfig> FromFile(const std::filesystem::path& path);
 };
 
 // A grid of patches: frames/temporal_patch_size x rows x columns.

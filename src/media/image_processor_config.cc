@@ -1,10 +1,11 @@
-// ImageProcessorConfig::FromJson.
+// ImageProcessorConfig::FromJson and FromFile.
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/bounded_json.h"
+#include "base/file.h"
 #include "media/image_processor.h"
 
 namespace glmocr {
@@ -85,9 +86,15 @@ class Fields {
   Status status_;
 };
 
+constexpr size_t kMaxFileBytes = size_t{1} << 20;
 constexpr int64_t kMostArea = int64_t{1} << 40;
 
 }  // namespace
+
+Result<ImageProcessorConfig> ImageProcessorConfig::FromFile(const std::filesystem::path& path) {
+  GLM_ASSIGN(const std::string text, ReadFile(path, kMaxFileBytes));
+  return FromJson(text, path.string());
+}
 
 Result<ImageProcessorConfig> ImageProcessorConfig::FromJson(std::string_view json,
                                                             std::string_view name) {

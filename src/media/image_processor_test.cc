@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/temp_file.h"
 #include "media/test_pattern.h"
 
 namespace glmocr {
@@ -157,6 +158,16 @@ TEST(Config, ErrorsNameTheField) {
             std::string::npos);
   EXPECT_NE(message("[1]").find("not a JSON object"), std::string::npos);
   EXPECT_NE(message("{").find("not valid JSON"), std::string::npos);
+}
+
+TEST(Config, FilesHaveALimit) {
+  auto file = TempFile::Create({}).value();
+  ASSERT_TRUE(file.Append(kGlmOcr).ok());
+  EXPECT_EQ(ImageProcessorConfig::FromFile(file.path())->longest_edge, 9633792);
+  ASSERT_TRUE(file.Append(std::string(1 << 20, ' ')).ok());
+  const auto large = ImageProcessorConfig::FromFile(file.path());
+  ASSERT_FALSE(large.ok());
+  EXPECT_EQ(large.error().code, ErrorCode::kResourceExhausted);
 }
 
 TEST(Config, HostileBytesAndNumbersAreRefused) {

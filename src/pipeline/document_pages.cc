@@ -3,6 +3,7 @@
 #include <chrono>
 #include <new>
 
+#include "base/seconds_since.h"
 #include "base/untrusted_text.h"
 
 namespace glmocr {
@@ -28,7 +29,7 @@ double AddDocumentPage(PageReader& reader, DocumentReader& document, const PageS
   try {
     const auto asked = std::chrono::steady_clock::now();
     Result<InputPage> input = document.Read(source.page - 1, next - 1);
-    waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+    waited_s = SecondsSince(asked);
     if (!input.ok()) {
       status = input.error();
     } else if (known && IsOf(*known, source, input->image)) {

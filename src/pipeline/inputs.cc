@@ -26,8 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of inputs that must lie in memory: pictures, pipes, URIs. PDF files are read where they lie.
-constexpr size_t kMaxBytes = size_t{1} << 30;
 constexpr size_t kMaxInputs = 1'000'000;
 constexpr size_t kHashChunk = size_t{1} << 20;
 
@@ -460,7 +458,7 @@ Result<std::vector<DocumentInput>> ExpandInputs(const std::vector<std::string>& 
 
 Result<Hash128> HashDocumentFile(const std::string& path) {
   if (const std::optional<Hash128> hash = HashOfPdfFile(path)) return *hash;
-  GLM_ASSIGN(const std::string bytes, ReadFile(path, kMaxBytes));
+  GLM_ASSIGN(const std::string bytes, ReadFile(path, kMaxInputBytes));
   return HashOf(bytes);
 }
 
@@ -469,11 +467,11 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
   if (input.error) return *input.error;
   const std::string& location = input.location.empty() ? input.name : input.location;
   if (location == "-") {
-    GLM_ASSIGN(std::string bytes, ReadStdin(kMaxBytes, options.keep_going));
+    GLM_ASSIGN(std::string bytes, ReadStdin(kMaxInputBytes, options.keep_going));
     return OpenBytes(std::move(bytes), "standard input", "", options);
   }
   if (StartsWithNoCase(location, "data:") && !input.location.empty()) {
-    GLM_ASSIGN(std::string bytes, DecodeDataUri(location, input.name, kMaxBytes));
+    GLM_ASSIGN(std::string bytes, DecodeDataUri(location, input.name, kMaxInputBytes));
     return OpenBytes(std::move(bytes), input.name, "", options);
   }
   if (const std::optional<Hash128> hash = HashOfPdfFile(location)) {
@@ -489,8 +487,9 @@ Result<std::unique_ptr<DocumentReader>> OpenDocument(const DocumentInput& input,
     }
     return reader;
   }
-  GLM_ASSIGN(std::string bytes, IsFifo(location) ? ReadFifo(location, kMaxBytes, options.keep_going)
-                                                 : ReadFile(location, kMaxBytes));
+  GLM_ASSIGN(std::string bytes, IsFifo(location)
+                                    ? ReadFifo(location, kMaxInputBytes, options.keep_going)
+                                    : ReadFile(location, kMaxInputBytes));
   std::error_code unknown;
   const bool regular = fs::is_regular_file(location, unknown);
   return OpenBytes(std::move(bytes), input.name, regular ? location : std::string(), options);
@@ -527,9 +526,9 @@ Result<std::unique_ptr<DocumentReader>> OpenDocumentBytes(std::string bytes, std
                                                           const InputOptions& options) {
   std::string shown = QuoteUntrusted(name);
   shown = shown.substr(1, shown.size() - 2);  // messages have their own quotes
-  if (bytes.size() > kMaxBytes) {
+  if (bytes.size() > kMaxInputBytes) {
     return Error{ErrorCode::kResourceExhausted,
-                 fmt::format("'{}': more than the limit of {} bytes", shown, kMaxBytes)};
+                 fmt::format("'{}': more than the limit of {} bytes", shown, kMaxInputBytes)};
   }
   return OpenBytes(std::move(bytes), shown, "", options);
 }

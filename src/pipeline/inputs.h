@@ -27,6 +27,9 @@
 
 namespace glmocr {
 
+// Of inputs that must lie in memory: pictures, pipes, URIs. PDF files are read where they lie.
+inline constexpr size_t kMaxInputBytes = size_t{1} << 30;
+
 // One document that may be opened.
 struct DocumentInput {
   std::string name;            // for messages, output names and journals: the path, "-", "data-1"

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/untrusted_text.h"
 
 namespace glmocr {
@@ -23,20 +24,14 @@ std::optional<int> TakeNumber(std::string_view* text) {
   return value;
 }
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 Result<PageRanges> PageRanges::Parse(std::string_view text) {
   PageRanges ranges;
-  if (Trim(text).empty()) return ranges;
+  if (TrimAscii(text).empty()) return ranges;
   for (std::string_view rest = text;;) {
     const size_t comma = rest.find(',');
-    const std::string_view whole = Trim(rest.substr(0, comma));
+    const std::string_view whole = TrimAscii(rest.substr(0, comma));
     std::string_view part = whole;
     const auto bad = [&](std::string_view why) {
       return Error{ErrorCode::kInvalidArgument,

@@ -63,7 +63,7 @@ class FailingReader : public PageReader {
     bool after_text = false;
   };
   struct Attempt {
-    int64_t n_patches = 0;
+    int64_t n_patches = 0, n_tokens = 0, max_new_tokens = 0;
     float repetition_penalty = 0;
   };
   using PageReader::PageReader;
@@ -76,7 +76,8 @@ class FailingReader : public PageReader {
                                const GenerationOptions& generation, Recognizer::Done done,
                                Recognizer::OnText on_text) override {
     const auto failure = failures.find(attempts.size());
-    attempts.push_back({images.at(0).patches->rows(), generation.sampling.repetition_penalty});
+    attempts.push_back({images.at(0).patches->rows(), images.at(0).n_tokens,
+                        generation.max_new_tokens, generation.sampling.repetition_penalty});
     if (failure != failures.end()) {
       if (!failure->second.after_text) on_text = {};
       done = [failure = failure->second, done](CropReading reading) {
@@ -177,6 +178,37 @@ TEST(PageReader, ARepeatedPieceKeepsItsPlaceInTheText) {
       EXPECT_FALSE(read.regions[r].error);
     }
   }
+}
+
+TEST(PageReader, APieceThatGoesRoundInCirclesIsReadOnceMoreWithAPenalty) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  GenerationOptions generation{.max_new_tokens = 500};
+  const int32_t x = recognizer->processor().tokenizer().TokenId("x").value();
+  // Beyond what the penalty takes away, so that the second reading goes round as well.
+  generation.sampling.logit_bias = {{x, 1000.0F}};
+  ReadRegion region;
+  FailingReader reader(*recognizer, {.layout = Layout::kNone, .generation = generation},
+                       [&](ReadPage page) { region = std::move(page.regions.at(0)); });
+  ASSERT_TRUE(reader.Add(Page(1, 1), {"picture"}, Always).ok());
+  ASSERT_TRUE(reader.Finish(Always));
+  ASSERT_EQ(reader.attempts.size(), 2u);
+  EXPECT_EQ(reader.attempts[0].repetition_penalty, 1);
+  EXPECT_EQ(reader.attempts[1].repetition_penalty, 1.15F);
+  EXPECT_EQ(region.finish, FinishReason::kLoop);
+  EXPECT_EQ(region.text, "x") << "one instance of what repeats";
+}
+
+// A window of 28 x 28 px holds four narrow letters at the most.
+TEST(PageReader, APieceOfALineHasTwiceTheTokensThatItCanHold) {
+  const std::unique_ptr<Recognizer> recognizer = LoadTiny();
+  FailingReader reader(*recognizer,
+                       {.layout = Layout::kLines, .generation = {.max_new_tokens = 5000}},
+                       [](const ReadPage&) {});
+  ASSERT_TRUE(reader.Add(Page(1, 1), {"page"}, Always).ok());
+  ASSERT_TRUE(reader.Finish(Always));
+  ASSERT_FALSE(reader.attempts.empty());
+  for (const FailingReader::Attempt& attempt : reader.attempts)
+    EXPECT_EQ(attempt.max_new_tokens, 16 + 8 * attempt.n_tokens);
 }
 
 // A text layer for the page's first paragraph.

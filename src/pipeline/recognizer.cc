@@ -46,8 +46,6 @@ Recognizer::~Recognizer() {
   if (engine_) engine_->Stop(StopMode::kCancel);
 }
 
-void Recognizer::Drain() { engine_->Stop(StopMode::kDrain); }
-
 void Recognizer::CancelAll() { engine_->Stop(StopMode::kCancel); }
 
 bool Recognizer::reads_lines() const {

@@ -21,6 +21,9 @@
 
 namespace glmocr {
 
+// Of RecognizerOptions::max_batch.
+inline constexpr int64_t kMaxBatch = 1024;
+
 struct RecognizerOptions {
   RunnerOptions runner;
   // Crops decoded together. A quarter of them is kept for the lowest priority that waits.
@@ -78,8 +81,6 @@ class Recognizer {
   void Cancel(RequestId id) { engine_->Cancel(id); }
   // Ends everything that is queued or running; their `done` reports kCancelled.
   void CancelAll();
-  // Takes nothing new and waits for what is queued or running to end.
-  void Drain();
 
   const GlmOcrProcessor& processor() const { return processor_; }
   const GlmOcrRunner& runner() const { return *runner_; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/seconds_since.h"
+
 namespace glmocr::server {
 
 struct Admission::State {
@@ -47,8 +49,7 @@ int64_t Admission::refused() const {
 
 double Admission::RetryAfterSeconds() const {
   std::lock_guard lock(state_->mutex);
-  const double age =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - state_->begun).count();
+  const double age = SecondsSince(state_->begun);
   const double rate = static_cast<double>(state_->left) / std::max(1.0, age);
   return std::clamp(1 / std::max(rate, 0.02), 1.0, 30.0);
 }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/untrusted_text.h"
 
@@ -54,18 +55,11 @@ std::string BytesText(uint64_t bytes) {
   return std::to_string(bytes);
 }
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
-    text.remove_suffix(1);
-  return text;
-}
-
 std::vector<std::string> Items(std::string_view text) {
   std::vector<std::string> items;
   while (!text.empty()) {
     const size_t comma = text.find(',');
-    const std::string_view item = Trim(text.substr(0, comma));
+    const std::string_view item = TrimAscii(text.substr(0, comma));
     if (!item.empty()) items.emplace_back(item);
     text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
   }
@@ -437,7 +431,7 @@ Status Settings::AddKeyFile(const std::string& path, const ApiKey& limits,
   int line_number = 0, n_keys = 0;
   while (!rest.empty()) {
     const size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = Trim(rest.substr(0, end));
+    const std::string_view line = TrimAscii(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
     ++line_number;
     if (line.empty() || line[0] == '#') continue;

@@ -4,6 +4,7 @@
 
 #include "format/formats.h"
 #include "layout/geometric.h"
+#include "pdf/protocol.h"
 #include "pipeline/page_ranges.h"
 #include "pipeline/task.h"
 
@@ -17,8 +18,7 @@ constexpr std::string_view kNetworkLayout = "pp-doclayout-v3";
 constexpr std::array<std::string_view, 5> kLayouts = {"auto", "geometric", kNetworkLayout, "lines",
                                                       "none"};
 constexpr std::array<std::string_view, 4> kTasks = {"auto", "text", "table", "formula"};
-constexpr size_t kMaxPasswordBytes = 1024;  // PdfOptions::password
-constexpr size_t kMaxPageRanges = 4096;     // bytes
+constexpr size_t kMaxPageRanges = 4096;  // bytes
 
 template <typename List>
 bool Holds(const List& list, const std::string& value) {
@@ -115,7 +115,7 @@ void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest*
   }
   ReadFormats(fields, &request->formats);
   fields.String("password", &request->password);
-  if (request->password.size() > kMaxPasswordBytes) fields.Fail("password", "is too long");
+  if (request->password.size() > pdf::kMaxPasswordBytes) fields.Fail("password", "is too long");
   fields.Number("dpi", &request->dpi, 18, 600);
 }
 
@@ -134,7 +134,7 @@ std::optional<DocumentRequest> StoredDocumentRequest(std::string_view text) {
     const bool known =
         Holds(kTextLayerModeNames, request.text_layer) && Holds(kLayouts, request.layout) &&
         Holds(kTasks, request.task) && request.dpi >= 18 && request.dpi <= 600 &&
-        request.password.size() <= kMaxPasswordBytes && PageRanges::Parse(request.pages).ok();
+        request.password.size() <= pdf::kMaxPasswordBytes && PageRanges::Parse(request.pages).ok();
     if (known) return request;
   } catch (const json::exception&) {  // a member of another type
   }

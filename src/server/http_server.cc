@@ -18,6 +18,7 @@
 #include <unordered_map>
 
 #include "base/ascii.h"
+#include "base/seconds_since.h"
 #include "base/thread_name.h"
 #include "base/untrusted_text.h"
 #include "server/request_id.h"
@@ -679,9 +680,7 @@ class Session : public SessionBase, public std::enable_shared_from_this<Session<
     exchange->unsent_place->Leave();
     if (!complete && on_gone) on_gone();
     if (shared_.callbacks.on_done) {
-      shared_.callbacks.on_done(
-          *exchange->request, status, sent,
-          std::chrono::duration<double>(Clock::now() - exchange->begun_at).count());
+      shared_.callbacks.on_done(*exchange->request, status, sent, SecondsSince(exchange->begun_at));
     }
   }
 

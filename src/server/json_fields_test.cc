@@ -52,6 +52,16 @@ TEST(Fields, HoldsNumbersAgainstTheirBounds) {
     ASSERT_TRUE(fields.error().has_value()) << name;
     EXPECT_THAT(fields.error()->message, HasSubstr("between"));
   }
+  for (const double bound : {2.5, -3.0}) {  // the bounds themselves are allowed
+    const auto whole = static_cast<int64_t>(bound);
+    const ordered_json at = {{"number", bound}, {"integer", whole}};
+    Fields fields(at, "");
+    fields.Number("number", &a, -3, 2.5);
+    fields.Integer("integer", &n, -3, 2);
+    EXPECT_FALSE(fields.error().has_value()) << bound;
+    EXPECT_EQ(a, bound);
+    EXPECT_EQ(n, whole);
+  }
   Fields fields(body, "");
   fields.Integer("d", &n, 0, 2);  // null is like absent
   EXPECT_FALSE(fields.error().has_value());

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "base/seconds_since.h"
+
 namespace glmocr::server {
 namespace {
 
@@ -76,8 +78,7 @@ TEST(Metrics, ATokenCostsNothingMeasurable) {
   constexpr int kTokens = 100'000;
   const auto begun = std::chrono::steady_clock::now();
   for (int i = 0; i < kTokens; ++i) metrics.InterToken(0.01);
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  const double seconds = SecondsSince(begun);
   EXPECT_LT(seconds / kTokens, 5e-6);
 }
 

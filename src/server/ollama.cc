@@ -6,6 +6,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "base/seconds_since.h"
 #include "server/model_names.h"
 #include "server/text_api.h"
 
@@ -55,8 +56,7 @@ struct Answer {
   }
   std::string Last(std::string_view text, const GenerationResult& result) const {
     const RequestTiming& timing = result.timing;
-    const double total_s =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    const double total_s = SecondsSince(begun);
     return Line(text) +
            fmt::format(
                R"(,"done":true,"done_reason":"{}","total_duration":{},"load_duration":{},)"

@@ -124,6 +124,19 @@ TEST_F(OpenAiChat, CharactersSpreadOverTokensStayWhole) {
   }
 }
 
+// Text and logprobs of an answer that goes round in circles end with the first round.
+TEST_F(OpenAiChat, OfALoopOneInstanceIsLeft) {
+  const json answer =
+      Good(With(Ask("hello"), {{"max_tokens", 500},
+                               {"temperature", 0},
+                               {"logprobs", true},
+                               {"logit_bias", {{std::to_string(Token("x")), 100}}}}));
+  EXPECT_EQ(Content(answer), "x");
+  EXPECT_EQ(answer["choices"][0]["logprobs"]["content"].size(), 1u);
+  EXPECT_EQ(answer["choices"][0]["finish_reason"], "length");
+  EXPECT_GT(answer["usage"]["completion_tokens"], 300) << "all that was computed counts";
+}
+
 TEST_F(OpenAiChat, SeveralChoicesDrawWithSeedsOfTheirOwn) {
   const json request = With(Draw(24), {{"n", 3}, {"seed", 11}});
   const json first = Good(request), second = Good(request);
@@ -137,6 +150,10 @@ TEST_F(OpenAiChat, SeveralChoicesDrawWithSeedsOfTheirOwn) {
     different.insert(Content(first, c));
   }
   EXPECT_EQ(different.size(), 3u);
+  const json alone = Good(With(request, {{"n", 1}}));
+  EXPECT_EQ(first["usage"]["prompt_tokens"], alone["usage"]["prompt_tokens"])
+      << "the prompt counts once";
+  EXPECT_EQ(first["usage"]["completion_tokens"], 3 * 24);
   // Choice 1 is what the next seed gives alone.
   EXPECT_EQ(Content(Good(With(request, {{"n", 1}, {"seed", 12}}))), Content(first, 1));
 }

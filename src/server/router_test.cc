@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/seconds_since.h"
+
 namespace glmocr::server {
 namespace {
 
@@ -275,7 +277,7 @@ TEST(Security, KeyTimingDoesNotTellHowFarAKeyIsRight) {
   const auto time = [&](const std::string& presented) {
     const auto begun = std::chrono::steady_clock::now();
     for (int i = 0; i < 50; ++i) EXPECT_FALSE(ring.Find(presented).has_value());
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    return SecondsSince(begun);
   };
   time(early);
   // The least of many is free of what else the machine does. A comparison byte by byte would differ

@@ -63,7 +63,6 @@ class SafetensorsFile {
   const std::filesystem::path& path() const { return path_; }
   const std::vector<TensorInfo>& tensors() const { return header_.tensors; }  // ascending by name
   const SafetensorsMetadata& metadata() const { return header_.metadata; }
-  size_t file_bytes() const { return map_.size_bytes(); }
 
   // Valid while this file lives. `info` must be one of tensors().
   TensorView View(const TensorInfo& info) const;

@@ -65,6 +65,13 @@ Image ReadPicture(const fs::path& path) {
   return DecodeImages(std::as_bytes(std::span(bytes)), path.string()).value().at(0);
 }
 
+// sample_scores.json: what was measured, and by how much less a test puts up with.
+const nlohmann::json& Scores() {
+  static const auto scores = nlohmann::json::parse(
+      ReadFile(kRoot / "tests/e2e/sample_scores.json", size_t{1} << 20).value());
+  return scores;
+}
+
 std::unique_ptr<Recognizer> LoadStarter(DraftMode drafts) {
   return Recognizer::Load(kRoot / "models/starter", {.drafts = {.mode = drafts}}).value();
 }
@@ -154,7 +161,9 @@ TEST_P(StarterPages, ReadsThePage) {
   const double rate = static_cast<double>(EditDistance(Characters(Plain(text)), truth)) /
                       static_cast<double>(truth.size());
   std::printf("[ CER      ] %-18s page: %.2f %%\n", GetParam(), 100 * rate);
-  EXPECT_LE(rate, 0.10) << text;
+  const double measured = Scores().at("pages").at(GetParam()).at("character_error_rate");
+  const double margin = Scores().at("margin").at("character_error_rate");
+  EXPECT_LE(rate, measured + margin) << text;
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, StarterPages, testing::Values("page", "article", "scan"),
@@ -176,7 +185,9 @@ TEST(SpecRows, N1_StarterDraftsAreAccepted) {
   };
   std::printf("[ drafts   ] page: %.2f tokens per step; depths 1, 2, 3 stand: %.2f %.2f %.2f\n",
               tokens_per_step, stand(0), stand(1), stand(2));
-  EXPECT_GT(tokens_per_step, 1.5);
+  const double measured = Scores().at("pages").at("page").at("tokens_per_step");
+  const double margin = Scores().at("margin").at("tokens_per_step");
+  EXPECT_GT(tokens_per_step, measured - margin);
 }
 
 }  // namespace

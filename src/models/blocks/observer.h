@@ -15,4 +15,8 @@ class TensorObserver {
   virtual void OnTensor(std::string_view name, ConstMatrix value) = 0;
 };
 
+inline void Observe(TensorObserver* observer, std::string_view name, ConstMatrix value) {
+  if (observer != nullptr) observer->OnTensor(name, value);
+}
+
 }  // namespace glmocr

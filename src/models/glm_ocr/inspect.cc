@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/file.h"
 #include "base/untrusted_text.h"
 #include "media/image_processor.h"
 #include "tensor/packed_matrix.h"
@@ -20,7 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 7> kGroupNames = {
     "vision", "merger", "embed_tokens", "text_layers", "lm_head", "mtp", "other"};
-constexpr size_t kMaxPreprocessorBytes = size_t{1} << 20;
 
 // Group of a stored name, in the current or the older style of prefixes. Downsampling counts as
 // part of the merger's stage only by its own name: it stays with the vision tower, as in the
@@ -100,9 +98,7 @@ Result<std::optional<int64_t>> MaxImageTokens(const fs::path& folder) {
   const fs::path path = folder / "preprocessor_config.json";
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return std::optional<int64_t>();
-  GLM_ASSIGN(const std::string text, ReadFile(path, kMaxPreprocessorBytes));
-  GLM_ASSIGN(const ImageProcessorConfig config,
-             ImageProcessorConfig::FromJson(text, path.string()));
+  GLM_ASSIGN(const ImageProcessorConfig config, ImageProcessorConfig::FromFile(path));
   const int64_t pixels = int64_t{config.temporal_patch_size} * config.factor() * config.factor();
   if (pixels <= 0) return std::optional<int64_t>();
   return std::optional<int64_t>(config.longest_edge / pixels);

@@ -8,7 +8,7 @@
 
 namespace glmocr {
 namespace {
-constexpr size_t kMaxConfigBytes = size_t{16} << 20;
+constexpr size_t kMaxTemplateBytes = size_t{16} << 20;
 }
 
 Result<GlmOcrProcessor> GlmOcrProcessor::Load(const std::filesystem::path& model_dir,
@@ -16,8 +16,7 @@ Result<GlmOcrProcessor> GlmOcrProcessor::Load(const std::filesystem::path& model
   GLM_ASSIGN(Tokenizer tokenizer, Tokenizer::FromFile(model_dir / "tokenizer.json"));
   GlmOcrProcessor processor(std::move(tokenizer));
   const std::filesystem::path path = model_dir / "preprocessor_config.json";
-  GLM_ASSIGN(std::string json, ReadFile(path, kMaxConfigBytes));
-  GLM_ASSIGN(processor.image_config_, ImageProcessorConfig::FromJson(json, path.string()));
+  GLM_ASSIGN(processor.image_config_, ImageProcessorConfig::FromFile(path));
   const ImageProcessorConfig& images = processor.image_config_;
   const GlmOcrVisionConfig& vision = config.vision;
   if (images.patch_size != vision.patch_size || images.merge_size != vision.spatial_merge_size ||
@@ -37,7 +36,7 @@ Result<GlmOcrProcessor> GlmOcrProcessor::Load(const std::filesystem::path& model
                              processor.tokenizer_.vocab_size(), config.text.vocab_size)};
   }
   processor.image_token_id_ = config.image_token_id;
-  const auto jinja = ReadFile(model_dir / "chat_template.jinja", kMaxConfigBytes);
+  const auto jinja = ReadFile(model_dir / "chat_template.jinja", kMaxTemplateBytes);
   const auto known = jinja.ok() ? IdentifyChatTemplate(*jinja) : std::nullopt;
   if (known)
     processor.chat_template_ = *known;

@@ -54,8 +54,6 @@ class GlmOcrRunner final : public ModelRunner {
   }
   // Records every named intermediate of the following calls; null stops.
   void set_observer(TensorObserver* observer) { observer_ = observer; }
-  // Hidden states of the last Step [n_rows, hidden], and of the last Draft's given rows.
-  ConstMatrix last_hidden() const { return hidden_; }
 
  private:
   GlmOcrRunner(const RunnerOptions& options, const KernelTable& kernels);

@@ -55,10 +55,6 @@ VisionBlock LoadBlock(Loader& loader, const WeightScope& scope, const GlmOcrVisi
   return block;
 }
 
-void Observe(TensorObserver* observer, std::string_view name, ConstMatrix value) {
-  if (observer != nullptr) observer->OnTensor(name, value);
-}
-
 }  // namespace
 
 VisionTower VisionTower::Load(Loader& loader, const WeightScope& visual,

@@ -12,10 +12,6 @@
 namespace glmocr {
 namespace {
 
-void Observe(TensorObserver* observer, std::string_view name, ConstMatrix value) {
-  if (observer != nullptr) observer->OnTensor(name, value);
-}
-
 float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
 // Ref: inverse_sigmoid.

@@ -13,10 +13,6 @@ constexpr float kMaskEps =
     1e-5f;  // torch's default; the reference does not take it from the config
 constexpr int kBottlenecks = 3;
 
-void Observe(TensorObserver* observer, std::string_view name, ConstMatrix value) {
-  if (observer != nullptr) observer->OnTensor(name, value);
-}
-
 // silu(conv1 + conv2): both have the same input, so their filters add up, the 1 x 1 at the centre.
 ConvLayer LoadRepVgg(Loader& loader, const WeightScope& scope, int64_t width, float eps) {
   FoldedConv wide = FoldConvNorm(scope.Sub("conv1"), kNames, {width, width, SameConv(3)}, eps);
