@@ -671,8 +671,9 @@ function renderOptions({ model = {}, tasks = [], layouts = [], text_layers: laye
     .map(([value, text]) => element('option', { value }, text)));
   offer('opt-text_layer', layers.includes('auto')
     ? [['', 'Use it where it says what the page shows'], ['off', 'Do not use it, read the page'], ['prefer', 'Use it where it looks good'],
-      ['compare', 'Read the page and compare']]
-    : [['', 'Do not use it, read the page'], ['prefer', 'Use it where it looks good'], ['compare', 'Read the page and compare']], layers);
+      ['compare', 'Read the page and compare'], ['replace', 'Read the page, and replace hidden text in the PDF']]
+    : [['', 'Do not use it, read the page'], ['prefer', 'Use it where it looks good'], ['compare', 'Read the page and compare'],
+      ['replace', 'Read the page, and replace hidden text in the PDF']], layers);
   offer('opt-layout', [['', 'Find them'], ['geometric', network ? 'Find them without the layout model' : ''], ['lines', 'One column of lines'],
     ['none', lines ? '' : 'Read the page in one piece']].filter(([, text]) => text), layouts);
   offer('opt-task', [['', 'What it is'], ['text', 'Text'], ['table', 'A table'], ['formula', 'A formula']], tasks);

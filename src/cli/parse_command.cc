@@ -100,11 +100,8 @@ Command RegisterParse(CLI::App& app) {
                   "In PDF: the document's language, as in de or en-GB (default: none)")
       ->check(CLI::Validator(
           [](std::string& tag) {
-            const bool ok = !tag.empty() && tag.size() <= 35 &&
-                            tag.find_first_not_of(
-                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
-                                "WXYZ0123456789-") == std::string::npos;
-            return ok ? std::string() : "'" + tag + "' is not a language tag (write de, en-GB)";
+            return IsLanguageTag(tag) ? std::string()
+                                      : "'" + tag + "' is not a language tag (write de, en-GB)";
           },
           "TAG", "language"))
       ->type_name("TAG")
@@ -151,16 +148,17 @@ Command RegisterParse(CLI::App& app) {
       ->group("Documents");
   sub->add_option_function<std::string>(
          "--text-layer",
-         [o](const std::string& mode) {
-           o->output.pdf.replace_hidden_text = mode == "replace";
-           o->text_layer = mode == "replace" ? TextLayerMode::kOff : TextLayerModeFromName(mode);
+         [o](const std::string& name) {
+           o->output.pdf.replace_hidden_text = ReplacesHiddenText(name);
+           o->text_layer = TextLayerModeFromName(name);
            o->input.pdf.read_text = o->text_layer != TextLayerMode::kOff;
          },
          "A PDF's own text: auto (take it where the page shows it and a few readings agree, read "
          "the rest; GLM-OCR itself reads all), off (read everything), prefer (take it where it "
          "looks good, without comparing), compare (read, and print where the two differ), replace "
          "(read, and in PDF put the reading in place of an OCR program's hidden text)")
-      ->check(CLI::IsMember({"auto", "off", "prefer", "compare", "replace"}))
+      ->check(
+          CLI::IsMember(std::vector<std::string>(kTextLayerNames.begin(), kTextLayerNames.end())))
       ->default_str("auto")
       ->group("Documents");
   o->model.Register(*sub);

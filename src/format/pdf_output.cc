@@ -121,6 +121,15 @@ const char* ClauseOf(pdf::PdfaProblem problem) {
 
 }  // namespace
 
+bool IsLanguageTag(std::string_view text) {
+  constexpr size_t kLongest = 35;  // BCP 47, 4.4.1
+  return !text.empty() && text.size() <= kLongest &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                  c == '-';
+         });
+}
+
 PdfOutput::PdfOutput(PdfOutputOptions options)
     : options_(std::move(options)),
       pdf_(keeps_pdf() ? SearchablePdfOptions{.spool_folder = options_.spool_folder}
@@ -244,7 +253,9 @@ void PdfOutput::Report(const pdf::RewriteReport& report) {
   if (report.is_signed)
     Warn("the PDF is signed; the signature is not valid for the searchable PDF");
   if (report.repaired) {
-    Warn("the PDF is damaged; the searchable PDF holds what could be repaired, so keep the original");
+    Warn(
+        "the PDF is damaged; the searchable PDF holds what could be repaired, so keep the "
+        "original");
   }
   for (size_t i = 0; i < report.pages.size(); ++i) {
     if (report.pages[i] == RewrittenPage::kHiddenKept) {

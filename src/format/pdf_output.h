@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -23,7 +24,7 @@ namespace glmocr {
 
 // What a user may want of it.
 struct PdfChoices {
-  std::string language;  // BCP 47, "de-CH"; empty: not said
+  std::string language;  // BCP 47, "de-CH"; empty: not said (IsLanguageTag)
   bool pdfa = false;     // PDF/A-2b
   bool replace_hidden_text =
       false;            // an OCR program's layer over a scan gives way to what was read
@@ -31,6 +32,9 @@ struct PdfChoices {
   bool clean = false;   // pictures straightened, dark on white and evenly lit
   bool operator==(const PdfChoices&) const = default;
 };
+
+// Whether a text may be PdfChoices::language: 1 to 35 letters, digits and hyphens.
+bool IsLanguageTag(std::string_view text);
 
 struct PdfOutputOptions {
   PdfChoices choices;

@@ -95,7 +95,7 @@ TextLayerMode TextLayerModeFromName(std::string_view name) {
   if (name == "auto") return TextLayerMode::kAuto;
   if (name == "prefer") return TextLayerMode::kPrefer;
   if (name == "compare") return TextLayerMode::kCompare;
-  GLM_CHECK(name == "off");
+  GLM_CHECK(name == "off" || ReplacesHiddenText(name));
   return TextLayerMode::kOff;
 }
 

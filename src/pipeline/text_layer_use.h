@@ -20,11 +20,14 @@ enum class TextLayerMode {
              // models that read whole regions read them all
 };
 
-// The names that users give, the default first.
-inline constexpr std::array<std::string_view, 4> kTextLayerModeNames = {"auto", "off", "prefer",
-                                                                        "compare"};
+// The names that users give, on the command line and over HTTP, the default first. "replace" is
+// "off" for the reading, and a searchable PDF then has the reading in place of an OCR program's
+// hidden text (PdfChoices::replace_hidden_text).
+inline constexpr std::array<std::string_view, 5> kTextLayerNames = {"auto", "off", "prefer",
+                                                                    "compare", "replace"};
 // Of one of these names.
 TextLayerMode TextLayerModeFromName(std::string_view name);
+inline bool ReplacesHiddenText(std::string_view name) { return name == "replace"; }
 
 // Which words of a layer count.
 enum class LayerWords {

@@ -22,7 +22,7 @@ void AddCapabilityRoutes(Router& router, Service& service) {
         {"demonstration", service.recognizer.reads_lines()}}},
       {"tasks", SupportedTasks(service)},
       {"layouts", SupportedLayouts(service)},
-      {"text_layers", kTextLayerModeNames},
+      {"text_layers", kTextLayerNames},
       {"formats", FormatNames()},
       {"limits",
        {{"max_body_bytes", config.max_body_bytes},

@@ -20,7 +20,7 @@ struct DocumentReference {
 
 struct DocumentCall {
   std::vector<DocumentReference> documents;
-  DocumentRequest request;  // `password` and `dpi` are not used
+  DocumentRequest request;  // `password`, `dpi` and what is about PDF are not used
   bool keep_image = false;
   // Pages of one document come in order; those of several documents interleave. One call at a time.
   std::function<Status(size_t document, ReadPage page)> on_page;

@@ -65,6 +65,10 @@ void ReadFormats(Fields& fields, std::vector<std::string>* formats) {
   }
 }
 
+bool MayBeLanguage(const std::string& language) {
+  return language.empty() || IsLanguageTag(language);
+}
+
 // Throws where a member has another type.
 DocumentRequest FromJson(const json& json) {
   DocumentRequest request;
@@ -75,6 +79,10 @@ DocumentRequest FromJson(const json& json) {
   request.formats = json.value("formats", request.formats);
   request.password = json.value("password", request.password);
   request.dpi = json.value("dpi", request.dpi);
+  request.language = json.value("language", request.language);
+  request.pdfa = json.value("pdfa", request.pdfa);
+  request.deskew = json.value("deskew", request.deskew);
+  request.clean = json.value("clean", request.clean);
   return request;
 }
 
@@ -100,7 +108,7 @@ void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest*
   } else if (const auto ranges = PageRanges::Parse(request->pages); !ranges.ok()) {
     fields.Fail("pages", "is not a list of pages: " + ranges.error().message);
   }
-  ReadChoice(fields, "text_layer", kTextLayerModeNames, &request->text_layer);
+  ReadChoice(fields, "text_layer", kTextLayerNames, &request->text_layer);
   ReadChoice(fields, "layout", kLayouts, &request->layout);
   if (!fields.error() && !Holds(SupportedLayouts(service), request->layout)) {
     fields.Fail("layout",
@@ -117,13 +125,21 @@ void ReadDocumentFields(const Service& service, Fields& fields, DocumentRequest*
   fields.String("password", &request->password);
   if (request->password.size() > pdf::kMaxPasswordBytes) fields.Fail("password", "is too long");
   fields.Number("dpi", &request->dpi, 18, 600);
+  fields.String("language", &request->language);
+  if (!MayBeLanguage(request->language))
+    fields.Fail("language", "must be a language tag such as de or en-GB");
+  fields.Bool("pdfa", &request->pdfa);
+  fields.Bool("deskew", &request->deskew);
+  fields.Bool("clean", &request->clean);
 }
 
 ordered_json ToJson(const DocumentRequest& request) {
   return {{"pages", request.pages},     {"text_layer", request.text_layer},
           {"layout", request.layout},   {"task", request.task},
           {"formats", request.formats}, {"password", request.password},
-          {"dpi", request.dpi}};
+          {"dpi", request.dpi},         {"language", request.language},
+          {"pdfa", request.pdfa},       {"deskew", request.deskew},
+          {"clean", request.clean}};
 }
 
 std::optional<DocumentRequest> StoredDocumentRequest(std::string_view text) {
@@ -131,10 +147,18 @@ std::optional<DocumentRequest> StoredDocumentRequest(std::string_view text) {
   if (!stored.is_object()) return std::nullopt;
   try {
     DocumentRequest request = FromJson(stored);
+<<<<<<< HEAD
     const bool known =
         Holds(kTextLayerModeNames, request.text_layer) && Holds(kLayouts, request.layout) &&
         Holds(kTasks, request.task) && request.dpi >= 18 && request.dpi <= 600 &&
         request.password.size() <= pdf::kMaxPasswordBytes && PageRanges::Parse(request.pages).ok();
+=======
+    const bool known = Holds(kTextLayerNames, request.text_layer) &&
+                       Holds(kLayouts, request.layout) && Holds(kTasks, request.task) &&
+                       request.dpi >= 18 && request.dpi <= 600 &&
+                       request.password.size() <= kMaxPasswordBytes &&
+                       PageRanges::Parse(request.pages).ok() && MayBeLanguage(request.language);
+>>>>>>> pdfpics
     if (known) return request;
   } catch (const json::exception&) {  // a member of another type
   }
@@ -168,8 +192,16 @@ InputOptions InputOptionsOf(const Service& service, const DocumentRequest& reque
   InputOptions options = service.media.Options(owner);
   options.pdf.password = request.password;
   options.pdf.dpi = request.dpi;
-  options.pdf.read_text = request.text_layer != "off";
+  options.pdf.read_text = TextLayerModeFromName(request.text_layer) != TextLayerMode::kOff;
   return options;
+}
+
+PdfChoices PdfChoicesOf(const DocumentRequest& request) {
+  return {.language = request.language,
+          .pdfa = request.pdfa,
+          .replace_hidden_text = ReplacesHiddenText(request.text_layer),
+          .deskew = request.deskew,
+          .clean = request.clean};
 }
 
 }  // namespace glmocr::server

@@ -180,8 +180,11 @@ std::optional<ApiError> ReadForm(const Service& service, const HttpRequest& requ
     }
     double number = 0;
     const char* end = part.content.data() + part.content.size();
-    if (part.name == "dpi" && std::from_chars(part.content.data(), end, number).ptr == end &&
-        !part.content.empty()) {
+    const bool is_flag = part.name == "pdfa" || part.name == "deskew" || part.name == "clean";
+    if (is_flag && (part.content == "true" || part.content == "false")) {
+      object[part.name] = part.content == "true";
+    } else if (part.name == "dpi" && std::from_chars(part.content.data(), end, number).ptr == end &&
+               !part.content.empty()) {
       object[part.name] = number;
     } else if (!part.content.empty()) {
       object[part.name] = std::move(part.content);

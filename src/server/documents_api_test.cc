@@ -107,7 +107,9 @@ TEST(DocumentsApi, SaysWhatItCannotDo) {
   const std::string uri = GoldenLines()[0].uri;
   for (const auto& [field, value] :
        {std::pair{"layout", "pp-doclayout-v3"}, std::pair{"task", "table"},
-        std::pair{"formats", "docx"}, std::pair{"pages", "x"}, std::pair{"text_layer", "x"}}) {
+        std::pair{"formats", "docx"}, std::pair{"pages", "x"}, std::pair{"text_layer", "x"},
+        std::pair{"language", "x y"}, std::pair{"pdfa", "yes"}, std::pair{"deskew", "1"},
+        std::pair{"clean", "x"}}) {
     const HttpReply reply = server.Post("/v1/documents", {{"file", uri}, {field, value}});
     EXPECT_EQ(reply.status, 400);
     EXPECT_EQ(reply.Json()["error"]["param"], field) << reply.body;

@@ -578,6 +578,7 @@ void Jobs::Run(const Job& job) {
     active->writer.emplace(DocumentOptions{.formats = active->formats,
                                            .stem = active->stem,
                                            .pixels_per_inch = active->request.dpi,
+                                           .pdf = PdfChoicesOf(active->request),
                                            .source = active->source,
                                            .spool_folder = Dir(active->id)});
     active->warnings = opened.warnings;

@@ -219,7 +219,7 @@ TEST_F(JobsTest, JobDatabaseRowsEndNothingAndDeleteNothing) {
   for (const char* request :
        {R"('{"formats":5}')", R"('{"pages":[1]}')", R"('{"dpi":"x"}')", R"('{"dpi":1e300}')",
         R"('{"text_layer":"unknown"}')", R"('{"layout":{}}')", R"('{"task":null}')", "'[]'", "''",
-        "'no JSON'", R"('{"password":7}')", R"('{"formats":[1]}')"}) {
+        "'no JSON'", R"('{"language":"x y"}')", R"('{"pdfa":"yes"}')", R"('{"password":7}')", R"('{"formats":[1]}')"}) {
     for (const char* status : {"queued", "succeeded"})
       add(std::string(30, 'c') + std::to_string(10 + digit++), request, status);
   }

@@ -11,6 +11,7 @@
 #include "format/formats.h"
 #include "layout/geometric.h"
 #include "pipeline/default_model.h"
+#include "server/document_request.h"
 #include "server/server.h"
 
 namespace glmocr::server {
@@ -84,6 +85,36 @@ TEST(OpenApi, FormatsAreThoseOfTheTable) {
     EXPECT_EQ(names, json(FormatNames()));
   }
   EXPECT_EQ(n_results, 1u);
+}
+
+// The properties of what asks for a document to be read: uploads as form and as JSON, one read
+// again.
+std::vector<json> DocumentProperties() {
+  const json paths = json::parse(OpenApiSource())["paths"];
+  const auto of = [&](const char* path, const char* type) -> json {
+    return paths.at(path)
+        .at("post")
+        .at("requestBody")
+        .at("content")
+        .at(type)
+        .at("schema")
+        .at("properties");
+  };
+  return {of("/v1/documents", "multipart/form-data"), of("/v1/documents", "application/json"),
+          of("/v1/documents/{id}/reread", "application/json")};
+}
+
+TEST(OpenApi, DocumentsAreAskedForWithTheFieldsThatAreRead) {
+  for (json properties : DocumentProperties()) {
+    EXPECT_EQ(properties.at("text_layer").at("enum"), json(kTextLayerNames));
+    properties.erase("file");
+    properties.erase("name");
+    std::set<std::string> documented, read;
+    for (const auto& [name, schema] : properties.items()) documented.insert(name);
+    const json request = ToJson(DocumentRequest());
+    for (const auto& [name, value] : request.items()) read.insert(name);
+    EXPECT_EQ(documented, read);
+  }
 }
 
 TEST(OpenApi, OnlyWhatTheRouterHasIsServed) {

@@ -690,7 +690,7 @@ class Hostile(PageTest):
 def capabilities(**model):
     return {"model": {"id": "glm-ocr", "reads": "pages", "max_image_pixels": 9633792, "parameters": 1_100_000_000, "demonstration": False, **model},
             "tasks": ["auto", "text", "table", "formula"], "layouts": ["auto", "geometric", "lines", "none", "pp-doclayout-v3"],
-            "text_layers": ["auto", "off", "prefer", "compare"], "limits": {}}
+            "text_layers": ["auto", "off", "prefer", "compare", "replace"], "limits": {}}
 
 
 class Model(PageTest):
@@ -722,7 +722,7 @@ class Model(PageTest):
         self.assertEqual(self.options("Parts of the page"), [
             "Find them", "Find them without the layout model", "One column of lines", "Read the page in one piece"])
         self.assertEqual(page.get_by_label("Text inside PDFs").locator("option").evaluate_all("all => all.map((e) => e.value)"),
-                         ["", "off", "prefer", "compare"])
+                         ["", "off", "prefer", "compare", "replace"])
 
     def test_a_sample_to_try(self):
         page = self.open()
