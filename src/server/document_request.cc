@@ -147,18 +147,11 @@ std::optional<DocumentRequest> StoredDocumentRequest(std::string_view text) {
   if (!stored.is_object()) return std::nullopt;
   try {
     DocumentRequest request = FromJson(stored);
-<<<<<<< HEAD
-    const bool known =
-        Holds(kTextLayerModeNames, request.text_layer) && Holds(kLayouts, request.layout) &&
-        Holds(kTasks, request.task) && request.dpi >= 18 && request.dpi <= 600 &&
-        request.password.size() <= pdf::kMaxPasswordBytes && PageRanges::Parse(request.pages).ok();
-=======
     const bool known = Holds(kTextLayerNames, request.text_layer) &&
                        Holds(kLayouts, request.layout) && Holds(kTasks, request.task) &&
                        request.dpi >= 18 && request.dpi <= 600 &&
-                       request.password.size() <= kMaxPasswordBytes &&
+                       request.password.size() <= pdf::kMaxPasswordBytes &&
                        PageRanges::Parse(request.pages).ok() && MayBeLanguage(request.language);
->>>>>>> pdfpics
     if (known) return request;
   } catch (const json::exception&) {  // a member of another type
   }
