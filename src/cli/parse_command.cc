@@ -100,11 +100,8 @@ Command RegisterParse(CLI::App& app) {
                   "In PDF: the document's language, as in de or en-GB (default: none)")
       ->check(CLI::Validator(
           [](std::string& tag) {
-            const bool ok = !tag.empty() && tag.size() <= 35 &&
-                            tag.find_first_not_of(
-                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
-                                "WXYZ0123456789-") == std::string::npos;
-            return ok ? std::string() : "'" + tag + "' is not a language tag (write de, en-GB)";
+            return IsLanguageTag(tag) ? std::string()
+                                      : "'" + tag + "' is not a language tag (write de, en-GB)";
           },
           "TAG", "language"))
       ->type_name("TAG")

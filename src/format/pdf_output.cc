@@ -121,6 +121,13 @@ const char* ClauseOf(pdf::PdfaProblem problem) {
 
 }  // namespace
 
+bool IsLanguageTag(std::string_view tag) {
+  constexpr std::string_view kLetters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+  return !tag.empty() && tag.size() <= 35 &&
+         tag.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
 PdfOutput::PdfOutput(PdfOutputOptions options)
     : options_(std::move(options)),
       pdf_(keeps_pdf() ? SearchablePdfOptions{.spool_folder = options_.spool_folder}
@@ -244,7 +251,9 @@ void PdfOutput::Report(const pdf::RewriteReport& report) {
   if (report.is_signed)
     Warn("the PDF is signed; the signature is not valid for the searchable PDF");
   if (report.repaired) {
-    Warn("the PDF is damaged; the searchable PDF holds what could be repaired, so keep the original");
+    Warn(
+        "the PDF is damaged; the searchable PDF holds what could be repaired, so keep the "
+        "original");
   }
   for (size_t i = 0; i < report.pages.size(); ++i) {
     if (report.pages[i] == RewrittenPage::kHiddenKept) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -20,6 +21,9 @@
 #include "pdf/rewriter.h"
 
 namespace glmocr {
+
+// "de", "en-GB": letters, digits and hyphens, at most 35.
+bool IsLanguageTag(std::string_view tag);
 
 // What a user may want of it.
 struct PdfChoices {

@@ -21,6 +21,9 @@
 
 namespace glmocr {
 
+// The crops of a document hardly ever repeat; a long one must not fill memory with them.
+inline constexpr size_t kDocumentsEncoderCacheBytes = size_t{4} << 20;
+
 struct RecognizerOptions {
   RunnerOptions runner;
   // Crops decoded together. A quarter of them is kept for the lowest priority that waits.
