@@ -1,20 +1,29 @@
-// The C++ interface of libglmocr: pictures of documents in, their text out.
+// The C++ interface of libglmocr: documents and pictures in, their text out. docs/library.md is the
+// guide.
 //
 //   glmocr::Result<glmocr::Model> model = glmocr::Model::Load("models/starter");
-//   glmocr::Result<glmocr::Image> image = glmocr::Image::FromFile("page.png");
-//   if (!model.ok() || !image.ok()) ...
-//   glmocr::Result<glmocr::Page> page = model->Read(*image);
-//   if (page.ok()) std::cout << page->text;
+//   if (!model.ok()) ...
+//   glmocr::Result<glmocr::Document> document = model->OpenDocument("report.pdf");
+//   if (!document.ok()) ...
+//   for (;;) {
+//     glmocr::Result<std::optional<glmocr::Page>> page = document->NextPage();
+//     if (!page.ok() || !*page) break;
+//     std::cout << (*page)->text;
+//   }
 //
 // Errors are values: what can fail returns a Result whose Error says what is wrong with which input
 // and what to do. Nothing here throws, except that a callback's exception comes out of the Read
 // that called it, and that asking a failed Result for its value throws std::bad_variant_access.
 //
 // Threads: everything may be called from any number of threads at once, on the same objects, save
-// for moving, assigning and destroying an object that others use. Several threads that read with
-// one Model share its steps (continuous batching), which is much faster than one after the other:
-// decoding reads the weights from memory once for all of them. One picture's text does not depend
-// on what else is read.
+// for moving, assigning and destroying an object that others use; a Document is for one thread at a
+// time, but for Cancel. Several threads that read with one Model share its steps (continuous
+// batching), which is much faster than one after the other: decoding reads the weights from memory
+// once for all of them. One picture's text does not depend on what else is read.
+//
+// fork(): a Model has threads, which a child process does not get. In the child, everything that
+// would read with it, or with its documents, is kUnsupported at once; destroying them is allowed
+// and does nothing. Load the model after fork().
 //
 // Linking: the C++ types below hold standard containers, so a program needs the standard library
 // the library was built with, and is built again for a new minor version. c_api.h has neither
@@ -26,6 +35,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -45,9 +55,9 @@ enum class ErrorCode {
   kInvalidArgument = 1,    // an option or argument is malformed
   kNotFound = 2,           // a file or directory does not exist
   kCorrupt = 3,            // a file breaks its own format
-  kUnsupported = 4,        // well-formed, but not something this library does
+  kUnsupported = 4,        // well-formed, but not something this library does; after fork()
   kResourceExhausted = 5,  // memory, context length or a limit
-  kCancelled = 6,          // ReadOptions::stop was asked to stop
+  kCancelled = 6,          // by a stop token, Document::Cancel or a sink
   kIo = 7,                 // the operating system said no
   kInternal = 8,           // a library beneath failed without a better reason
 };
@@ -155,6 +165,9 @@ struct LoadOptions {
   int max_batch = 16;  // regions decoded together, 1 to 1024
   int drafts = -1;  // speculative decoding: -1 while it pays, 0 off, 1 to 3 drafts a step. Changes
                     // speed, never greedy text
+  // A folder with PP-DocLayoutV3's weights, which finds the regions of pages for Layout::kAuto.
+  // Empty: none.
+  std::filesystem::path layout_model;
 };
 
 struct ModelInfo {
@@ -166,9 +179,11 @@ struct ModelInfo {
 };
 
 enum class Layout {
-  kAuto,   // the page's regions: titles, paragraphs, tables, pictures
-  kNone,   // the whole picture is one region
-  kLines,  // the text lines of the page, one region each
+  kAuto,       // the page's regions: titles, paragraphs, tables, pictures; by the network of
+               // LoadOptions::layout_model where there is one
+  kNone,       // the whole picture is one region
+  kLines,      // the text lines of the page, one region each
+  kGeometric,  // regions, without the network
 };
 enum class Task {
   kText,
@@ -195,6 +210,10 @@ struct Box {
   int x = 0, y = 0, width = 0, height = 0;
 };
 
+struct Point {
+  int x = 0, y = 0;
+};
+
 enum class FinishReason {
   kStop = 0,        // the model said that it was done
   kLength = 1,      // max_new_tokens, context or cache: the text may be cut short
@@ -209,8 +228,13 @@ struct Token {
       0;  // of this token in the model's own distribution, before any sampling option
 };
 
+enum class TextSource {
+  kModel,      // read
+  kTextLayer,  // the PDF's own text
+};
+
 struct Region {
-  Box box;                     // pixels of the picture that was given, after its orientation
+  Box box;                     // pixels of the page's picture, after its orientation
   int column = 0;              // 0-based, left to right
   bool new_paragraph = false;  // a blank line goes before it
   std::string text;            // UTF-8
@@ -220,6 +244,17 @@ struct Region {
   // "text", "doc_title", "paragraph_title", "table", "image", ...: the 25 classes of
   // PP-DocLayoutV3. Pictures have no text; a table whose cells were found is HTML.
   std::string label;
+  // The outline, in pixels as `box`, where that is not the box: of a page that was turned the four
+  // corners, from the text's upper left one clockwise. Else empty.
+  std::vector<Point> polygon;
+  TextSource source = TextSource::kModel;
+};
+
+// What was not read, read badly, left out or guessed (docs/warnings.md).
+struct Warning {
+  std::string kind;     // "low_confidence", "pages_missing", ...
+  std::string message;  // a sentence, for people
+  int page = 0;         // from 1; 0: of the document as a whole
 };
 
 struct ReadStats {
@@ -234,6 +269,11 @@ struct ReadStats {
 };
 
 struct Page {
+  int number = 1;  // in its file, from 1
+  // Of a page of a document: it could not be loaded (it has no regions then) or some of its regions
+  // could not be read. The pages after it are not touched.
+  std::optional<Error> error;
+  std::vector<Warning> warnings;
   int width_px = 0, height_px = 0;
   double skew_degrees =
       0;  // the page was turned by this much, clockwise positive, before its lines were cut
@@ -263,6 +303,122 @@ struct ReadOptions {
   std::function<void(size_t region, const Region&)> on_region;
 };
 
+// ---- Documents ----
+
+// A PDF's own text.
+enum class TextLayer {
+  kAuto,    // taken where the page shows it and a few readings agree; the rest is read
+  kOff,     // everything is read
+  kPrefer,  // taken where it looks good, without comparing
+  // As kOff; a PDF that is written gets what was read in place of an OCR program's hidden text.
+  kReplace,
+};
+
+struct DocumentProgress {
+  int pages = 0;             // that are to be read
+  int pages_done = 0;        // that were read, failed ones included
+  int64_t regions_done = 0;  // of all pages
+};
+
+// As `glm-ocr parse` has them, with the same defaults.
+struct DocumentOptions {
+  std::string pages;           // "1-3,8", "5-", "-2-" for the last two; empty: all
+  std::string password;        // of an encrypted PDF, UTF-8
+  double dpi = 200;            // at which PDF pages are rendered, 18 to 2400
+  double page_timeout_s = 30;  // after which a PDF page is given up, 0.01 to 86400
+  TextLayer text_layer = TextLayer::kAuto;
+  Layout layout = Layout::kAuto;
+  Task task = Task::kAuto;
+  std::string prompt;  // not empty: asked instead of `task`. UTF-8
+  Generation generation;
+  ImageOptions image;    // of pictures; its `page` is not used
+  std::stop_token stop;  // as Document::Cancel, from the opening on
+  // Called on the thread that reads, after each region and each page. May read with the model, not
+  // with this document.
+  std::function<void(const DocumentProgress&)> on_progress;
+};
+
+struct WriteOptions {
+  // Markdown and SDK JSON byte for byte as the official SDK writes them, quirks included.
+  bool strict = false;
+  bool pipe_tables = false;     // Markdown: pipe tables where rows and columns are known, not HTML
+  bool page_furniture = false;  // keep headers, footers and page numbers in text and Markdown
+  std::string pdf_language;     // BCP 47, "de-CH"; empty: not said
+  bool pdfa = false;            // PDF/A-2b; kUnsupported where a PDF holds what PDF/A forbids
+  bool pdf_deskew = false;      // pictures straightened
+  bool pdf_clean = false;       // pictures straightened, dark on white and evenly lit
+  // Each page when it was read, in order, on the calling thread.
+  std::function<void(const Page&)> on_page;
+};
+
+struct WriteResult {
+  int pages = 0;                             // written, failed ones included
+  int pages_failed = 0;                      // not read, wholly or in part
+  std::vector<std::filesystem::path> files;  // in the order in which they were written
+};
+
+// A format that a document is written in.
+struct OutputFormat {
+  std::string name;       // "md"
+  std::string ending;     // of its file, ".md"
+  std::string mime_type;  // of its file
+};
+GLMOCR_API std::vector<OutputFormat> OutputFormats();
+
+// An open document. Its pages are read by NextPage, one after the other, or all by one of the Write
+// functions. Few pages are in memory at a time, however long the document: the model works on up to
+// four after the one that was handed out. It keeps what it needs of the model, which may be
+// destroyed earlier. A callback's exception comes out of the call and ends the document.
+class GLMOCR_API Document {
+ public:
+  Document(Document&&) noexcept;
+  Document& operator=(Document&&) noexcept;
+  ~Document();  // also of a half-read document; no call may be running
+
+  int page_count() const;      // of the file
+  int selected_count() const;  // of the pages that are read
+  // Of the document and of the pages read so far; of what a format could not hold, after it was
+  // written.
+  std::vector<Warning> warnings() const;
+
+  // The next page in the order of DocumentOptions::pages; none after the last. A page that cannot
+  // be read is a Page with its `error`. Errors end the document: kCancelled, kResourceExhausted,
+  // kInternal; kInvalidArgument (a call is running, the pages went into Write), kUnsupported (in a
+  // child of fork()).
+  Result<std::optional<Page>> NextPage();
+
+  // These read the document, of which no page has been taken by NextPage, and write it. Errors:
+  // those of NextPage; kCorrupt when no page could be read; kInvalidArgument (no such format); kIo,
+  // kNotFound and kResourceExhausted of files. With an error no document is written; files of
+  // earlier pages in `folder` may be.
+  //
+  // What `glm-ocr parse --to FORMAT` prints, byte for byte (but for the seconds that JSON tells):
+  // one file, with no pictures beside it. A file is written whole or not at all.
+  Result<WriteResult> Write(std::string_view format, const std::filesystem::path& file,
+                            const WriteOptions& options = {});
+  // The same to whoever takes the bytes, in parts; false ends the writing with kCancelled.
+  using Sink = std::function<bool(std::string_view bytes)>;
+  Result<WriteResult> Write(std::string_view format, const Sink& sink,
+                            const WriteOptions& options = {});
+  // The files that `glm-ocr parse --to FORMATS -o FOLDER` writes, below FOLDER/NAME/, NAME being
+  // the document's without its ending; files in the way are replaced. "visualize" is as
+  // --visualize.
+  Result<WriteResult> WriteFolder(const std::vector<std::string>& formats,
+                                  const std::filesystem::path& folder,
+                                  const WriteOptions& options = {});
+
+  // Ends the document, from any thread and from callbacks: the call that is running returns
+  // kCancelled within about a tenth of a second, or when the PDF page that is being rendered is
+  // done; so do all later ones.
+  void Cancel() const;
+
+ private:
+  friend class Model;
+  struct Impl;
+  explicit Document(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 // A loaded model.
 class GLMOCR_API Model {
  public:
@@ -283,6 +439,15 @@ class GLMOCR_API Model {
   // kCancelled, kInternal. A page with a region that failed is an error, so that half a page never
   // looks like a whole one.
   Result<Page> Read(const Image& image, const ReadOptions& options = {}) const;
+
+  // Opens a PDF or a picture of one or more pages, told by its content. Errors: kNotFound, kIo (the
+  // file), kInvalidArgument (options; an empty picture; a password is needed or wrong),
+  // kUnsupported (no known kind), kCorrupt, kResourceExhausted, kCancelled.
+  Result<Document> OpenDocument(const std::filesystem::path& path,
+                                const DocumentOptions& options = {}) const;
+  // The same for bytes, which are copied. `name`: for messages, JSON and WriteFolder; "report.pdf".
+  Result<Document> OpenDocument(std::span<const std::byte> bytes, std::string_view name,
+                                const DocumentOptions& options = {}) const;
 
   ModelInfo info() const;
 

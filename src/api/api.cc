@@ -1,75 +1,26 @@
-// The C++ interface over the pipeline: translates options and results, and lets no exception of
-// ours out.
+// The C++ interface over the pipeline: pictures and models. Lets no exception of ours out.
 #include <fmt/format.h>
 
-#include <new>
-#include <stdexcept>
+#include <algorithm>
 
+#include "api/internal.h"
 #include "base/file.h"
-#include "format/document_writer.h"
-#include "glmocr/glmocr.h"
 #include "layout/geometric.h"
-#include "media/decode.h"
+#include "layout/pp_doclayout.h"
+#include "layout/uncovered.h"
 #include "pipeline/default_model.h"
 #include "pipeline/inputs.h"
-#include "pipeline/page_reader.h"
-#include "pipeline/task.h"
 
 namespace glmocr::v1 {
+
+using internal::Guarded;
+using internal::Invalid;
+using internal::Known;
+using internal::Translate;
+
 namespace {
 
 constexpr int64_t kMaxPixels = 200'000'000;
-
-Error Invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
-Error OutOfMemory(const char* remedy) {
-  return {ErrorCode::kResourceExhausted, std::string("out of memory (") + remedy + ")"};
-}
-
-Error Translate(const glmocr::Error& error) {
-  const ErrorCode code = [&] {
-    switch (error.code) {
-      case glmocr::ErrorCode::kInvalidArgument:
-        return ErrorCode::kInvalidArgument;
-      case glmocr::ErrorCode::kNotFound:
-        return ErrorCode::kNotFound;
-      case glmocr::ErrorCode::kCorrupt:
-        return ErrorCode::kCorrupt;
-      case glmocr::ErrorCode::kUnsupported:
-        return ErrorCode::kUnsupported;
-      case glmocr::ErrorCode::kResourceExhausted:
-      case glmocr::ErrorCode::kOutOfMemory:
-      case glmocr::ErrorCode::kUnavailable:
-        return ErrorCode::kResourceExhausted;
-      case glmocr::ErrorCode::kCancelled:
-        return ErrorCode::kCancelled;
-      case glmocr::ErrorCode::kIo:
-        return ErrorCode::kIo;
-      case glmocr::ErrorCode::kInternal:
-        break;
-    }
-    return ErrorCode::kInternal;
-  }();
-  return {code, error.message};
-}
-
-// Runs `body`; what memory or a library below throws becomes an Error.
-template <typename T, typename Body>
-Result<T> Guarded(const char* remedy, Body body) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return OutOfMemory(remedy);
-  } catch (const std::length_error&) {
-    return OutOfMemory(remedy);
-  } catch (const std::exception& e) {
-    return Error{ErrorCode::kInternal, std::string("unexpected failure: ") + e.what()};
-  }
-}
-
-template <typename Enum>
-bool Known(Enum value, Enum last) {
-  return value >= Enum{} && value <= last;
-}
 
 }  // namespace
 
@@ -89,20 +40,9 @@ namespace {
 
 Result<glmocr::Image> Decode(std::span<const std::byte> encoded, const std::string& name,
                              const ImageOptions& options) {
-  if (!Known(options.alpha, Alpha::kDrop) || !Known(options.orientation, Orientation::kIgnore) ||
-      !Known(options.truncated, Truncated::kAccept)) {
-    return Invalid("an image option has no known value");
-  }
-  if (options.max_pixels < 1 || options.max_pixels > kMaxPixels)
-    return Invalid("max_pixels must be 1 to 200,000,000");
-  DecodeOptions decode;
-  decode.max_pixels = options.max_pixels;
-  decode.alpha = options.alpha == Alpha::kDrop ? AlphaMode::kDrop : AlphaMode::kCompositeOnWhite;
-  decode.orientation = options.orientation == Orientation::kIgnore ? OrientationMode::kIgnore
-                                                                   : OrientationMode::kApply;
-  decode.truncated =
-      options.truncated == Truncated::kAccept ? TruncatedMode::kAccept : TruncatedMode::kReject;
-  auto image = DecodePage(encoded, name, options.page, decode);
+  const Result<DecodeOptions> decode = Translate(options);
+  if (!decode.ok()) return decode.error();
+  auto image = DecodePage(encoded, name, options.page, *decode);
   if (!image.ok()) return Translate(image.error());
   return std::move(*image);
 }
@@ -169,10 +109,6 @@ Result<int> Image::CountPages(std::span<const std::byte> encoded) {
 
 // ---- Models ----
 
-struct Model::Impl {
-  std::unique_ptr<Recognizer> recognizer;
-};
-
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
@@ -180,7 +116,7 @@ Model::~Model() = default;
 
 namespace {
 
-Result<RecognizerOptions> Translate(const LoadOptions& options) {
+Result<RecognizerOptions> ToRecognizerOptions(const LoadOptions& options) {
   if (!Known(options.precision, Precision::kBf16)) return Invalid("precision has no known value");
   if (options.threads < 0 || options.threads > 1024)
     return Invalid("threads must be 0 (all) to 1024");
@@ -198,117 +134,26 @@ Result<RecognizerOptions> Translate(const LoadOptions& options) {
                                                                : ComputeChoice::kAuto;
   out.runner.cache_tokens = options.cache_tokens;
   out.max_batch = options.max_batch;
+  out.encoder_cache_bytes = kDocumentsEncoderCacheBytes;
   if (options.drafts == 0) out.drafts = {.mode = DraftMode::kOff};
   if (options.drafts > 0) out.drafts = {.mode = DraftMode::kFixed, .max_drafts = options.drafts};
   return out;
 }
 
-// Empty: what the region's kind asks for.
-std::string Instruction(Task task) {
-  switch (task) {
-    case Task::kText:
-      return std::string(TaskInstruction(glmocr::Task::kText));
-    case Task::kTable:
-      return std::string(TaskInstruction(glmocr::Task::kTable));
-    case Task::kFormula:
-      return std::string(TaskInstruction(glmocr::Task::kFormula));
-    case Task::kAuto:
-      break;
+// Half a page must not look like a whole one.
+Result<Page> WholePage(const ReadPage& read) {
+  for (const ReadRegion& region : read.regions) {
+    if (region.error) return Translate(*region.error);
   }
-  return {};
+  return Translate(read);
 }
-
-Result<PageReaderOptions> Translate(const ReadOptions& options) {
-  if (!Known(options.layout, Layout::kLines)) return Invalid("layout has no known value");
-  if (!Known(options.task, Task::kAuto)) return Invalid("task has no known value");
-  const Generation& g = options.generation;
-  if (g.max_new_tokens < 1) return Invalid("max_new_tokens must be at least 1");
-  PageReaderOptions out;
-  switch (options.layout) {
-    case Layout::kNone:
-      out.layout = glmocr::Layout::kNone;
-      break;
-    case Layout::kLines:
-      out.layout = glmocr::Layout::kLines;
-      break;
-    case Layout::kAuto:
-      out.layout = glmocr::Layout::kRegions;
-      out.layout_engine = MakeGeometricLayout();
-      break;
-  }
-  out.instruction = !options.prompt.empty() ? options.prompt : Instruction(options.task);
-  out.generation.max_new_tokens = g.max_new_tokens;
-  out.generation.stop_strings = g.stop;
-  out.generation.sampling = {.repetition_penalty = g.repetition_penalty,
-                             .presence_penalty = g.presence_penalty,
-                             .frequency_penalty = g.frequency_penalty,
-                             .temperature = g.temperature,
-                             .top_k = g.top_k,
-                             .top_p = g.top_p,
-                             .min_p = g.min_p,
-                             .seed = g.seed};
-  return out;
-}
-
-FinishReason Translate(glmocr::FinishReason reason) {
-  switch (reason) {
-    case glmocr::FinishReason::kStopString:
-      return FinishReason::kStopString;
-    case glmocr::FinishReason::kLength:
-      return FinishReason::kLength;
-    case glmocr::FinishReason::kLoop:
-      return FinishReason::kLoop;
-    default:
-      return FinishReason::kStop;
-  }
-}
-
-Region Translate(const ReadRegion& r) {
-  Region region{.box = {r.box_px.x, r.box_px.y, r.box_px.width, r.box_px.height},
-                .column = r.column,
-                .new_paragraph = r.new_paragraph,
-                .text = r.text,
-                .confidence = r.confidence,
-                .finish = Translate(r.finish),
-                .label = std::string(RegionLabelName(r.label))};
-  region.tokens.reserve(r.tokens.size());
-  for (const ReadToken& t : r.tokens) region.tokens.push_back({t.id, t.text, t.probability});
-  return region;
-}
-
-Result<Page> Translate(const ReadPage& read) {
-  Page page{
-      .width_px = read.width_px, .height_px = read.height_px, .skew_degrees = read.skew_degrees};
-  for (const ReadRegion& r : read.regions) {
-    if (r.error) return Translate(*r.error);
-    page.regions.push_back(Translate(r));
-    page.stats.prompt_tokens += r.usage.prompt_tokens;
-    page.stats.cached_prompt_tokens += r.usage.cached_prompt_tokens;
-    page.stats.generated_tokens += r.usage.completion_tokens;
-    page.stats.drafted_tokens += r.usage.drafted_tokens;
-    page.stats.accepted_tokens += r.usage.accepted_tokens;
-  }
-  page.text = PlainText(read, {});
-  const auto markdown = DocumentText({&read, 1}, DocumentFormat::kMarkdown, {});
-  if (!markdown.ok()) return Translate(markdown.error());
-  page.markdown = *markdown;
-  page.stats.prepare_s = read.prepare_s;
-  page.stats.first_token_s = read.first_token_s;
-  page.stats.total_s = read.seconds;
-  return page;
-}
-
-// What a user's callback throws, on its way through Guarded.
-struct CallbackException {
-  std::exception_ptr cause;
-};
 
 template <typename Callback, typename... Args>
 void Call(const Callback& callback, const Args&... args) {
   try {
     callback(args...);
   } catch (...) {
-    throw CallbackException{std::current_exception()};
+    throw internal::CallbackException{std::current_exception()};
   }
 }
 
@@ -316,11 +161,19 @@ void Call(const Callback& callback, const Args&... args) {
 
 Result<Model> Model::Load(const std::filesystem::path& dir, const LoadOptions& options) {
   return Guarded<Model>("use a smaller model or a smaller cache_tokens", [&]() -> Result<Model> {
-    const auto translated = Translate(options);
+    const auto translated = ToRecognizerOptions(options);
     if (!translated.ok()) return translated.error();
+    std::shared_ptr<LoadedModel> loaded(new LoadedModel, DeleteHere<LoadedModel>());
+    if (!options.layout_model.empty()) {
+      auto network = MakePpDocLayout(options.layout_model,
+                                     {.n_threads = options.threads, .kernels = options.kernels});
+      if (!network.ok()) return Translate(network.error());
+      loaded->network = WithUncovered(std::move(*network), MakeGeometricLayout());
+    }
     auto recognizer = Recognizer::Load(dir, *translated);
     if (!recognizer.ok()) return Translate(recognizer.error());
-    return Model(std::make_unique<Impl>(Impl{std::move(*recognizer)}));
+    loaded->recognizer = std::move(*recognizer);
+    return Model(std::make_unique<Impl>(Impl{std::move(loaded)}));
   });
 }
 
@@ -333,10 +186,12 @@ Result<std::filesystem::path> Model::StarterDir() {
 }
 
 Result<Page> Model::Read(const Image& image, const ReadOptions& options) const {
-  const auto read = [&]() -> Result<Page> {
+  return Guarded<Page>("read fewer pictures at once, or scale them down", [&]() -> Result<Page> {
     if (impl_ == nullptr || image.impl_ == nullptr)
       return Invalid("the model or the picture was moved away");
-    auto translated = Translate(options);
+    if (!impl_->loaded->here()) return internal::Forked();
+    auto translated = Translate({options.layout, options.task, options.prompt, options.generation},
+                                *impl_->loaded);
     if (!translated.ok()) return translated.error();
     const Error cancelled{ErrorCode::kCancelled, "the read was cancelled"};
     if (options.stop.stop_requested()) return cancelled;
@@ -353,27 +208,23 @@ Result<Page> Model::Read(const Image& image, const ReadOptions& options) const {
     }
     const auto keep_going = [&] { return !options.stop.stop_requested(); };
     Result<Page> page = Error{ErrorCode::kInternal, "the page was lost"};
-    PageReader reader(*impl_->recognizer, *std::move(translated),
-                      [&](const ReadPage& done) { page = Translate(done); });
+    PageReader reader(*impl_->loaded->recognizer, *std::move(translated),
+                      [&](const ReadPage& done) { page = WholePage(done); });
     const auto added = reader.Add(image.impl_->pixels, {}, keep_going);
     if (!added.ok()) return Translate(added.error());
     if (!reader.Finish(keep_going)) return cancelled;
     return page;
-  };
-  try {
-    return Guarded<Page>("read fewer pictures at once, or scale them down", read);
-  } catch (const CallbackException& e) {
-    std::rethrow_exception(e.cause);
-  }
+  });
 }
 
 ModelInfo Model::info() const {
   if (impl_ == nullptr) return {};
-  const GlmOcrRunner& runner = impl_->recognizer->runner();
+  const Recognizer& recognizer = *impl_->loaded->recognizer;
+  const GlmOcrRunner& runner = recognizer.runner();
   return {
       .kernels = runner.context().kernels->name,
       .precision = runner.context().compute == Compute::kBF16 ? Precision::kBf16 : Precision::kF32,
-      .reads_lines = impl_->recognizer->reads_lines(),
+      .reads_lines = recognizer.reads_lines(),
       .has_draft_layer = runner.info().has_draft_layer,
       .max_context_tokens = runner.info().max_context_tokens};
 }

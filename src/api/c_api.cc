@@ -1,156 +1,49 @@
-// The C interface over the C++ one.
-#include "glmocr/c_api.h"
-
+// The C interface over the C++ one: pictures, models and the reading of pages.
 #include <algorithm>
 #include <cstring>
-#include <new>
-#include <optional>
-#include <string>
 
-#include "glmocr/glmocr.h"
+#include "api/c_internal.h"
 
 namespace api = glmocr::v1;
+using namespace glmocr_c;  // NOLINT(google-build-using-namespace): of this library's C interface
 
-struct glmocr_error {
-  std::string message;
-};
-struct glmocr_image {
-  api::Image image;
-};
-struct glmocr_model {
-  api::Model model;
-};
-struct glmocr_canceller {
-  std::stop_source source;
-};
-struct glmocr_page {
-  api::Page page;
-};
+namespace glmocr_c {
 
-namespace {
-
-// What is reported when there is no memory for a message; never freed.
+// Fits std::string's own buffer: nothing is allocated.
 glmocr_error& OutOfMemoryError() {
-  static glmocr_error error{
-      "out of memory"};  // fits std::string's own buffer: nothing is allocated
+  static glmocr_error error{"out of memory"};
   return error;
 }
 
-glmocr_status Code(api::ErrorCode code) { return static_cast<glmocr_status>(code); }
-static_assert(static_cast<int>(api::ErrorCode::kInvalidArgument) == GLMOCR_INVALID_ARGUMENT);
-static_assert(static_cast<int>(api::ErrorCode::kCancelled) == GLMOCR_CANCELLED);
-static_assert(static_cast<int>(api::ErrorCode::kInternal) == GLMOCR_INTERNAL);
-static_assert(static_cast<int>(api::FinishReason::kLoop) == GLMOCR_FINISH_LOOP);
-static_assert(static_cast<int>(api::Layout::kLines) == GLMOCR_LAYOUT_LINES);
-static_assert(static_cast<int>(api::Task::kAuto) == GLMOCR_TASK_AUTO);
-static_assert(static_cast<int>(api::Precision::kBf16) == GLMOCR_PRECISION_BF16);
-
 glmocr_status Fail(const api::Error& e, glmocr_error** error) {
   if (error != nullptr) *error = new glmocr_error{e.message};
-  return Code(e.code);
+  return static_cast<glmocr_status>(e.code);
 }
-
-// Runs `body`, which returns an optional api::Error; nothing is thrown past here.
-template <typename Body>
-glmocr_status Guarded(glmocr_error** error, Body body) noexcept {
-  if (error != nullptr) *error = nullptr;
-  try {
-    try {
-      const std::optional<api::Error> failure = body();
-      return failure ? Fail(*failure, error) : GLMOCR_OK;
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (const std::exception& e) {
-      return Fail({api::ErrorCode::kInternal, std::string("unexpected failure: ") + e.what()},
-                  error);
-    } catch (...) {
-      return Fail({api::ErrorCode::kInternal, "a callback threw an exception"}, error);
-    }
-  } catch (...) {
-    if (error != nullptr) *error = &OutOfMemoryError();
-    return GLMOCR_RESOURCE_EXHAUSTED;
-  }
-}
-
-constexpr size_t kSmallestStruct = 2 * sizeof(size_t);  // struct_size and a first field
 
 api::Error Invalid(std::string message) {
   return {api::ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-// The caller's struct, or `defaults` where it is null or of an older header.
-template <typename T>
-std::optional<api::Error> TakeOptions(const T* given, T defaults, const char* name, T* out) {
-  *out = defaults;
-  if (given == nullptr) return std::nullopt;
-  if (given->struct_size < kSmallestStruct) {
-    return Invalid(std::string(name) + ".struct_size is " + std::to_string(given->struct_size) +
+std::optional<api::Error> CheckOptions(const void* given, size_t size, size_t known_size,
+                                       const char* name) {
+  if (size < kSmallestStruct) {
+    return Invalid(std::string(name) + ".struct_size is " + std::to_string(size) +
                    "; initialise it with " + name + "_init");
   }
-  const auto* bytes = reinterpret_cast<const unsigned char*>(given);
-  if (given->struct_size > sizeof(T) && std::any_of(bytes + sizeof(T), bytes + given->struct_size,
-                                                    [](unsigned char b) { return b != 0; })) {
+  const auto* bytes = static_cast<const unsigned char*>(given);
+  if (size > known_size &&
+      std::any_of(bytes + known_size, bytes + size, [](unsigned char b) { return b != 0; })) {
     return api::Error{
         api::ErrorCode::kUnsupported,
         std::string(name) + " sets options that this version of the library does not have"};
   }
-  std::memcpy(out, given, std::min(given->struct_size, sizeof(T)));
-  out->struct_size = sizeof(T);
   return std::nullopt;
-}
-
-// Defaults into a struct of the caller's size; fields that this library does not know become zero.
-template <typename T>
-void InitOptions(T* options, size_t struct_size, T defaults) {
-  if (options == nullptr || struct_size < sizeof(size_t)) return;
-  std::memset(options, 0, struct_size);
-  std::memcpy(options, &defaults, std::min(struct_size, sizeof(T)));
-  options->struct_size = struct_size;
-}
-
-template <typename T>
-glmocr_status FillOut(T filled, T* out) {
-  if (out->struct_size < kSmallestStruct) return GLMOCR_INVALID_ARGUMENT;
-  const size_t size = out->struct_size;
-  std::memcpy(out, &filled, std::min(size, sizeof(T)));
-  if (size > sizeof(T)) std::memset(reinterpret_cast<char*>(out) + sizeof(T), 0, size - sizeof(T));
-  out->struct_size = size;
-  return GLMOCR_OK;
 }
 
 glmocr_image_options ImageDefaults() {
   return {.struct_size = sizeof(glmocr_image_options),
           .max_pixels = api::ImageOptions{}.max_pixels};
 }
-
-glmocr_load_options LoadDefaults() {
-  const api::LoadOptions d;
-  return {.struct_size = sizeof(glmocr_load_options),
-          .kernels = nullptr,
-          .precision = GLMOCR_PRECISION_AUTO,
-          .threads = d.threads,
-          .cache_tokens = d.cache_tokens,
-          .max_batch = d.max_batch,
-          .drafts = d.drafts};
-}
-
-glmocr_read_options ReadDefaults() {
-  const api::Generation d;
-  glmocr_read_options o{};
-  o.struct_size = sizeof(o);
-  o.temperature = d.temperature;
-  o.top_k = d.top_k;
-  o.top_p = d.top_p;
-  o.min_p = d.min_p;
-  o.repetition_penalty = d.repetition_penalty;
-  o.presence_penalty = d.presence_penalty;
-  o.frequency_penalty = d.frequency_penalty;
-  o.seed = d.seed;
-  o.max_new_tokens = d.max_new_tokens;
-  return o;
-}
-
-bool IsFlag(int32_t value) { return value == 0 || value == 1; }
 
 std::optional<api::Error> Translate(const glmocr_image_options* given, api::ImageOptions* out) {
   glmocr_image_options o;
@@ -167,6 +60,21 @@ std::optional<api::Error> Translate(const glmocr_image_options* given, api::Imag
   return std::nullopt;
 }
 
+}  // namespace glmocr_c
+
+namespace {
+
+static_assert(static_cast<int>(api::ErrorCode::kInvalidArgument) == GLMOCR_INVALID_ARGUMENT);
+static_assert(static_cast<int>(api::ErrorCode::kCancelled) == GLMOCR_CANCELLED);
+static_assert(static_cast<int>(api::ErrorCode::kInternal) == GLMOCR_INTERNAL);
+static_assert(static_cast<int>(api::FinishReason::kLoop) == GLMOCR_FINISH_LOOP);
+static_assert(static_cast<int>(api::Layout::kGeometric) == GLMOCR_LAYOUT_GEOMETRIC);
+static_assert(static_cast<int>(api::Task::kAuto) == GLMOCR_TASK_AUTO);
+static_assert(static_cast<int>(api::Precision::kBf16) == GLMOCR_PRECISION_BF16);
+static_assert(static_cast<int>(api::TextSource::kTextLayer) == GLMOCR_SOURCE_TEXT_LAYER);
+static_assert(sizeof(api::Point) == sizeof(glmocr_point) &&
+              std::is_standard_layout_v<api::Point>);  // a region's are shown as they are
+
 glmocr_region View(const api::Region& r) {
   return {.struct_size = sizeof(glmocr_region),
           .text = r.text.c_str(),
@@ -180,7 +88,29 @@ glmocr_region View(const api::Region& r) {
           .finish = static_cast<int32_t>(r.finish),
           .confidence = r.confidence,
           .n_tokens = r.tokens.size(),
-          .label = r.label.c_str()};
+          .label = r.label.c_str(),
+          .polygon =
+              r.polygon.empty() ? nullptr : reinterpret_cast<const glmocr_point*>(r.polygon.data()),
+          .n_polygon = r.polygon.size(),
+          .source = static_cast<int32_t>(r.source)};
+}
+
+glmocr_load_options LoadDefaults() {
+  const api::LoadOptions d;
+  return {.struct_size = sizeof(glmocr_load_options),
+          .kernels = nullptr,
+          .precision = GLMOCR_PRECISION_AUTO,
+          .threads = d.threads,
+          .cache_tokens = d.cache_tokens,
+          .max_batch = d.max_batch,
+          .drafts = d.drafts};
+}
+
+glmocr_read_options ReadDefaults() {
+  glmocr_read_options o{};
+  o.struct_size = sizeof(o);
+  SetGeneration({}, &o);
+  return o;
 }
 
 std::optional<api::Error> Translate(const glmocr_read_options* given, api::ReadOptions* out) {
@@ -188,22 +118,8 @@ std::optional<api::Error> Translate(const glmocr_read_options* given, api::ReadO
   if (auto error = TakeOptions(given, ReadDefaults(), "glmocr_read_options", &o)) return error;
   out->layout = static_cast<api::Layout>(o.layout);
   out->task = static_cast<api::Task>(o.task);
-  if (o.prompt != nullptr) out->prompt = o.prompt;
-  out->generation = {.temperature = o.temperature,
-                     .top_k = o.top_k,
-                     .top_p = o.top_p,
-                     .min_p = o.min_p,
-                     .repetition_penalty = o.repetition_penalty,
-                     .presence_penalty = o.presence_penalty,
-                     .frequency_penalty = o.frequency_penalty,
-                     .seed = o.seed,
-                     .max_new_tokens = o.max_new_tokens};
-  if (o.n_stop > 0 && o.stop == nullptr)
-    return Invalid("stop is NULL but n_stop is " + std::to_string(o.n_stop));
-  for (size_t i = 0; i < o.n_stop; ++i) {
-    if (o.stop[i] == nullptr) return Invalid("stop[" + std::to_string(i) + "] is NULL");
-    out->generation.stop.emplace_back(o.stop[i]);
-  }
+  out->prompt = Text(o.prompt);
+  if (auto error = TakeGeneration(o, &out->generation)) return error;
   if (o.canceller != nullptr) out->stop = o.canceller->source.get_token();
   if (o.on_text != nullptr) {
     out->on_text = [o](size_t region, std::string_view text) {
@@ -217,20 +133,6 @@ std::optional<api::Error> Translate(const glmocr_read_options* given, api::ReadO
     };
   }
   return std::nullopt;
-}
-
-// Moves a Result into a new handle of type Handle.
-template <typename Handle, typename T>
-std::optional<api::Error> Give(api::Result<T> result, Handle** out) {
-  if (!result.ok()) return result.error();
-  *out = new Handle{*std::move(result)};
-  return std::nullopt;
-}
-
-template <typename Handle>
-bool Reset(Handle** out) {
-  if (out != nullptr) *out = nullptr;
-  return out != nullptr;
 }
 
 }  // namespace
@@ -351,7 +253,8 @@ glmocr_status glmocr_model_load(const char* dir, const glmocr_load_options* opti
                                         .threads = o.threads,
                                         .cache_tokens = o.cache_tokens,
                                         .max_batch = o.max_batch,
-                                        .drafts = o.drafts}),
+                                        .drafts = o.drafts,
+                                        .layout_model = Text(o.layout_model)}),
                 out);
   });
 }
@@ -392,6 +295,17 @@ const char* glmocr_page_markdown(const glmocr_page* page) {
 double glmocr_page_skew_degrees(const glmocr_page* page) {
   return page == nullptr ? 0 : page->page.skew_degrees;
 }
+int32_t glmocr_page_number(const glmocr_page* page) {
+  return page == nullptr ? 0 : page->page.number;
+}
+glmocr_status glmocr_page_error(const glmocr_page* page, const char** message) {
+  const bool failed = page != nullptr && page->page.error;
+  if (message != nullptr) *message = failed ? page->page.error->message.c_str() : "";
+  return failed ? static_cast<glmocr_status>(page->page.error->code) : GLMOCR_OK;
+}
+size_t glmocr_page_warning_count(const glmocr_page* page) {
+  return page == nullptr ? 0 : page->page.warnings.size();
+}
 size_t glmocr_page_region_count(const glmocr_page* page) {
   return page == nullptr ? 0 : page->page.regions.size();
 }
@@ -413,6 +327,12 @@ glmocr_status glmocr_page_token(const glmocr_page* page, size_t region, size_t t
                               .id = t.id,
                               .probability = t.probability},
                  out);
+}
+
+glmocr_status glmocr_page_warning(const glmocr_page* page, size_t warning, glmocr_warning* out) {
+  if (page == nullptr || out == nullptr || warning >= page->page.warnings.size())
+    return GLMOCR_INVALID_ARGUMENT;
+  return FillOut(View(page->page.warnings[warning]), out);
 }
 
 glmocr_status glmocr_page_stats(const glmocr_page* page, glmocr_stats* out) {

@@ -56,8 +56,7 @@ Status TempFile::Append(std::string_view bytes) {
   return OkStatus();
 }
 
-template <typename Take>
-Status TempFile::ForEachPart(const Take& take) const {
+Status TempFile::ForEachPart(const std::function<Status(std::string_view)>& take) const {
   constexpr size_t kPart = size_t{1} << 20;
   std::string part(kPart, '\0');
   for (off_t at = 0;;) {

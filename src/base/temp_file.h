@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ class TempFile {
   ~TempFile();
 
   Status Append(std::string_view bytes);
+  // All of it from its beginning, in parts; the first error of `take` ends it.
+  Status ForEachPart(const std::function<Status(std::string_view)>& take) const;
   // All of it, at the end of `writer`.
   Status CopyTo(AtomicFileWriter& writer) const;
   Result<std::string> ReadAll() const;
@@ -33,8 +36,6 @@ class TempFile {
 
  private:
   TempFile(int fd, std::filesystem::path folder) : fd_(fd), folder_(std::move(folder)) {}
-  template <typename Take>
-  Status ForEachPart(const Take& take) const;
 
   int fd_ = -1;
   std::filesystem::path folder_;

@@ -69,28 +69,16 @@ bool Output::Writes(DocumentFormat format) const {
   return std::find(formats_.begin(), formats_.end(), format) != formats_.end();
 }
 
-bool Output::needs_tokens() const {
-  return std::any_of(formats_.begin(), formats_.end(),
-                     [](DocumentFormat format) { return InfoOf(format).needs_tokens; });
-}
-
-bool Output::needs_images() const {
-  // Markdown's pictures are files, so only a folder has them.
-  return std::any_of(formats_.begin(), formats_.end(), [this](DocumentFormat format) {
-    return InfoOf(format).needs_picture ||
-           (format == DocumentFormat::kMarkdown && !folder_.empty());
-  });
-}
-
 DocumentOptions Output::WriterOptions(const std::string& folder,
                                       std::shared_ptr<DocumentSource> source) const {
-  return {.formats = formats_,
-          .text = options_.text,
-          .stem = fs::path(folder).filename().string(),
-          .pixels_per_inch = options_.dpi,
-          .pdf = options_.pdf,
-          .source = std::move(source),
-          .spool_folder = folder_};
+  DocumentOptions options = {.formats = formats_,
+                             .text = options_.text,
+                             .stem = fs::path(folder).filename().string(),
+                             .pixels_per_inch = options_.dpi,
+                             .pdf = options_.pdf,
+                             .source = std::move(source),
+                             .spool_folder = folder_};
+  return folder_.empty() ? AsOneFile(formats_[0], std::move(options)) : options;
 }
 
 bool Output::needs_source() const { return Writes(DocumentFormat::kPdf); }
@@ -112,14 +100,13 @@ Result<std::string> Output::WriteFile(const std::string& folder, const OutputFil
   return below.string();
 }
 
-Result<std::string> Output::Format(std::span<const ReadPage> pages,
-                                   std::span<const Warning> warnings) const {
-  GLM_ASSIGN(
-      std::string text,
-      DocumentText(pages, formats_[0],
-                   {.formats = formats_, .text = options_.text, .pixels_per_inch = options_.dpi},
-                   warnings));
-  if (!text.empty() && text.back() != '\n' && formats_[0] != DocumentFormat::kPdf) text += '\n';
+Result<std::string> Output::TextOf(const std::vector<OutputFile>& files) const {
+  std::string text;
+  if (files.empty()) return text;
+  GLM_RETURN_IF_ERROR(ForEachPart(files.front(), formats_[0], [&](std::string_view part) {
+    text += part;
+    return OkStatus();
+  }));
   return text;
 }
 
@@ -137,7 +124,7 @@ Status Output::Print(std::string_view text) {
   return Put(text);
 }
 
-// What stands between this page and what was printed before, as Print and Format have it.
+// What stands between this page and what was printed before, as Print and TextOf have it.
 Status Output::BeginStreamedPage() {
   if (std::exchange(in_page_, true)) return OkStatus();
   page_has_text_ = region_open_ = false;

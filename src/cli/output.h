@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,7 +29,8 @@ class Output {
   static Result<Output> Open(const std::string& folder, const std::vector<std::string>& to,
                              const OutputOptions& options);
 
-  // How the files of a document are made whose folder is `folder` (jobs/output_names.h).
+  // How the files of a document are made whose folder is `folder` (jobs/output_names.h); for
+  // standard output that is its stem.
   // `source`: the document as it came, may be null.
   DocumentOptions WriterOptions(const std::string& folder,
                                 std::shared_ptr<DocumentSource> source) const;
@@ -40,9 +40,8 @@ class Output {
   // Whether the document is wanted as it came in.
   bool needs_source() const;
 
-  // The document as standard output gets it.
-  Result<std::string> Format(std::span<const ReadPage> pages,
-                             std::span<const Warning> warnings) const;
+  // The document as standard output gets it, of the files that the writer has made.
+  Result<std::string> TextOf(const std::vector<OutputFile>& files) const;
   Status Print(std::string_view text);
 
   // Whether text shall appear while it is read: standard output is a terminal, and the format is
@@ -55,9 +54,6 @@ class Output {
   // The page is over; with the calls above, the terminal shows what Print(Format) would have.
   Status EndStreamedPage();
   void EndStreamedInput() { in_input_ = false; }
-
-  bool needs_images() const;
-  bool needs_tokens() const;
 
  private:
   bool Writes(DocumentFormat format) const;

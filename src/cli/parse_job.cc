@@ -23,8 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The crops of a document hardly ever repeat; a long one must not fill memory with them.
-constexpr size_t kEncoderCacheBytes = size_t{4} << 20;
 
 // Without the quotes, for a place where none are needed.
 std::string Shown(const std::string& name) {
@@ -45,9 +43,8 @@ struct ParseJob::Document {
   const DocumentInput* input = nullptr;
   std::optional<OutputNames::Name> name;   // with an output folder
   std::shared_ptr<DocumentSource> source;  // where a format wants it
-  std::unique_ptr<DocumentWriter> writer;  // with an output folder, and for such a format
-  std::vector<ReadPage> pages;             // to be printed: without an output folder
-  size_t n_pages = 0;                      // to be read
+  std::unique_ptr<DocumentWriter> writer;
+  size_t n_pages = 0;  // to be read
   bool has_checkpoints = false;
   JournalEntry entry;
 };
@@ -143,10 +140,11 @@ Status ParseJob::Prepare() {
 
 Status ParseJob::LoadModel() {
   GLM_ASSIGN(std::filesystem::path dir, options_.model.ModelDir());
-  GLM_ASSIGN(recognizer_, Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
-                                                 .max_batch = options_.batch,
-                                                 .drafts = DraftOptions(options_.drafts),
-                                                 .encoder_cache_bytes = kEncoderCacheBytes}));
+  GLM_ASSIGN(recognizer_,
+             Recognizer::Load(dir, {.runner = options_.model.ToRunnerOptions(),
+                                    .max_batch = options_.batch,
+                                    .drafts = DraftOptions(options_.drafts),
+                                    .encoder_cache_bytes = kDocumentsEncoderCacheBytes}));
   if (!options_.quiet) {
     for (const std::string& warning : recognizer_->runner().model().warnings())
       std::fprintf(stderr, "glm-ocr: note: %s\n", warning.c_str());
@@ -168,13 +166,14 @@ Status ParseJob::LoadModel() {
 }
 
 PageReaderOptions ParseJob::ReaderOptions() {
+  const DocumentOptions writer = output_.WriterOptions({}, nullptr);
   PageReaderOptions options = {.layout = layout_,
                                .layout_engine = layout_engine_,
                                .instruction = std::string(InstructionOfTask(options_.task)),
                                .generation = options_.generation,
                                .text_layer = options_.text_layer,
-                               .keep_tokens = output_.needs_tokens(),
-                               .keep_image = output_.needs_images()};
+                               .keep_tokens = NeedsTokens(writer),
+                               .keep_image = NeedsPictures(writer)};
   if (output_.streams()) {
     options.text_order = TextOrder::kReading;
     options.on_text = [this](const ReadPage& page, size_t region, std::string_view text) {
@@ -223,10 +222,8 @@ Result<OpenedUse> ParseJob::Open(Document& document, const OpenedDocument& opene
   ++state_.documents_opened;
   state_.pages += static_cast<int64_t>(document.n_pages);
   if (!journal_) {
-    if (output_.needs_source()) {
-      document.writer = std::make_unique<DocumentWriter>(
-          output_.WriterOptions(SdkFileStem(document.input->name), document.source));
-    }
+    document.writer = std::make_unique<DocumentWriter>(
+        output_.WriterOptions(SdkFileStem(document.input->name), document.source));
     return OpenedUse();
   }
   if (!document.name) document.name = names_->Take(*document.input, opened.content_hash);
@@ -275,12 +272,7 @@ Status ParseJob::TakePage(Document& document, ReadPage page) {
   for (Warning& warning : warnings) warning.page = page.page;
   entry.warnings.insert(entry.warnings.end(), warnings.begin(), warnings.end());
   const double prepare_s = page.prepare_s;
-  Status written;
-  if (document.writer == nullptr) {
-    document.pages.push_back(std::move(page));
-  } else {
-    written = WriteFiles(document, document.writer->AddPage(page));
-  }
+  const Status written = WriteFiles(document, document.writer->AddPage(page));
   std::lock_guard lock(mutex_);
   layout_s_ += prepare_s;
   write_s_ += SecondsSince(came);
@@ -295,28 +287,19 @@ Status ParseJob::TakePage(Document& document, ReadPage page) {
 
 void ParseJob::Finish(Document& document, const DocumentOutcome& outcome) {
   JournalEntry& entry = document.entry;
-  std::optional<Error> error = outcome.error;
-  const bool interrupted = error && error->code == ErrorCode::kCancelled;
-  if (!error && !outcome.skipped && outcome.pages_failed == outcome.pages_read) {
-    error = Error{ErrorCode::kCorrupt, outcome.first_failure};
-    entry.failed_pages.clear();  // nothing was read
-  }
+  std::optional<Error> error = DocumentFailure(outcome);
+  const bool interrupted = outcome.error && outcome.error->code == ErrorCode::kCancelled;
+  if (error && !outcome.error) entry.failed_pages.clear();  // nothing was read
   std::string text;
   std::vector<Warning> more;  // beside those of the pages
   if (!error && !outcome.skipped) {
     Status status;
     try {
-      if (document.writer != nullptr) {
-        for (const Warning& warning : outcome.warnings) document.writer->AddWarning(warning);
-        const auto files = document.writer->Finish();
-        status = journal_ ? WriteFiles(document, files) : ReadFiles(files, &text);
-        // What a format could not do.
-        more = document.writer->warnings();
-      } else {
-        Result<std::string> formatted = output_.Format(document.pages, outcome.warnings);
-        if (formatted.ok()) text = std::move(*formatted);
-        if (!formatted.ok()) status = formatted.error();
-      }
+      for (const Warning& warning : outcome.warnings) document.writer->AddWarning(warning);
+      const auto files = document.writer->Finish();
+      status = journal_ ? WriteFiles(document, files) : ReadFiles(files, &text);
+      // What a format could not do.
+      more = document.writer->warnings();
     } catch (const std::bad_alloc&) {
       status = Error{ErrorCode::kOutOfMemory, QuoteUntrusted(document.input->name) +
                                                   ": out of memory (use fewer --jobs, a smaller "
@@ -392,16 +375,9 @@ Status ParseJob::WriteFiles(Document& document, const Result<std::vector<OutputF
   return OkStatus();
 }
 
-// Of a format that is one file.
-Status ParseJob::ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text) {
+Status ParseJob::ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text) const {
   if (!files.ok()) return files.error();
-  for (const OutputFile& file : *files) {
-    if (file.file) {
-      GLM_ASSIGN(*text, file.file->ReadAll());
-    } else {
-      *text = file.bytes;
-    }
-  }
+  GLM_ASSIGN(*text, output_.TextOf(*files));
   return OkStatus();
 }
 

@@ -68,7 +68,7 @@ class ParseJob : private DocumentObserver {
   void Finish(Document& document, const DocumentOutcome& outcome);
   void Count(const Document& document, int64_t n_pages_read);
   Status WriteFiles(Document& document, const Result<std::vector<OutputFile>>& files);
-  static Status ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text);
+  Status ReadFiles(const Result<std::vector<OutputFile>>& files, std::string* text) const;
   void ReportDifferences(const ReadPage& page);
   // With the lock:
   void Print(size_t index, std::string text);

@@ -29,6 +29,32 @@ Result<std::string> RegionJpeg(const ReadPage& page, const ReadRegion& region) {
   return EncodeJpeg(Crop(*page.image, box), kCropQuality);
 }
 
+DocumentOptions AsOneFile(DocumentFormat format, DocumentOptions options) {
+  options.formats = {format};
+  if (format != DocumentFormat::kHtml) options.text.pictures = false;
+  return options;
+}
+
+bool NeedsPictures(const DocumentOptions& options) {
+  return std::any_of(options.formats.begin(), options.formats.end(), [&](DocumentFormat format) {
+    return InfoOf(format).needs_picture ||
+           (format == DocumentFormat::kMarkdown && options.text.pictures);
+  });
+}
+
+bool NeedsTokens(const DocumentOptions& options) {
+  return std::any_of(options.formats.begin(), options.formats.end(),
+                     [](DocumentFormat format) { return InfoOf(format).needs_tokens; });
+}
+
+Status ForEachPart(const OutputFile& file, DocumentFormat format,
+                   const std::function<Status(std::string_view)>& take) {
+  if (file.file) return file.file->ForEachPart(take);
+  if (file.bytes.empty()) return OkStatus();
+  GLM_RETURN_IF_ERROR(take(file.bytes));
+  return file.bytes.back() == '\n' || format == DocumentFormat::kPdf ? OkStatus() : take("\n");
+}
+
 struct DocumentWriter::State {
   DocumentOptions options;
   std::string source, stem;
@@ -221,10 +247,8 @@ Result<std::string> DocumentText(std::span<const ReadPage> pages, DocumentFormat
                                  std::span<const Warning> warnings) {
   if (format == DocumentFormat::kVisualize)
     return Error{ErrorCode::kInvalidArgument, "format visualize has no text"};
-  DocumentOptions only = options;
-  only.formats = {format};
-  if (format != DocumentFormat::kHtml) only.text.pictures = false;
-  GLM_ASSIGN(std::vector<OutputFile> files, WriteDocument(pages, only, warnings));
+  GLM_ASSIGN(std::vector<OutputFile> files,
+             WriteDocument(pages, AsOneFile(format, options), warnings));
   if (files.empty()) return std::string();
   return files.front().file ? files.front().file->ReadAll() : std::move(files.front().bytes);
 }

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,6 +47,12 @@ struct DocumentOptions {
   std::shared_ptr<DocumentSource> source;
   std::filesystem::path spool_folder;  // for temporary files; empty: the system's
 };
+
+// One format alone, for a terminal or a pipe: the first file that is made is the document.
+DocumentOptions AsOneFile(DocumentFormat format, DocumentOptions options);
+// Whether the pages must have their pictures (ReadPage::image) or tokens for a writer of these.
+bool NeedsPictures(const DocumentOptions& options);
+bool NeedsTokens(const DocumentOptions& options);
 
 struct OutputFile {
   std::string path;  // relative, '/' between names, below the stem's folder
@@ -78,6 +85,11 @@ class DocumentWriter {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// A document's file as it goes to a terminal or a pipe, in parts: text ends with a newline. Errors:
+// those of `take`, and kIo.
+Status ForEachPart(const OutputFile& file, DocumentFormat format,
+                   const std::function<Status(std::string_view)>& take);
 
 // The region cut out of its page as a JPEG, as the SDK saves it; "" when it has no pixels. The page
 // has its picture. Errors: those of EncodeJpeg.

@@ -27,6 +27,12 @@ std::string_view DocumentStatusName(const DocumentOutcome& outcome) {
   return outcome.pages_failed < outcome.pages_read ? "partial" : "failed";
 }
 
+std::optional<Error> DocumentFailure(const DocumentOutcome& outcome) {
+  if (outcome.error || outcome.skipped) return outcome.error;
+  if (outcome.pages_failed < outcome.pages_read) return std::nullopt;
+  return Error{ErrorCode::kCorrupt, outcome.first_failure};
+}
+
 std::optional<Error> PageFailure(const ReadPage& page) {
   if (page.error) return page.error;
   for (const ReadRegion& region : page.regions) {

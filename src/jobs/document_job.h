@@ -46,6 +46,10 @@ struct DocumentOutcome {
 // "succeeded", "failed", "cancelled", "partial".
 std::string_view DocumentStatusName(const DocumentOutcome& outcome);
 
+// Why nothing of it is worth writing: its error, or that no page could be read. Nothing for a
+// document of which something was read, and for one that was skipped.
+std::optional<Error> DocumentFailure(const DocumentOutcome& outcome);
+
 // The first reason why a page is not complete: its own error, or that of a region.
 std::optional<Error> PageFailure(const ReadPage& page);
 

@@ -23,6 +23,8 @@ namespace glmocr {
 
 // Of RecognizerOptions::max_batch.
 inline constexpr int64_t kMaxBatch = 1024;
+// The crops of a document hardly ever repeat; a long one must not fill memory with them.
+inline constexpr size_t kDocumentsEncoderCacheBytes = size_t{4} << 20;
 
 struct RecognizerOptions {
   RunnerOptions runner;

@@ -30,12 +30,12 @@ cd "$dir"
 "$prefix/bin/glm-ocr" parse page.png >program.txt
 [[ $(wc -w <program.txt) -gt 50 ]] || fail "the program read: $(cat program.txt)"
 
-step "headers are C99, C++ and C++20, each alone and without a warning"
+step "headers are C and C++, each alone and without a warning"
 warnings=(-Wall -Wextra -pedantic -Werror -fsyntax-only)
 read -ra cflags <<<"$(pkg-config --cflags glmocr)"
 echo '#include <glmocr/c_api.h>' >c_api.inc
-"$cc" -std=c99 "${warnings[@]}" "${cflags[@]}" -x c c_api.inc
-"$cxx" -std=c++11 "${warnings[@]}" "${cflags[@]}" -x c++ c_api.inc
+for std in c99 c11; do "$cc" -std=$std "${warnings[@]}" "${cflags[@]}" -x c c_api.inc; done
+for std in c++11 c++17 c++20; do "$cxx" -std=$std "${warnings[@]}" "${cflags[@]}" -x c++ c_api.inc; done
 echo '#include <glmocr/glmocr.h>' >cpp.inc
 "$cxx" -std=c++20 "${warnings[@]}" "${cflags[@]}" -x c++ cpp.inc
 
@@ -47,9 +47,9 @@ snippet() { awk -v fence="\`\`\`$1" '$0 == fence && !done { on = 1; next } /^```
   echo 'int main(int, char** argv) {'; snippet cpp; echo '}'; } >snippet.cc
 { echo '#include <glmocr/c_api.h>'; echo '#include <stdio.h>'
   echo 'static int fail(glmocr_error* e) { fputs(glmocr_error_message(e), stderr); return 1; }'
-  echo 'int main(int argc, char** argv) { glmocr_error* error = NULL; glmocr_model* model; glmocr_image* image; glmocr_page* page; (void)argc;'
+  echo 'int main(int argc, char** argv) { glmocr_error* error = NULL; glmocr_model* model; glmocr_document* document; glmocr_page* page; (void)argc;'
   snippet c; echo 'return 0; }'; } >snippet.c
-[[ $(grep -c "Read(\|glmocr_read(" snippet.cc snippet.c) == $(printf "snippet.cc:1\nsnippet.c:1") ]] || fail "no snippets in README.md"
+[[ $(grep -c "OpenDocument(\|glmocr_document_open(" snippet.cc snippet.c) == $(printf "snippet.cc:1\nsnippet.c:1") ]] || fail "no snippets in README.md"
 "$cxx" -std=c++20 -Wall -Wextra -Werror -fsyntax-only "${cflags[@]}" snippet.cc
 "$cc" -std=c99 -Wall -Wextra -pedantic -Werror -fsyntax-only "${cflags[@]}" snippet.c
 
@@ -58,6 +58,41 @@ read -ra libs <<<"$(pkg-config --libs glmocr)"
 "$cc" -std=c99 -Wall -Wextra -pedantic -Werror "${cflags[@]}" "$root/examples/read_page.c" -o read_page_c "${libs[@]}"
 ./read_page_c page.png >c.txt
 cmp c.txt program.txt
+
+step "every block of docs/library.md"
+mkdir blocks && cd blocks
+cp "$root"/examples/read_document.* "$root/samples/report.pdf" .
+# block LANGUAGE N: the N-th one of it
+block() { awk -v fence="\`\`\`$1" -v want="$2" '$0 == fence { ++n; on = n == want; next } /^```/ { on = 0 } on' "$root/docs/library.md"; }
+blocks() { grep -c "^\`\`\`$1\$" "$root/docs/library.md"; }
+[[ $(blocks sh) == 1 && $(blocks cpp) -ge 4 && $(blocks c) -ge 2 ]] || fail "docs/library.md has other blocks"
+[[ $(grep -c '^```[a-z]' "$root/docs/library.md") == $(($(blocks sh) + $(blocks cpp) + $(blocks c))) ]] || fail "a block of docs/library.md is not run"
+for ((i = 1; i <= $(blocks cpp); ++i)); do
+  { printf '#include <%s>\n' glmocr/glmocr.h fstream iostream iterator thread
+    echo 'int fail(const glmocr::Error& e) { std::cerr << e.message; return 1; }'
+    echo 'int main() { auto model = glmocr::Model::Load(*glmocr::Model::StarterDir()); auto document = model->OpenDocument("report.pdf"); {'
+    block cpp $i; echo '} return 0; }'; } >block$i.cc
+  "$cxx" -std=c++20 -Wall -Wextra -Werror "${cflags[@]}" block$i.cc -o block$i $(pkg-config --libs glmocr)
+  ./block$i >block$i.txt 2>block$i.err || { cat block$i.err; fail "C++ block $i of docs/library.md"; }
+done
+for ((i = 1; i <= $(blocks c); ++i)); do
+  { echo '#include <glmocr/c_api.h>'; echo '#include <stdio.h>'
+    echo 'static int fail(glmocr_error* e) { fputs(glmocr_error_message(e), stderr); return 1; }'
+    echo 'int main(void) { glmocr_error* error = NULL; glmocr_model* model = NULL; glmocr_document* document = NULL;'
+    echo 'if (glmocr_model_load(NULL, NULL, &model, &error) != GLMOCR_OK) return fail(error); {'
+    block c $i; echo '} glmocr_document_free(document); glmocr_model_free(model); return 0; }'; } >cblock$i.c
+  "$cc" -std=c99 -Wall -Wextra -pedantic -Werror "${cflags[@]}" cblock$i.c -o cblock$i $(pkg-config --libs glmocr)
+  ./cblock$i >cblock$i.txt 2>cblock$i.err || { cat cblock$i.err; fail "C block $i of docs/library.md"; }
+done
+grep -q "^doc_title at .*: Water in Harrowshire" block1.txt && cmp block1.txt cblock1.txt || fail "the pages of docs/library.md: $(cat block1.txt)"
+[[ -s out/report/report.md && -s out/report/report.pdf && -s report.html ]] || fail "docs/library.md wrote no files"
+PATH="$dir/tools:$PATH"; mkdir "$dir/tools"; ln -s "$(command -v "$cc")" "$dir/tools/cc"; ln -s "$(command -v "$cxx")" "$dir/tools/c++"
+bash -euo pipefail -c "$(block sh 1)" 2>sh.err || { cat sh.err; fail "the commands of docs/library.md"; }
+"$prefix/bin/glm-ocr" parse -q --to md report.pdf | cmp - report.md
+grep -q "3 of 3 pages" sh.err || fail "the example showed no progress"
+[[ $(head -c 5 searchable.pdf) == %PDF- ]] && grep -q "Water in Harrowshire" pages.md || fail "the examples wrote something else"
+! ./read_document "$root/tests/golden/media/decode.json" 2>no.err && grep -q "neither a PDF nor a picture" no.err || fail "no error for what is no document"
+cd ..
 
 step "C++ with find_package"
 cp -r "$root/examples" examples
