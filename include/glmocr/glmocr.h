@@ -322,20 +322,20 @@ struct DocumentProgress {
 
 // As `glm-ocr parse` has them, with the same defaults.
 struct DocumentOptions {
-  std::string pages;           // "1-3,8", "5-", "-2-" for the last two; empty: all
-  std::string password;        // of an encrypted PDF, UTF-8
+  std::string pages = {};      // "1-3,8", "5-", "-2-" for the last two; empty: all
+  std::string password = {};   // of an encrypted PDF, UTF-8
   double dpi = 200;            // at which PDF pages are rendered, 18 to 2400
   double page_timeout_s = 30;  // after which a PDF page is given up, 0.01 to 86400
   TextLayer text_layer = TextLayer::kAuto;
   Layout layout = Layout::kAuto;
   Task task = Task::kAuto;
-  std::string prompt;  // not empty: asked instead of `task`. UTF-8
-  Generation generation;
-  ImageOptions image;    // of pictures; its `page` is not used
-  std::stop_token stop;  // as Document::Cancel, from the opening on
+  std::string prompt = {};  // not empty: asked instead of `task`. UTF-8
+  Generation generation = {};
+  ImageOptions image = {};    // of pictures; its `page` is not used
+  std::stop_token stop = {};  // as Document::Cancel, from the opening on
   // Called on the thread that reads, after each region and each page. May read with the model, not
   // with this document.
-  std::function<void(const DocumentProgress&)> on_progress;
+  std::function<void(const DocumentProgress&)> on_progress = {};
 };
 
 struct WriteOptions {
@@ -343,12 +343,12 @@ struct WriteOptions {
   bool strict = false;
   bool pipe_tables = false;     // Markdown: pipe tables where rows and columns are known, not HTML
   bool page_furniture = false;  // keep headers, footers and page numbers in text and Markdown
-  std::string pdf_language;     // BCP 47, "de-CH"; empty: not said
-  bool pdfa = false;            // PDF/A-2b; kUnsupported where a PDF holds what PDF/A forbids
-  bool pdf_deskew = false;      // pictures straightened
-  bool pdf_clean = false;       // pictures straightened, dark on white and evenly lit
+  std::string pdf_language = {};  // BCP 47, "de-CH"; empty: not said
+  bool pdfa = false;              // PDF/A-2b; kUnsupported where a PDF holds what PDF/A forbids
+  bool pdf_deskew = false;        // pictures straightened
+  bool pdf_clean = false;         // pictures straightened, dark on white and evenly lit
   // Each page when it was read, in order, on the calling thread.
-  std::function<void(const Page&)> on_page;
+  std::function<void(const Page&)> on_page = {};
 };
 
 struct WriteResult {
