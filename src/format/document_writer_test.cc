@@ -483,7 +483,7 @@ void WatchMemory() { std::ofstream("/proc/self/clear_refs") << 5; }
 TEST(SearchablePdf, MemoryDoesNotGrowWithThePages) {
   const std::string jpeg(350'000, 'x');  // nobody decodes it
   const PictureStream picture = {
-      .entries = "/Width 1000 /Height 2000 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter "
+      .entries = "/Width 1000 /Height 2000 /BitsPerComponent 8 /Filter "
                  "/DCTDecode",
       .bytes = jpeg,
       .width_px = 1000,
