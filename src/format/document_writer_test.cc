@@ -503,13 +503,12 @@ void WatchMemory() { std::ofstream("/proc/self/clear_refs") << 5; }
 
 TEST(SearchablePdf, MemoryDoesNotGrowWithThePages) {
   const std::string jpeg(350'000, 'x');  // nobody decodes it
-  const PictureStream picture = {
-      .entries =
-          "/Width 1000 /Height 2000 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter "
-          "/DCTDecode",
-      .bytes = jpeg,
-      .width_px = 1000,
-      .height_px = 2000};
+  const PictureStream picture = {.entries =
+                                     "/Width 1000 /Height 2000 /BitsPerComponent 8 /Filter "
+                                     "/DCTDecode",
+                                 .bytes = jpeg,
+                                 .width_px = 1000,
+                                 .height_px = 2000};
   ReadPage page = TestPage();
   page.image = nullptr;
   constexpr int kPages = 400;

@@ -113,8 +113,34 @@ const char* ClauseOf(pdf::PdfaProblem problem) {
       return "its layers have no names or depend on events (6.9)";
     case Problem::kOtherOutputIntent:
       return "it has an output intent of another kind (6.2.3)";
-    case Problem::kToDeep:
+    case Problem::kTooDeep:
       return "it is too complex to be checked";
+    case Problem::kOperator:
+      return "a page's contents hold an operator that PDF does not know (6.2.2)";
+    case Problem::kResource:
+      return "a page uses something that it does not name (6.2.2)";
+    case Problem::kLimit:
+      return "its graphics states nest too deep (6.1.13)";
+    case Problem::kPageSize:
+      return "a page is smaller than 3 or larger than 14,400 units (6.1.13)";
+    case Problem::kOutputProfile:
+      return "its output intent has no profile of RGB (6.2.3)";
+    case Problem::kHalftone:
+      return "it holds a halftone of another type (6.2.5)";
+    case Problem::kIntent:
+      return "it asks for a rendering intent that does not exist (6.2.6)";
+    case Problem::kAlternates:
+      return "a picture has alternates (6.2.8)";
+    case Problem::kReference:
+      return "a form stands for another file (6.2.9)";
+    case Problem::kBlendMode:
+      return "it blends in a way that does not exist (6.2.10)";
+    case Problem::kFontMap:
+      return "a font's map to its glyphs is missing or not embedded (6.2.11.3)";
+    case Problem::kPresentation:
+      return "it holds presentations of its pages (6.10)";
+    case Problem::kRequirements:
+      return "it asks for abilities of a reader (6.11)";
   }
   return "";
 }
@@ -161,6 +187,7 @@ Status PdfOutput::AddPicture(const ReadPage& page) {
   std::optional<PictureStream> stream;
   bool lossy = true;
   int quality = options_.jpeg_quality;
+  std::string icc;
   const bool redrawn = options_.choices.deskew || options_.choices.clean;
   if (options_.source) {
     GLM_ASSIGN(const std::span<const std::byte> bytes, options_.source->Bytes());
@@ -168,6 +195,8 @@ Status PdfOutput::AddPicture(const ReadPage& page) {
     if (!options_.source->turned_upright) resolution.orientation = 1;
     if (!redrawn) stream = StoredPicture(bytes, page.page - 1, page.n_pages);
     lossy = IsLossyPicture(bytes);
+    // A cleaned picture has other colours.
+    if (!options_.choices.clean) icc = ProfileOf(bytes, page.page - 1, page.n_pages);
     quality = kKeptQuality;
   }
   if (resolution.x == 0 || resolution.y == 0)
@@ -179,11 +208,15 @@ Status PdfOutput::AddPicture(const ReadPage& page) {
     // What was read must be what is shown.
     if (width != page.width_px || height != page.height_px) stream.reset();
   }
-  if (stream && stream->cmyk && options_.choices.pdfa) {
+  if (stream && stream->cmyk() && options_.choices.pdfa) {
     Warn("its CMYK colours were made RGB for PDF/A", page.page);
     stream.reset();
+    icc.clear();
   }
-  if (stream) return pdf_.AddPage(page, *stream, resolution);
+  if (stream) {
+    WarnOfProfile(page, icc, *stream);
+    return pdf_.AddPage(page, *stream, resolution);
+  }
   if (page.image == nullptr || page.image->empty()) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("page {} of '{}' was read without keeping its picture, which a PDF "
@@ -193,13 +226,23 @@ Status PdfOutput::AddPicture(const ReadPage& page) {
   resolution = Swapped(resolution);
   const auto coding = lossy ? PixelCoding::kLossy : PixelCoding::kLossless;
   if (!redrawn) {
-    GLM_ASSIGN(stream, PictureFromPixels(*page.image, coding, quality));
+    GLM_ASSIGN(stream, PictureFromPixels(*page.image, coding, quality, icc));
+    WarnOfProfile(page, icc, *stream);
     return pdf_.AddPage(page, *stream, resolution);
   }
   GLM_ASSIGN(PageInk ink, FindInk(*page.image));
   if (!options_.choices.clean) ink.image = Straightened(*page.image, ink);
-  GLM_ASSIGN(stream, PictureFromPixels(ink.image, coding, quality));
+  GLM_ASSIGN(stream, PictureFromPixels(ink.image, coding, quality, icc));
+  WarnOfProfile(page, icc, *stream);
   return pdf_.AddPage(OnUpright(page, ink), *stream, resolution);
+}
+
+// Black and white look the same with any.
+void PdfOutput::WarnOfProfile(const ReadPage& page, const std::string& icc,
+                              const PictureStream& stream) {
+  if (icc.empty() || !stream.icc.empty() || stream.black_and_white()) return;
+  Warn("its colour profile is left out of the searchable PDF, so colours may look different",
+       page.page);
 }
 
 Result<TempFile> PdfOutput::Finish() {

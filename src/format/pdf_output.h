@@ -63,6 +63,7 @@ class PdfOutput {
     return options_.source && options_.source->kind() == DocumentSource::Kind::kPdf;
   }
   Status AddPicture(const ReadPage& page);
+  void WarnOfProfile(const ReadPage& page, const std::string& icc, const PictureStream& stream);
   Result<TempFile> Rewrite(DocumentSource& source, const std::optional<TempFile>& layer,
                            std::vector<pdf::RewritePage> pages, bool report);
   Result<TempFile> FromPictures(const std::optional<TempFile>& layer);

@@ -56,6 +56,7 @@ class Tiff {
     kYResolution = 283,
     kUnit = 296,
     kTileWidth = 322,
+    kIccProfile = 34675,
     kJpegTables = 347,
   };
   struct Entry {
@@ -70,7 +71,12 @@ class Tiff {
     if (At(bytes, 0) != At(bytes, 1) || (!big_ && At(bytes, 0) != 'I') || U16(2) != 42) return;
     size_t at = U32(4);
     std::map<size_t, bool> seen;
+    // Those of an honest file do not overlap.
+    size_t left = bytes.size();
     while (at != 0 && directories_.size() < kMaxPages && !std::exchange(seen[at], true)) {
+      const size_t size = 2 + 12 * size_t{U16(at)} + 4;
+      if (size > left) return;
+      left -= size;
       Directory directory;
       at = ReadDirectory(at, &directory);
       if (directory.empty()) return;
@@ -257,14 +263,13 @@ PictureStream JpegStream(const JpegHeader& header, Bytes bytes) {
   out.height_px = header.height_px;
   out.components = header.components;
   out.orientation = header.resolution.orientation;
-  out.cmyk = header.components == 4;
   out.entries = fmt::format("/Width {} /Height {} /BitsPerComponent 8 /Filter /DCTDecode",
                             header.width_px, header.height_px);
   // Readers without the marker would take three components for YCbCr.
   if (header.adobe_transform < 0 && !header.jfif && header.rgb_names)
     out.entries += " /DecodeParms << /ColorTransform 0 >>";
   // Adobe's programs write ink inverted.
-  if (out.cmyk && header.adobe_transform >= 0) out.entries += " /Decode [ 1 0 1 0 1 0 1 0 ]";
+  if (out.cmyk() && header.adobe_transform >= 0) out.entries += " /Decode [ 1 0 1 0 1 0 1 0 ]";
   if (UsableIcc(header.icc, header.components)) out.icc = header.icc;
   out.bytes = Text(bytes);
   return out;
@@ -278,6 +283,7 @@ struct PngHeader {
   bool interlaced = false, transparent = false;
   PictureResolution resolution;
   std::string palette, data;
+  Bytes icc;  // as the file has it, compressed
 };
 
 std::optional<PngHeader> ReadPng(Bytes b, bool with_data) {
@@ -306,6 +312,11 @@ std::optional<PngHeader> ReadPng(Bytes b, bool with_data) {
       const Tiff tiff(body);
       if (tiff.First() != nullptr)
         png.resolution.orientation = tiff.Resolution(*tiff.First()).orientation;
+    } else if (type == "iCCP") {
+      // A name of up to 79 characters, a zero, the compression's number, which is 0.
+      const size_t name = Text(body.subspan(0, std::min<size_t>(body.size(), 80))).find('\0');
+      if (name != std::string_view::npos && name + 2 < body.size() && At(body, name + 1) == 0)
+        png.icc = body.subspan(name + 2);
     } else if (type == "IDAT" && with_data) {
       png.data += Text(body);
     } else if (type == "IEND") {
@@ -319,10 +330,28 @@ std::optional<PngHeader> ReadPng(Bytes b, bool with_data) {
   return png;
 }
 
-std::string Indexed(std::string_view rgb) {
-  std::string hex;
-  for (const char c : rgb) hex += fmt::format("{:02X}", static_cast<uint8_t>(c));
-  return fmt::format("[ /Indexed /DeviceRGB {} <{}> ]", rgb.size() / 3 - 1, hex);
+// What zlib's stream holds, if it is whole and of at most kMaxIccBytes; else nothing.
+std::string Inflated(Bytes bytes) {
+  z_stream stream = {};
+  if (bytes.empty() || bytes.size() > kMaxIccBytes || ::inflateInit(&stream) != Z_OK) return {};
+  std::string out(std::min(kMaxIccBytes, 4 * bytes.size() + 1024), '\0');
+  // zlib only reads there.
+  stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes.data()));  // NOLINT
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  int result = Z_OK;
+  for (size_t at = 0; result == Z_OK;) {
+    if (at == out.size()) {
+      if (out.size() == kMaxIccBytes) break;
+      out.resize(std::min(kMaxIccBytes, 4 * out.size()));
+    }
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + at);
+    stream.avail_out = static_cast<uInt>(out.size() - at);
+    result = ::inflate(&stream, Z_NO_FLUSH);
+    at = stream.total_out;
+  }
+  out.resize(result == Z_STREAM_END ? stream.total_out : 0);
+  ::inflateEnd(&stream);
+  return out;
 }
 
 std::optional<PictureStream> PngStream(Bytes bytes) {
@@ -336,22 +365,33 @@ std::optional<PictureStream> PngStream(Bytes bytes) {
   out.width_px = static_cast<int>(png->width_px);
   out.height_px = static_cast<int>(png->height_px);
   out.orientation = png->resolution.orientation;
-  std::string space = "/DeviceGray";
-  if (png->kind == 2) {
-    space = "/DeviceRGB";
-    out.components = 3;
-  }
+  out.components = png->kind == 0 ? 1 : 3;
   if (png->kind == 3) {
     const size_t n = png->palette.size();
     if (n < 3 || n > 768 || n % 3 != 0) return std::nullopt;
-    space = Indexed(png->palette);
+    out.palette = png->palette;
   }
   out.entries = fmt::format(
-      "/Width {0} /Height {1} /ColorSpace {2} /BitsPerComponent {3} /Filter /FlateDecode "
-      "/DecodeParms << /Predictor 15 /Colors {4} /BitsPerComponent {3} /Columns {0} >>",
-      out.width_px, out.height_px, space, png->bits, out.components);
+      "/Width {0} /Height {1} /BitsPerComponent {2} /Filter /FlateDecode /DecodeParms << "
+      "/Predictor 15 /Colors {3} /BitsPerComponent {2} /Columns {0} >>",
+      out.width_px, out.height_px, png->bits, png->kind == 2 ? 3 : 1);
+  std::string icc = Inflated(png->icc);
+  if (UsableIcc(icc, out.components)) out.icc = std::move(icc);
   out.bytes = std::move(png->data);
   return out;
+}
+
+// --- WebP (RFC 9649): chunks of even length, little-endian ---
+
+std::optional<Bytes> WebpChunk(Bytes b, std::string_view name) {
+  for (size_t at = 12; at + 8 <= b.size();) {
+    const size_t length = At(b, at + 4) | uint32_t{At(b, at + 5)} << 8 |
+                          uint32_t{At(b, at + 6)} << 16 | uint32_t{At(b, at + 7)} << 24;
+    if (length > b.size() - at - 8) break;
+    if (Text(b.subspan(at, 4)) == name) return b.subspan(at + 8, length);
+    at += 8 + length + length % 2;
+  }
+  return std::nullopt;
 }
 
 // --- TIFF as a picture ---
@@ -383,7 +423,7 @@ std::optional<PictureStream> TiffStream(Bytes bytes, int page, int n_pages) {
       out.height_px = static_cast<int>(height);
       out.orientation = tiff.Resolution(d).orientation;
       out.entries = fmt::format(
-          "/Width {0} /Height {1} /ColorSpace /DeviceGray /BitsPerComponent 1 /Filter "
+          "/Width {0} /Height {1} /BitsPerComponent 1 /Filter "
           "/CCITTFaxDecode /DecodeParms << /K -1 /Columns {0} /Rows {1}{2} >>",
           width, height, photometric == 1 ? " /BlackIs1 true" : "");
       out.bytes = Text(strip);
@@ -409,6 +449,7 @@ std::optional<PictureStream> TiffStream(Bytes bytes, int page, int n_pages) {
       if (!gray && !rgb && !ycc) return std::nullopt;
       header->rgb_names = rgb;
       header->resolution = tiff.Resolution(d);
+      if (const Bytes icc = tiff.Data(d, Tiff::kIccProfile); !icc.empty()) header->icc = Text(icc);
       return JpegStream(*header, whole);
     }
     default:
@@ -477,30 +518,32 @@ Result<std::string> Deflate(const std::string& raw) {
   return out;
 }
 
-Result<PictureStream> Flate(const Image& image, const Colors& colors) {
+// `rgb`: gray pixels count colours too, for a profile of RGB.
+Result<PictureStream> Flate(const Image& image, const Colors& colors, bool rgb) {
   PictureStream out{.width_px = image.width_px, .height_px = image.height_px};
-  const bool indexed = !colors.gray && colors.palette.size() <= 256;
+  const bool gray = colors.gray && !rgb;
+  const bool indexed = !gray && colors.palette.size() <= 256;
   std::map<uint32_t, uint8_t> index;
-  std::string palette;
   for (size_t i = 0; indexed && i < colors.palette.size(); ++i) {
     const uint32_t c = colors.palette[i];
     index[c] = static_cast<uint8_t>(i);
-    for (const int shift : {16, 8, 0}) palette += static_cast<char>(c >> shift & 0xff);
+    for (const int shift : {16, 8, 0}) out.palette += static_cast<char>(c >> shift & 0xff);
   }
-  out.components = colors.gray || indexed ? 1 : 3;
-  const auto bytes = static_cast<size_t>(out.components);
+  out.components = gray ? 1 : 3;
+  const size_t bytes = gray || indexed ? 1 : 3;
   const auto width = static_cast<size_t>(image.width_px);
   std::vector<uint8_t> row(width * bytes), above(row.size());
   std::string raw;
   for (int y = 0; y < image.height_px; ++y) {
-    const uint8_t* rgb = image.row(y);
+    const uint8_t* from = image.row(y);
     for (size_t x = 0; x < width; ++x) {
+      const uint8_t* pixel = from + 3 * x;
       if (bytes == 3) {
-        std::copy_n(rgb + 3 * x, 3, row.begin() + static_cast<std::ptrdiff_t>(3 * x));
+        std::copy_n(pixel, 3, row.begin() + static_cast<std::ptrdiff_t>(3 * x));
       } else if (indexed) {
-        row[x] = index[uint32_t{rgb[3 * x]} << 16 | uint32_t{rgb[3 * x + 1]} << 8 | rgb[3 * x + 2]];
+        row[x] = index[uint32_t{pixel[0]} << 16 | uint32_t{pixel[1]} << 8 | pixel[2]];
       } else {
-        row[x] = rgb[3 * x];
+        row[x] = pixel[0];
       }
     }
     if (indexed) {
@@ -512,13 +555,9 @@ Result<PictureStream> Flate(const Image& image, const Colors& colors) {
     row.swap(above);
   }
   out.entries = fmt::format(
-      "/Width {0} /Height {1} /ColorSpace {2} /BitsPerComponent 8 /Filter /FlateDecode "
-      "/DecodeParms << /Predictor 15 /Colors {3} /BitsPerComponent 8 /Columns {0} >>",
-      image.width_px, image.height_px,
-      indexed       ? Indexed(palette)
-      : colors.gray ? "/DeviceGray"
-                    : "/DeviceRGB",
-      out.components);
+      "/Width {0} /Height {1} /BitsPerComponent 8 /Filter /FlateDecode /DecodeParms << "
+      "/Predictor 15 /Colors {2} /BitsPerComponent 8 /Columns {0} >>",
+      image.width_px, image.height_px, bytes);
   GLM_ASSIGN(out.bytes, Deflate(raw));
   return out;
 }
@@ -563,6 +602,30 @@ std::optional<PictureStream> StoredPicture(std::span<const std::byte> bytes, int
   }
 }
 
+std::string ProfileOf(std::span<const std::byte> bytes, int page, int n_pages) {
+  std::string icc;
+  switch (SniffImageFormat(bytes).value_or(ImageFormat::kGif)) {
+    case ImageFormat::kJpeg:
+      if (auto header = ReadJpegHeader(bytes)) icc = std::move(header->icc);
+      break;
+    case ImageFormat::kPng:
+      if (const auto png = ReadPng(bytes, false)) icc = Inflated(png->icc);
+      break;
+    case ImageFormat::kTiff: {
+      const Tiff tiff(bytes);
+      if (const Tiff::Directory* directory = tiff.Page(page, n_pages))
+        icc = Text(tiff.Data(*directory, Tiff::kIccProfile));
+      break;
+    }
+    case ImageFormat::kWebp:
+      if (const auto chunk = WebpChunk(bytes, "ICCP")) icc = Text(*chunk);
+      break;
+    default:
+      break;
+  }
+  return icc.size() <= kMaxIccBytes ? icc : std::string();
+}
+
 PictureResolution ResolutionOf(std::span<const std::byte> bytes, int page, int n_pages) {
   PictureResolution r;
   switch (SniffImageFormat(bytes).value_or(ImageFormat::kGif)) {
@@ -598,16 +661,21 @@ PictureResolution ResolutionOf(std::span<const std::byte> bytes, int page, int n
   return r;
 }
 
-Result<PictureStream> PictureFromPixels(const Image& image, PixelCoding coding, int jpeg_quality) {
+Result<PictureStream> PictureFromPixels(const Image& image, PixelCoding coding, int jpeg_quality,
+                                        const std::string& icc) {
   const Colors colors = Look(image);
   if (colors.black_and_white) {
     if (auto stream = Group4(image)) return *std::move(stream);
   }
-  if (coding == PixelCoding::kLossless || image.width_px > 65500 || image.height_px > 65500)
-    return Flate(image, colors);
+  if (coding == PixelCoding::kLossless || image.width_px > 65500 || image.height_px > 65500) {
+    GLM_ASSIGN(PictureStream stream, Flate(image, colors, UsableIcc(icc, 3)));
+    if (UsableIcc(icc, stream.components)) stream.icc = icc;
+    return stream;
+  }
   GLM_ASSIGN(const std::string jpeg, EncodeJpeg(image, jpeg_quality));
   const Bytes bytes = std::as_bytes(std::span(jpeg));
-  const std::optional<JpegHeader> header = ReadJpegHeader(bytes);
+  std::optional<JpegHeader> header = ReadJpegHeader(bytes);
+  if (header) header->icc = icc;
   if (!header) return Error{ErrorCode::kInternal, "the JPEG encoder wrote another kind of file"};
   return JpegStream(*header, bytes);
 }
@@ -619,7 +687,7 @@ bool IsLossyPicture(std::span<const std::byte> bytes) {
     case ImageFormat::kAvif:
       return true;
     case ImageFormat::kWebp:
-      return bytes.size() < 16 || Text(bytes.subspan(12, 4)) != "VP8L";
+      return !WebpChunk(bytes, "VP8L").has_value();
     default:
       return false;
   }

@@ -15,15 +15,16 @@
 #include <utility>
 #include <vector>
 
-#include "pdf/pdfa.h"
 #include "format/py_text.h"
 #include "format/text_geometry.h"
+#include "pdf/pdfa.h"
 
 namespace glmocr {
 namespace {
 
 // PDF 1.7, annex C.2: no viewer needs to show larger pages.
 constexpr double kMaxSidePt = 14400;
+constexpr double kMinPdfaSidePt = 3;  // ISO 19005-2, 6.1.13
 // Widths of characters in 1/1000 of the font size; wide ones are East Asian.
 constexpr int kNarrow = 500, kWide = 1000;
 // Of the font size: how far its box reaches above the baseline and below.
@@ -431,19 +432,26 @@ struct SearchablePdf::State {
     const double shrink = std::min(1.0, kMaxSidePt / std::max(made.width_pt, made.height_pt));
     made.width_pt *= shrink;
     made.height_pt *= shrink;
-    std::string entries = "/Type /XObject /Subtype /Image " + picture.entries;
-    if (entries.find("/ColorSpace") == std::string::npos) {
-      const char* space = picture.components == 1   ? "/DeviceGray"
-                          : picture.components == 3 ? "/DeviceRGB"
-                                                    : "/DeviceCMYK";
-      entries += " /ColorSpace ";
-      if (picture.icc.empty()) {
-        entries += space;
-      } else {
-        GLM_ASSIGN(const int profile, AddProfile(picture.icc, picture.components, space));
-        entries += fmt::format("[ /ICCBased {} 0 R ]", profile);
-      }
+    if (options.pdfa) {
+      made.width_pt = std::max(made.width_pt, kMinPdfaSidePt);
+      made.height_pt = std::max(made.height_pt, kMinPdfaSidePt);
     }
+    std::string entries = "/Type /XObject /Subtype /Image " + picture.entries;
+    const char* device = picture.components == 1   ? "/DeviceGray"
+                         : picture.components == 3 ? "/DeviceRGB"
+                                                   : "/DeviceCMYK";
+    std::string space = device;
+    if (!picture.icc.empty()) {
+      GLM_ASSIGN(const int profile, AddProfile(picture.icc, picture.components, device));
+      space = fmt::format("[ /ICCBased {} 0 R ]", profile);
+    }
+    if (!picture.palette.empty()) {
+      std::string hex;
+      for (const char c : picture.palette) hex += fmt::format("{:02X}", static_cast<uint8_t>(c));
+      const size_t n_colors = picture.palette.size() / static_cast<size_t>(picture.components);
+      space = fmt::format("[ /Indexed {} {} <{}> ]", space, n_colors - 1, hex);
+    }
+    entries += " /ColorSpace " + space;
     GLM_RETURN_IF_ERROR(spool.Add(entries, picture.bytes, &made.picture));
     return Add(page, made,
                fmt::format("q {} cm /Im0 Do Q\n",
@@ -500,7 +508,8 @@ struct SearchablePdf::State {
     const qpdf_oh root = pdf.Get(pdf.Trailer(), "/Root");
     if (!options.language.empty()) pdf.Put(root, "/Lang", pdf.Unicode(options.language));
     if (!options.pdfa) return;
-    const qpdf_oh metadata = pdf.PlainStream(PdfaMetadata(options.title, "glm-ocr"));
+    const qpdf_oh metadata =
+        pdf.PlainStream(PdfaMetadata({{"/Title", options.title}, {"/Producer", "glm-ocr"}}));
     const qpdf_oh dictionary = pdf.StreamDictionary(metadata);
     pdf.Put(dictionary, "/Type", pdf.Parse("/Metadata"));
     pdf.Put(dictionary, "/Subtype", pdf.Parse("/XML"));

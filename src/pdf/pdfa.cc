@@ -8,6 +8,64 @@
 namespace glmocr {
 namespace {
 
+constexpr const char* kDublinCore = "xmlns:dc=\"http://purl.org/dc/elements/1.1/\"";
+constexpr const char* kPdf = "xmlns:pdf=\"http://ns.adobe.com/pdf/1.3/\"";
+constexpr const char* kXmp = "xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"";
+
+// How XMP says what an entry of the Info dictionary says.
+struct Entry {
+  const char* key;
+  const char* property;
+  const char* space;
+  const char* before;  // around the value, within the property
+  const char* after;
+};
+constexpr const char* kFirst = "<rdf:Alt><rdf:li xml:lang=\"x-default\">";
+constexpr const char* kFirstEnd = "</rdf:li></rdf:Alt>";
+constexpr Entry kEntries[] = {
+    {"/Title", "dc:title", kDublinCore, kFirst, kFirstEnd},
+    {"/Author", "dc:creator", kDublinCore, "<rdf:Seq><rdf:li>", "</rdf:li></rdf:Seq>"},
+    {"/Subject", "dc:description", kDublinCore, kFirst, kFirstEnd},
+    {"/Keywords", "pdf:Keywords", kPdf, "", ""},
+    {"/Creator", "xmp:CreatorTool", kXmp, "", ""},
+    {"/Producer", "pdf:Producer", kPdf, "", ""},
+    {"/CreationDate", "xmp:CreateDate", kXmp, "", ""},
+    {"/ModDate", "xmp:ModifyDate", kXmp, "", ""},
+};
+
+// "D:20240203040506+01'00'" as "2024-02-03T04:05:06+01:00"; empty for what is no such date. A date
+// that says no more than its day is its beginning, one without a zone Greenwich's.
+std::string XmpDate(const std::string& date) {
+  std::string digits;
+  size_t at = date.compare(0, 2, "D:") == 0 ? 2 : 0;
+  for (; at < date.size() && date[at] >= '0' && date[at] <= '9'; ++at) digits += date[at];
+  constexpr const char* kRest = "00000101000000";
+  if (digits.size() < 4 || digits.size() > 14 || digits.size() % 2 != 0) return "";
+  digits += std::string(kRest).substr(digits.size());
+  std::string zone = "Z", offset;
+  const char sign = at < date.size() ? date[at] : 'Z';
+  if (sign == '+' || sign == '-') {
+    for (++at; at < date.size(); ++at) {
+      if (date[at] >= '0' && date[at] <= '9') offset += date[at];
+    }
+    if (offset.size() != 2 && offset.size() != 4) return "";
+    offset.resize(4, '0');
+    zone = sign + offset.substr(0, 2) + ":" + offset.substr(2);
+  }
+  return digits.substr(0, 4) + "-" + digits.substr(4, 2) + "-" + digits.substr(6, 2) + "T" +
+         digits.substr(8, 2) + ":" + digits.substr(10, 2) + ":" + digits.substr(12, 2) + zone;
+}
+
+// Whether XML can hold it: no control codes, none of the two that are no characters.
+bool IsXmlText(const std::string& text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 && c != '\t' && c != '\n') return false;
+  }
+  return text.find("\xEF\xBF\xBE") == std::string::npos &&
+         text.find("\xEF\xBF\xBF") == std::string::npos;
+}
+
 std::string Escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
@@ -79,19 +137,26 @@ std::string PdfaClaim() {
          "</rdf:Description>\n";
 }
 
-std::string PdfaMetadata(const std::string& title, const std::string& producer) {
+XmpProperty PropertyOf(const std::string& key, const std::string& value) {
+  for (const Entry& entry : kEntries) {
+    if (key != entry.key) continue;
+    const bool date = key.size() > 4 && key.compare(key.size() - 4, 4, "Date") == 0;
+    XmpProperty property{entry.property, date ? XmpDate(value) : Escaped(value), ""};
+    if (property.value.empty() || !IsXmlText(value)) return {entry.property, "", ""};
+    property.description = std::string("<rdf:Description rdf:about=\"\" ") + entry.space + ">\n<" +
+                           entry.property + ">" + entry.before + property.value + entry.after +
+                           "</" + entry.property + ">\n</rdf:Description>\n";
+    return property;
+  }
+  return {};
+}
+
+std::string PdfaMetadata(const InfoEntries& info) {
   std::string out =
       "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n"
       "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n"
-      "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n"
-      "<rdf:Description rdf:about=\"\" xmlns:pdf=\"http://ns.adobe.com/pdf/1.3/\">\n";
-  out += "<pdf:Producer>" + Escaped(producer) + "</pdf:Producer>\n</rdf:Description>\n";
-  if (!title.empty()) {
-    out +=
-        "<rdf:Description rdf:about=\"\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\n"
-        "<dc:title><rdf:Alt><rdf:li xml:lang=\"x-default\">" +
-        Escaped(title) + "</rdf:li></rdf:Alt></dc:title>\n</rdf:Description>\n";
-  }
+      "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n";
+  for (const auto& [key, value] : info) out += PropertyOf(key, value).description;
   return out + PdfaClaim() + "</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end=\"w\"?>\n";
 }
 

@@ -29,6 +29,9 @@ std::optional<FailureReason> PictureSource::Open(std::string payload) {
   payload_ = std::move(payload);
   n_pages_ = 0;
   std::memcpy(&request, payload_.data(), sizeof(request));
+  // Decoders multiply it by the bits of a pixel.
+  if (request.max_pixels < 0 || request.max_pixels > INT64_MAX / 1024)
+    return FailureReason::kPictureRefused;
   bytes_ = std::as_bytes(std::span(payload_)).subspan(sizeof(request));
   options_.max_pixels = request.max_pixels;
   options_.max_encoded_bytes = request.max_encoded_bytes;

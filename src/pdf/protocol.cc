@@ -105,6 +105,68 @@ std::string EncodeRewrite(const RewriteOptions& options) {
   return out + payload;
 }
 
+std::optional<RewriteOptions> DecodeRewrite(std::string_view payload) {
+  RewriteRequest request;
+  if (payload.size() < sizeof(request)) return std::nullopt;
+  std::memcpy(&request, payload.data(), sizeof(request));
+  payload.remove_prefix(sizeof(request));
+  if (payload.size() != uint64_t{request.password_bytes} + request.language_bytes +
+                            uint64_t{request.n_pages} * sizeof(RewritePage))
+    return std::nullopt;
+  RewriteOptions options;
+  options.replace_hidden_text = (request.flags & RewriteRequest::kReplaceHiddenText) != 0;
+  options.pdfa = (request.flags & RewriteRequest::kPdfa) != 0;
+  options.password = payload.substr(0, request.password_bytes);
+  options.language = payload.substr(request.password_bytes, request.language_bytes);
+  payload.remove_prefix(request.password_bytes + request.language_bytes);
+  options.pages.resize(request.n_pages);
+  if (!payload.empty()) std::memcpy(options.pages.data(), payload.data(), payload.size());
+  return options;
+}
+
+Result<RewriteReply> ReadRewriteReply(ByteSource& source, size_t n_pages) {
+  const Error nonsense{ErrorCode::kCorrupt, "the PDF writer sent nonsense"};
+  ReplyHeader header;
+  GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));
+  if (header.magic != kReplyMagic) return nonsense;
+  switch (static_cast<ReplyType>(header.type)) {
+    case ReplyType::kRewrittenPart: {
+      uint32_t n = 0;
+      GLM_RETURN_IF_ERROR(source.Read(&n, sizeof(n)));
+      if (n == 0 || n > kMaxRewrittenPart) return nonsense;
+      std::string part(n, '\0');
+      GLM_RETURN_IF_ERROR(source.Read(part.data(), n));
+      return RewriteReply(std::move(part));
+    }
+    case ReplyType::kRewritten: {
+      Rewritten said;
+      GLM_RETURN_IF_ERROR(source.Read(&said, sizeof(said)));
+      if (said.n_pages != n_pages || said.pdfa_problem > kMaxPdfaProblem) return nonsense;
+      RewriteReport report;
+      report.changed = (said.flags & Rewritten::kChanged) != 0;
+      report.encrypted = (said.flags & Rewritten::kEncrypted) != 0;
+      report.is_signed = (said.flags & Rewritten::kSigned) != 0;
+      report.repaired = (said.flags & Rewritten::kRepaired) != 0;
+      report.pdfa_problem = static_cast<PdfaProblem>(said.pdfa_problem);
+      std::string pages(said.n_pages, '\0');
+      GLM_RETURN_IF_ERROR(source.Read(pages.data(), pages.size()));
+      for (const char page : pages) {
+        const auto value = static_cast<uint8_t>(page);
+        if (value < 1 || value > kMaxRewrittenPage) return nonsense;
+        report.pages.push_back(static_cast<RewrittenPage>(value));
+      }
+      return RewriteReply(std::move(report));
+    }
+    case ReplyType::kFailed: {
+      Failed failed;
+      GLM_RETURN_IF_ERROR(source.Read(&failed, sizeof(failed)));
+      return RewriteReply(failed);
+    }
+    default:
+      return nonsense;
+  }
+}
+
 Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits) {
   ReplyHeader header;
   GLM_RETURN_IF_ERROR(source.Read(&header, sizeof(header)));

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -164,6 +165,8 @@ std::string EncodeOpenPicture(const DecodeOptions& options, std::span<const std:
 std::string EncodePageRequest(const PageRequest& request);
 // Strings and pages lie within kMaxRewriteBytes.
 std::string EncodeRewrite(const RewriteOptions& options);
+// The payload of such a request; nothing when it is none.
+std::optional<RewriteOptions> DecodeRewrite(std::string_view payload);
 
 // Where a reply's bytes come from.
 class ByteSource {
@@ -191,5 +194,11 @@ struct ReplyLimits {
 // at most max_chars characters (their codepoints and boxes are any bits). Errors: kCorrupt when the
 // bytes are no reply, kOutOfMemory, and those of `source`.
 Result<Reply> ReadReply(ByteSource& source, const ReplyLimits& limits);
+
+// What comes next of a PDF that is written anew: a part of it, what became of its `n_pages` pages,
+// which is the end, or why there is none. Parts have 1 to kMaxRewrittenPart bytes. Errors:
+// kCorrupt when the bytes are no such reply, and those of `source`.
+using RewriteReply = std::variant<std::string, RewriteReport, Failed>;
+Result<RewriteReply> ReadRewriteReply(ByteSource& source, size_t n_pages);
 
 }  // namespace glmocr::pdf

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <utility>
+#include <variant>
 
 #include "pdf/locate.h"
 #include "pdf/protocol.h"
@@ -70,63 +71,22 @@ class Rewriting {
     from_worker_ = true;
     GLM_RETURN_IF_ERROR(worker_->Write(pdf::EncodeRewrite(rewrite_.options)));
     int64_t left = kGrowth * (rewrite_.source_bytes + rewrite_.layer_bytes) + kGrowthBytes;
-    std::string part;
     for (;;) {
       Wait();
-      pdf::ReplyHeader header;
-      GLM_RETURN_IF_ERROR(worker_->Read(&header, sizeof(header)));
-      if (header.magic != pdf::kReplyMagic) return Nonsense();
-      switch (static_cast<pdf::ReplyType>(header.type)) {
-        case pdf::ReplyType::kRewrittenPart: {
-          uint32_t n = 0;
-          GLM_RETURN_IF_ERROR(worker_->Read(&n, sizeof(n)));
-          left -= n;
-          if (n > pdf::kMaxRewrittenPart) return Nonsense();
-          if (left < 0) {
-            return Error{ErrorCode::kResourceExhausted,
-                         "written anew it would be several times as large"};
-          }
-          part.resize(n);
-          GLM_RETURN_IF_ERROR(worker_->Read(part.data(), n));
-          from_worker_ = false;
-          GLM_RETURN_IF_ERROR(out_->Append(part));
-          from_worker_ = true;
-          break;
-        }
-        case pdf::ReplyType::kRewritten:
-          return ReadReport();
-        case pdf::ReplyType::kFailed: {
-          pdf::Failed failed;
-          GLM_RETURN_IF_ERROR(worker_->Read(&failed, sizeof(failed)));
-          return Explain(failed.reason);
-        }
-        default:
-          return Nonsense();
+      GLM_ASSIGN(pdf::RewriteReply reply,
+                 pdf::ReadRewriteReply(*worker_, rewrite_.options.pages.size()));
+      if (const auto* failed = std::get_if<pdf::Failed>(&reply)) return Explain(failed->reason);
+      if (auto* report = std::get_if<RewriteReport>(&reply)) return std::move(*report);
+      const auto& part = std::get<std::string>(reply);
+      left -= static_cast<int64_t>(part.size());
+      if (left < 0) {
+        return Error{ErrorCode::kResourceExhausted,
+                     "written anew it would be several times as large"};
       }
+      from_worker_ = false;
+      GLM_RETURN_IF_ERROR(out_->Append(part));
+      from_worker_ = true;
     }
-  }
-
-  static Error Nonsense() { return {ErrorCode::kCorrupt, "the PDF writer sent nonsense"}; }
-
-  Result<RewriteReport> ReadReport() {
-    pdf::Rewritten said;
-    GLM_RETURN_IF_ERROR(worker_->Read(&said, sizeof(said)));
-    if (said.n_pages != rewrite_.options.pages.size() || said.pdfa_problem > pdf::kMaxPdfaProblem)
-      return Nonsense();
-    RewriteReport report;
-    report.changed = (said.flags & pdf::Rewritten::kChanged) != 0;
-    report.encrypted = (said.flags & pdf::Rewritten::kEncrypted) != 0;
-    report.is_signed = (said.flags & pdf::Rewritten::kSigned) != 0;
-    report.repaired = (said.flags & pdf::Rewritten::kRepaired) != 0;
-    report.pdfa_problem = static_cast<pdf::PdfaProblem>(said.pdfa_problem);
-    std::string pages(said.n_pages, '\0');
-    GLM_RETURN_IF_ERROR(worker_->Read(pages.data(), pages.size()));
-    for (const char page : pages) {
-      const auto value = static_cast<uint8_t>(page);
-      if (value < 1 || value > pdf::kMaxRewrittenPage) return Nonsense();
-      report.pages.push_back(static_cast<pdf::RewrittenPage>(value));
-    }
-    return report;
   }
 
   const PdfRewrite& rewrite_;

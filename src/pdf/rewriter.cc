@@ -126,7 +126,26 @@ struct PageContents {
   int64_t visible = 0, hidden = 0;  // strings of text that are not empty
   bool cmyk = false;                // ink by its device's measure
   double picture_area = 0;          // in square units, pictures over each other counted twice
+  PdfaProblem problem = PdfaProblem::kNone;  // the first, of their operators
+  std::vector<Handle> fonts;                 // those whose text is shown
 };
+
+const std::set<std::string>& RenderingIntents() {
+  static const std::set<std::string> names = {"/AbsoluteColorimetric", "/RelativeColorimetric",
+                                              "/Saturation", "/Perceptual"};
+  return names;
+}
+
+// PDF 1.7, annex A.
+bool IsOperator(const std::string& name) {
+  static const std::set<std::string> names = {
+      "b",  "B",  "b*", "B*", "BDC", "BI",  "BMC", "BT", "BX", "c",  "cm", "CS", "cs", "d",  "d0",
+      "d1", "Do", "DP", "EI", "EMC", "ET",  "EX",  "f",  "F",  "f*", "G",  "g",  "gs", "h",  "i",
+      "ID", "j",  "J",  "K",  "k",   "l",   "m",   "M",  "MP", "n",  "q",  "Q",  "re", "RG", "rg",
+      "ri", "s",  "S",  "SC", "sc",  "SCN", "scn", "sh", "T*", "Tc", "Td", "TD", "Tf", "Tj", "TJ",
+      "TL", "Tm", "Tr", "Ts", "Tw",  "Tz",  "v",   "w",  "W",  "W*", "y",  "'",  "\""};
+  return names.count(name) != 0;
+}
 
 // Follows the operators of a content stream and of the forms that it draws.
 class Scanner : public Handle::ParserCallbacks {
@@ -137,6 +156,7 @@ class Scanner : public Handle::ParserCallbacks {
   struct State {
     Matrix matrix;
     int64_t mode = 0;  // text rendering mode
+    Handle font = Handle::newNull();
   };
   State state;
 
@@ -155,9 +175,58 @@ class Scanner : public Handle::ParserCallbacks {
  private:
   static constexpr size_t kMaxOperands = 1 << 16;
   static constexpr size_t kMaxStates = 1 << 12;
+  static constexpr size_t kMaxPdfaStates = 28;  // ISO 19005-2, 6.1.13
+  static constexpr size_t kMaxFonts = 1 << 12;
+
+  void Problem(PdfaProblem problem) {
+    if (found_->problem == PdfaProblem::kNone) found_->problem = problem;
+  }
+
+  // What the last operand names among the resources of this kind.
+  Handle Named(const char* kind) {
+    Handle all = resources_.isDictionary() ? resources_.getKey(kind) : Handle::newNull();
+    Handle name = Handle::newNull();
+    for (Handle operand : operands_) {
+      if (operand.isName()) name = operand;
+    }
+    if (!all.isDictionary() || !name.isName() || !all.hasKey(name.getName())) {
+      Problem(PdfaProblem::kResource);
+      return Handle::newNull();
+    }
+    return all.getKey(name.getName());
+  }
+
+  // The entries of an inline picture.
+  void CheckInline() {
+    for (size_t i = 0; i + 1 < operands_.size(); i += 2) {
+      Handle key = operands_[i], value = operands_[i + 1];
+      const bool filter = key.isNameAndEquals("/F") || key.isNameAndEquals("/Filter");
+      const bool interpolate = key.isNameAndEquals("/I") || key.isNameAndEquals("/Interpolate");
+      const bool space = key.isNameAndEquals("/CS") || key.isNameAndEquals("/ColorSpace");
+      if (interpolate && value.isBool() && value.getBoolValue()) Problem(PdfaProblem::kInterpolate);
+      std::vector<Handle> names = {value};
+      if (value.isArray()) names = value.getArrayAsVector();
+      for (Handle name : names) {
+        if (filter && (name.isNameAndEquals("/LZW") || name.isNameAndEquals("/LZWDecode") ||
+                       name.isNameAndEquals("/Crypt")))
+          Problem(PdfaProblem::kLzw);
+        if (space && (name.isNameAndEquals("/CMYK") || name.isNameAndEquals("/DeviceCMYK")))
+          found_->cmyk = true;
+      }
+    }
+  }
 
   void Operator(const std::string& name) {
+    if (!IsOperator(name)) Problem(PdfaProblem::kOperator);
+    if (name == "ri" && !operands_.empty() && operands_.back().isName() &&
+        RenderingIntents().count(operands_.back().getName()) == 0)
+      Problem(PdfaProblem::kIntent);
+    if (name == "ID") CheckInline();
+    if (name == "Tf") state.font = Named("/Font");
+    if (name == "gs") Named("/ExtGState");
+    if (name == "sh") Named("/Shading");
     if (name == "q") {
+      if (states_.size() >= kMaxPdfaStates) Problem(PdfaProblem::kLimit);
       if (states_.size() < kMaxStates) states_.push_back(state);
     } else if (name == "Q") {
       if (!states_.empty()) {
@@ -179,16 +248,25 @@ class Scanner : public Handle::ParserCallbacks {
     } else if (name == "k" || name == "K") {
       found_->cmyk = true;
     } else if (name == "cs" || name == "CS") {
-      if (!operands_.empty() && operands_.back().isNameAndEquals("/DeviceCMYK"))
-        found_->cmyk = true;
+      static const std::set<std::string> kDevice = {"/DeviceGray", "/DeviceRGB", "/DeviceCMYK",
+                                                    "/Pattern"};
+      if (operands_.empty() || !operands_.back().isName()) return;
+      const std::string space = operands_.back().getName();
+      if (space == "/DeviceCMYK") found_->cmyk = true;
+      if (kDevice.count(space) == 0) Named("/ColorSpace");
     } else if (name == "Do") {
-      if (!operands_.empty() && operands_.back().isName()) Draw(operands_.back().getName());
+      if (!operands_.empty() && operands_.back().isName()) Draw();
     }
   }
 
   void Text(Handle string) {
     if (!string.isString() || string.getStringValue().empty()) return;
     ++(state.mode == 3 ? found_->hidden : found_->visible);
+    if (state.mode == 3 || !state.font.isDictionary()) return;
+    const bool known = std::any_of(found_->fonts.begin(), found_->fonts.end(), [&](Handle font) {
+      return font.isIndirect() && font.getObjGen() == state.font.getObjGen();
+    });
+    if (!known && found_->fonts.size() < kMaxFonts) found_->fonts.push_back(state.font);
   }
 
   void AddPicture() {
@@ -196,10 +274,8 @@ class Scanner : public Handle::ParserCallbacks {
         std::abs(state.matrix.a * state.matrix.d - state.matrix.b * state.matrix.c);
   }
 
-  void Draw(const std::string& name) {
-    Handle objects = resources_.isDictionary() ? resources_.getKey("/XObject") : Handle::newNull();
-    if (!objects.isDictionary()) return;
-    Handle object = objects.getKey(name);
+  void Draw() {
+    Handle object = Named("/XObject");
     if (!object.isStream()) return;
     Handle dictionary = object.getDict();
     Handle subtype = dictionary.getKey("/Subtype");
@@ -226,14 +302,18 @@ class Scanner : public Handle::ParserCallbacks {
   std::vector<State> states_;
 };
 
-PageContents Scan(Handle page) {
+// `contents`: a stream or an array of them.
+PageContents Scan(Handle contents, Handle resources) {
   PageContents found;
-  Handle contents = page.getKey("/Contents");
   if (!contents.isStream() && !contents.isArray()) return found;
   std::set<QPDFObjGen> open;
-  Scanner scanner(&found, &open, Inherited(page, "/Resources"), 0);
+  Scanner scanner(&found, &open, resources, 0);
   Handle::parseContentStream(contents, &scanner);
   return found;
+}
+
+PageContents Scan(Handle page) {
+  return Scan(page.getKey("/Contents"), Inherited(page, "/Resources"));
 }
 
 // Leaves out the operators that show and place text.
@@ -464,7 +544,10 @@ class PdfaCheck {
     CheckCatalog(pdf.getRoot());
     for (Handle page : pages) {
       if (page.hasKey("/AA")) Found(PdfaProblem::kForbiddenAction);
-      if (Scan(page).cmyk) Found(PdfaProblem::kCmyk);
+      if (page.hasKey("/PresSteps")) Found(PdfaProblem::kPresentation);
+      for (const char* name : {"/MediaBox", "/CropBox", "/TrimBox", "/BleedBox", "/ArtBox"})
+        CheckBox(Inherited(page, name));
+      CheckContents(Scan(page));
     }
     for (Handle object : pdf.getAllObjects()) Look(object, 0);
     return problem_;
@@ -475,7 +558,23 @@ class PdfaCheck {
     if (problem_ == PdfaProblem::kNone) problem_ = problem;
   }
 
+  void CheckBox(Handle box) {
+    constexpr double kMinSide = 3, kMaxSide = 14400;
+    if (box.isNull()) return;
+    const Rect rect = RectOf(box);
+    if (std::min(rect.width(), rect.height()) < kMinSide ||
+        std::max(rect.width(), rect.height()) > kMaxSide)
+      Found(PdfaProblem::kPageSize);
+  }
+
+  void CheckContents(const PageContents& contents) {
+    if (contents.cmyk) Found(PdfaProblem::kCmyk);
+    if (contents.problem != PdfaProblem::kNone) Found(contents.problem);
+    for (Handle font : contents.fonts) CheckFont(font);
+  }
+
   void CheckCatalog(Handle root) {
+    if (root.hasKey("/Requirements")) Found(PdfaProblem::kRequirements);
     if (root.hasKey("/AA")) Found(PdfaProblem::kForbiddenAction);
     Handle form = root.getKey("/AcroForm");
     if (form.isDictionary() && form.hasKey("/XFA")) Found(PdfaProblem::kXfa);
@@ -484,6 +583,8 @@ class PdfaCheck {
       Found(PdfaProblem::kNeedAppearances);
     Handle names = root.getKey("/Names");
     if (names.isDictionary() && names.hasKey("/EmbeddedFiles")) Found(PdfaProblem::kEmbeddedFile);
+    if (names.isDictionary() && names.hasKey("/AlternatePresentations"))
+      Found(PdfaProblem::kPresentation);
     Handle layers = root.getKey("/OCProperties");
     if (layers.isDictionary()) {
       Handle usual = layers.getKey("/D");
@@ -496,11 +597,27 @@ class PdfaCheck {
     for (Handle intent : intents.aitems()) {
       if (intent.isDictionary() && !intent.getKey("/S").isNameAndEquals("/GTS_PDFA1"))
         Found(PdfaProblem::kOtherOutputIntent);
+      if (intent.isDictionary() && !IsRgbProfile(intent.getKey("/DestOutputProfile")))
+        Found(PdfaProblem::kOutputProfile);
     }
   }
 
+  // Of ICC version 2 or 4, for a screen or a printer, by its head.
+  static bool IsRgbProfile(Handle stream) {
+    if (!stream.isStream()) return false;
+    Handle n = stream.getDict().getKey("/N");
+    const auto buffer = stream.getStreamData(qpdf_dl_generalized);
+    const std::string icc(reinterpret_cast<const char*>(buffer->getBuffer()), buffer->getSize());
+    if (icc.size() < 132 || !n.isInteger() || n.getIntValue() != 3) return false;
+    size_t size = 0;
+    for (size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(icc[i]);
+    const std::string kind = icc.substr(12, 4);
+    return size == icc.size() && (icc[8] == 2 || icc[8] == 4) && icc.substr(36, 4) == "acsp" &&
+           icc.substr(16, 4) == "RGB " && (kind == "mntr" || kind == "prtr");
+  }
+
   void Look(Handle object, int depth) {
-    if (depth > kMaxDepth) return Found(PdfaProblem::kToDeep);
+    if (depth > kMaxDepth) return Found(PdfaProblem::kTooDeep);
     if (object.isArray()) {
       for (Handle item : object.aitems()) {
         if (item.isNameAndEquals("/DeviceCMYK")) Found(PdfaProblem::kCmyk);
@@ -515,6 +632,20 @@ class PdfaCheck {
       if (dictionary.getKey("/Subtype").isNameAndEquals("/PS") || dictionary.hasKey("/PS"))
         Found(PdfaProblem::kPostScript);
       if (IsTrue(dictionary.getKey("/Interpolate"))) Found(PdfaProblem::kInterpolate);
+      Handle subtype = dictionary.getKey("/Subtype");
+      const bool form = subtype.isNameAndEquals("/Form");
+      if (subtype.isNameAndEquals("/Image")) {
+        if (dictionary.hasKey("/Alternates") || dictionary.hasKey("/OPI"))
+          Found(PdfaProblem::kAlternates);
+        CheckIntent(dictionary.getKey("/Intent"));
+      }
+      if (form && (dictionary.hasKey("/Ref") || dictionary.hasKey("/OPI")))
+        Found(PdfaProblem::kReference);
+      // Appearances of annotations, masks and patterns are drawn without the page's "Do". A form
+      // without resources has its page's, and is looked at with them.
+      Handle resources = dictionary.getKey("/Resources");
+      if ((form || dictionary.hasKey("/PatternType")) && resources.isDictionary())
+        CheckContents(Scan(object, resources));
       return Look(dictionary, depth + 1);
     }
     if (!object.isDictionary()) return;
@@ -538,6 +669,24 @@ class PdfaCheck {
     }
   }
 
+  void CheckIntent(Handle intent) {
+    if (intent.isName() && RenderingIntents().count(intent.getName()) == 0)
+      Found(PdfaProblem::kIntent);
+  }
+
+  void CheckBlendMode(Handle mode) {
+    static const std::set<std::string> kModes = {
+        "/Normal",    "/Compatible", "/Multiply",   "/Screen",    "/Overlay",   "/Darken",
+        "/Lighten",   "/ColorDodge", "/ColorBurn",  "/HardLight", "/SoftLight", "/Difference",
+        "/Exclusion", "/Hue",        "/Saturation", "/Color",     "/Luminosity"};
+    std::vector<Handle> modes;
+    if (mode.isName()) modes.push_back(mode);
+    if (mode.isArray()) modes = mode.getArrayAsVector();
+    for (Handle name : modes) {
+      if (!name.isName() || kModes.count(name.getName()) == 0) Found(PdfaProblem::kBlendMode);
+    }
+  }
+
   void CheckDictionary(Handle d) {
     static const std::set<std::string> kActions = {
         "/Launch", "/Sound",       "/Movie",     "/ResetForm", "/ImportData",
@@ -547,8 +696,25 @@ class PdfaCheck {
     if (kind.isName() && kActions.count(kind.getName()) != 0 &&
         !d.getKey("/Type").isNameAndEquals("/Group"))
       Found(PdfaProblem::kForbiddenAction);
+    static const std::set<std::string> kNamedActions = {"/NextPage", "/PrevPage", "/FirstPage",
+                                                        "/LastPage"};
+    Handle named = d.getKey("/N");
+    if (kind.isNameAndEquals("/Named") && named.isName() &&
+        kNamedActions.count(named.getName()) == 0)
+      Found(PdfaProblem::kForbiddenAction);
     if (d.hasKey("/EF")) Found(PdfaProblem::kEmbeddedFile);
-    if (d.getKey("/ColorSpace").isNameAndEquals("/DeviceCMYK")) Found(PdfaProblem::kCmyk);
+    for (const char* space : {"/ColorSpace", "/CS"}) {
+      if (d.getKey(space).isNameAndEquals("/DeviceCMYK")) Found(PdfaProblem::kCmyk);
+    }
+    CheckBlendMode(d.getKey("/BM"));
+    CheckIntent(d.getKey("/RI"));
+    Handle halftone = d.getKey("/HT");
+    if (halftone.isStream()) halftone = halftone.getDict();
+    if (halftone.isDictionary()) {
+      Handle number = halftone.getKey("/HalftoneType");
+      if (!number.isInteger() || (number.getIntValue() != 1 && number.getIntValue() != 5))
+        Found(PdfaProblem::kHalftone);
+    }
     Handle type = d.getKey("/Type");
     if (type.isNameAndEquals("/ExtGState") || d.hasKey("/TR") || d.hasKey("/HTP")) {
       Handle transfer = d.getKey("/TR2");
@@ -556,14 +722,48 @@ class PdfaCheck {
           (!transfer.isNull() && !transfer.isNameAndEquals("/Default")))
         Found(PdfaProblem::kTransferFunction);
     }
-    if (type.isNameAndEquals("/Font")) CheckFont(d);
+    if (type.isNameAndEquals("/Font")) CheckMaps(d);
+    if (type.isNameAndEquals("/Font") && d.getKey("/Subtype").isNameAndEquals("/Type3"))
+      CheckGlyphs(d);
     if (type.isNameAndEquals("/Annot") || (d.hasKey("/Rect") && d.hasKey("/Subtype")))
       CheckAnnotation(d);
   }
 
+  void CheckGlyphs(Handle font) {
+    Handle glyphs = font.getKey("/CharProcs");
+    if (!glyphs.isDictionary()) return;
+    for (const std::string& name : glyphs.getKeys()) {
+      Handle resources = font.getKey("/Resources");
+      if (resources.isDictionary()) CheckContents(Scan(glyphs.getKey(name), resources));
+    }
+  }
+
+  // How its codes lead to glyphs, whether it shows something or not.
+  void CheckMaps(Handle font) {
+    Handle map = font.getKey("/Encoding");
+    if (font.getKey("/Subtype").isNameAndEquals("/Type0") && map.isName()) {
+      // Maps that PDF knows end in how they write.
+      const char last = map.getName().back();
+      if (last != 'H' && last != 'V') Found(PdfaProblem::kFontMap);
+    }
+    Handle descriptor = font.getKey("/FontDescriptor");
+    Handle glyphs = font.getKey("/CIDToGIDMap");
+    if (font.getKey("/Subtype").isNameAndEquals("/CIDFontType2") && descriptor.isDictionary() &&
+        descriptor.hasKey("/FontFile2") && !glyphs.isStream() &&
+        !glyphs.isNameAndEquals("/Identity"))
+      Found(PdfaProblem::kFontMap);
+  }
+
+  // A font that shows something.
   void CheckFont(Handle font) {
-    Handle kind = font.getKey("/Subtype");
-    if (kind.isNameAndEquals("/Type0") || kind.isNameAndEquals("/Type3")) return;
+    if (font.getKey("/Subtype").isNameAndEquals("/Type3")) return;
+    if (font.getKey("/Subtype").isNameAndEquals("/Type0")) {
+      Handle inner = font.getKey("/DescendantFonts");
+      if (!inner.isArray() || inner.getArrayNItems() != 1)
+        return Found(PdfaProblem::kFontNotEmbedded);
+      font = inner.getArrayItem(0);
+      if (!font.isDictionary()) return Found(PdfaProblem::kFontNotEmbedded);
+    }
     Handle descriptor = font.getKey("/FontDescriptor");
     if (!descriptor.isDictionary() ||
         (!descriptor.hasKey("/FontFile") && !descriptor.hasKey("/FontFile2") &&
@@ -605,13 +805,34 @@ std::string MetadataOf(QPDF& pdf) {
 void MakePdfa(QPDF& pdf) {
   Handle root = pdf.getRoot();
   std::string xmp = MetadataOf(pdf);
+  Handle info = pdf.getTrailer().getKey("/Info");
+  InfoEntries entries;
+  if (info.isDictionary()) {
+    for (const std::string& key : info.getKeys()) {
+      Handle value = info.getKey(key);
+      if (!PropertyOf(key, "").name.empty() && value.isString() && !value.getUTF8Value().empty())
+        entries[key] = value.getUTF8Value();
+    }
+  }
   const size_t end = xmp.rfind("</rdf:RDF>");
-  if (end == std::string::npos || xmp.find("pdfaid") != std::string::npos) {
-    Handle info = pdf.getTrailer().getKey("/Info");
-    Handle title = info.isDictionary() ? info.getKey("/Title") : Handle::newNull();
-    xmp = PdfaMetadata(title.isString() ? title.getUTF8Value() : "", "glm-ocr");
+  const bool kept = end != std::string::npos && xmp.find("pdfaid") == std::string::npos;
+  std::string more = PdfaClaim();
+  for (const auto& [key, value] : InfoEntries(entries)) {
+    const XmpProperty property = PropertyOf(key, value);
+    const bool told = kept && xmp.find(property.name) != std::string::npos;
+    if (property.value.empty() || (told && xmp.find(property.value) == std::string::npos)) {
+      // XMP says something else, and is what counts.
+      info.removeKey(key);
+      entries.erase(key);
+    } else if (!told) {
+      more += property.description;
+    }
+  }
+  if (kept) {
+    xmp.insert(end, more);
   } else {
-    xmp.insert(end, PdfaClaim());
+    entries.emplace("/Producer", "glm-ocr");
+    xmp = PdfaMetadata(entries);
   }
   Handle metadata = Handle::newStream(&pdf, xmp);
   metadata.getDict().replaceKey("/Type", Handle::newName("/Metadata"));

@@ -59,14 +59,27 @@ enum class PdfaProblem : uint32_t {
   kTransferFunction,
   kOptionalContent,
   kOtherOutputIntent,
-  kToDeep,  // too complex to be checked
+  kTooDeep,  // too complex to be checked
+  kOperator,
+  kResource,
+  kLimit,
+  kPageSize,
+  kOutputProfile,
+  kHalftone,
+  kIntent,
+  kAlternates,
+  kReference,
+  kBlendMode,
+  kFontMap,
+  kPresentation,
+  kRequirements,
 };
-inline constexpr uint32_t kMaxPdfaProblem = 18;
+inline constexpr uint32_t kMaxPdfaProblem = 31;
 
 struct RewriteReport {
   bool changed = false;  // the result is not the source itself, and was written
   bool encrypted = false, is_signed = false;
-  bool repaired = false;  // qpdf found it damaged, and read what it could
+  bool repaired = false;                          // qpdf found it damaged, and read what it could
   PdfaProblem pdfa_problem = PdfaProblem::kNone;  // then nothing was written
   std::vector<RewrittenPage> pages;
 };

@@ -210,26 +210,6 @@ int ServePicture(unsigned cpu_seconds) {
   return Server(source, cpu_seconds).Serve();
 }
 
-// The payload of kRewrite; nothing when it is none.
-std::optional<RewriteOptions> DecodeRewrite(std::string_view payload) {
-  RewriteRequest request;
-  if (payload.size() < sizeof(request)) return std::nullopt;
-  std::memcpy(&request, payload.data(), sizeof(request));
-  payload.remove_prefix(sizeof(request));
-  if (payload.size() != uint64_t{request.password_bytes} + request.language_bytes +
-                            uint64_t{request.n_pages} * sizeof(RewritePage))
-    return std::nullopt;
-  RewriteOptions options;
-  options.replace_hidden_text = (request.flags & RewriteRequest::kReplaceHiddenText) != 0;
-  options.pdfa = (request.flags & RewriteRequest::kPdfa) != 0;
-  options.password = payload.substr(0, request.password_bytes);
-  options.language = payload.substr(request.password_bytes, request.language_bytes);
-  payload.remove_prefix(request.password_bytes + request.language_bytes);
-  options.pages.resize(request.n_pages);
-  if (!payload.empty()) std::memcpy(options.pages.data(), payload.data(), payload.size());
-  return options;
-}
-
 // One request, and the parts of the result.
 int ServeRewrite(unsigned cpu_seconds) {
   LimitCpuFromNow(cpu_seconds);

@@ -16,6 +16,7 @@ import tempfile
 import zlib
 
 from checks import check, status
+from pdfa_clauses import problems
 from word_boxes import Picture, pdf_words, quantile, word_ious
 
 GLM, ROOT, PDFIUM = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -225,6 +226,18 @@ def bilevel_tiff(path, ink, photometric):
     return path
 
 
+def with_profile(path, icc):
+    """Gives a little-endian TIFF of one page a colour profile, whose tag is larger than the others."""
+    data = path.read_bytes()
+    at, = struct.unpack("<I", data[4:8])
+    n, = struct.unpack("<H", data[at:at + 2])
+    data += bytes(len(data) % 2)
+    entries = data[at + 2:at + 2 + 12 * n] + struct.pack("<HHII", 34675, 7, len(icc), len(data))
+    directory_at = len(data) + len(icc) + len(icc) % 2
+    path.write_bytes(data[:4] + struct.pack("<I", directory_at) + data[8:] + icc + bytes(len(icc) % 2) + struct.pack("<H", n + 1) + entries +
+                     struct.pack("<I", 0))
+
+
 def only_strip(path):
     """Of a little-endian TIFF in one strip, the most significant bit first."""
     data = path.read_bytes()
@@ -349,6 +362,12 @@ def holds(name, source, looks, coding=None, kept=None, page=1, text=True, loss=1
         check(name + " places", quantile(ious, 0.5) > 0.7 and quantile(ious, 0.05) > 0.4,
               f"{quantile(ious, 0.5):.2f} {quantile(ious, 0.05):.2f}")
         line += f"; IoU median {quantile(ious, 0.5):.2f}, 5 % {quantile(ious, 0.05):.2f}, words {share:.2f}"
+    # The same as PDF/A-2b.
+    if page == 1:
+        as_pdfa = tmp / "pdfa.pdf"
+        said = searchable(source, as_pdfa, "--pdfa", *args)
+        check(name + " PDF/A", not problems(as_pdfa), problems(as_pdfa))
+        check(name + " PDF/A warnings", "warning" not in said or "no text" in said or "CMYK" in said, said)
     print(f"{name:28} {' '.join(map(str, found[page - 1][2:])) if found else '-':18} {line}")
 
 
@@ -388,7 +407,8 @@ try:
     data = with_segment(color, 0xe2, b"ICC_PROFILE\0\1\1" + profile)
     exchanged = bytearray(page[2])
     exchanged[0::3], exchanged[1::3] = page[2][1::3], page[2][0::3]
-    held("jpeg with profile", ".jpg", data, (W, H, bytes(exchanged)), coding=("icc", 8, "jpeg"), kept=data, loss=lossy,
+    exchanged = (W, H, bytes(exchanged))
+    held("jpeg with profile", ".jpg", data, exchanged, coding=("icc", 8, "jpeg"), kept=data, loss=lossy,
          without_profile=page)
 
     # EXIF: what is stored at (row, column) is shown by orientation (EXIF 2.3, table 6); matrices take the unit square with the
@@ -416,6 +436,8 @@ try:
         holds(name, path, looks, coding=coding, kept=png_data(path) if kept else None, **more)
 
     of_png("png", 2, 8, rows(page[2], 3 * W), page, ("rgb", 8, "image"))
+    icc_chunk = lambda icc: chunk_of(b"iCCP", b"a profile\0\0" + zlib.compress(icc))
+    of_png("png with profile", 2, 8, rows(page[2], 3 * W), exchanged, ("icc", 8, "image"), extra=icc_chunk(profile), without_profile=page)
     of_png("png 16 bits", 2, 16, rows(rgb16(page[2]), 6 * W), page, ("rgb", 16, "image"))
     of_png("png gray", 0, 8, rows(gray_of(gray), W), gray, ("gray", 8, "image"))
     levels = bytes(v >> 4 for v in gray_of(gray))
@@ -435,6 +457,14 @@ try:
     red, green, blue = (page[2][i::3].translate(step) for i in range(3))
     indices = bytes(36 * r + 6 * g + b for r, g, b in zip(red, green, blue))
     of_png("png palette", 3, 8, rows(indices, W), page, ("index", 8, "image"), extra=chunk_of(b"PLTE", cube), loss=26)
+    of_png("png palette with profile", 3, 8, rows(indices, W), exchanged, ("index", 8, "image"),
+           extra=icc_chunk(profile) + chunk_of(b"PLTE", cube), loss=26, without_profile=page)
+    # One of another number of colours cannot be kept, and is not lost in silence.
+    other = png(tmp / "other.png", W, H, 0, 8, rows(gray_of(gray), W), icc_chunk(profile))
+    said = searchable(other, tmp / "out.pdf")
+    check("png with a profile of other colours", "colour profile is left out" in said, said)
+    bomb = png(tmp / "bomb.png", W, H, 0, 8, rows(gray_of(gray), W), icc_chunk(bytes(100_000_000)))
+    check("png with a bomb of a profile", "warning" not in searchable(bomb, tmp / "out.pdf"))
     of_png("png 1 bit palette", 3, 1, rows(bits, W // 8), black, ("index", 1, "image"), extra=chunk_of(b"PLTE", b"\xff" * 3 + bytes(3)))
     # On white where it is transparent: the page as its own ink.
     clear = b"".join(bytes((0, 0, 0, 255 - v)) for v in gray_of(gray))
@@ -459,6 +489,9 @@ try:
     of_tiff("tiff", tiff, page, ("rgb", 8, "image"), "-c", "none")
     of_tiff("tiff lzw", tiff, page, ("rgb", 8, "image"), "-c", "lzw:2")
     of_tiff("tiff deflate", tiff, page, ("rgb", 8, "image"), "-c", "zip", "-r", "16")
+    run("tiffcp", "-c", "zip", "-r", "16", tiff, tmp / "colored.tif")
+    with_profile(tmp / "colored.tif", profile)
+    holds("tiff with profile", tmp / "colored.tif", exchanged, coding=("icc", 8, "image"), without_profile=page)
     of_tiff("tiff tiles", tiff, page, ("rgb", 8, "image"), "-c", "lzw", "-t", "-w", "256", "-l", "256")
     of_tiff("tiff planes", tiff, page, ("rgb", 8, "image"), "-p", "separate")
     of_tiff("tiff big endian", tiff, page, ("rgb", 8, "image"), "-B", "-c", "none")
@@ -492,6 +525,17 @@ try:
     near_small = min(distance(small, wrong) for wrong in wrong_ones(small))
     for name, coding, loss in (("webp_lossless", ("rgb", 8, "image"), 0), ("webp_lossy", ("rgb", 8, "jpeg"), near_small / 2)):
         holds(name, media / (name + ".webp"), small, coding=coding, loss=loss, text=False, size=small[:2], dpi=72, args=("--dpi", 72))
+    lossless = (media / "webp_lossless.webp").read_bytes()
+    riff = lambda name, body: name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+    canvas = b"\x20\0\0\0" + b"".join(struct.pack("<I", v - 1)[:3] for v in small[:2])
+    inside = lossless[12:]
+    if inside.startswith(b"VP8X"):
+        inside = inside[18:]
+    (tmp / "profile.webp").write_bytes(riff(b"RIFF", b"WEBP" + riff(b"VP8X", canvas) + riff(b"ICCP", profile) + inside))
+    swapped = bytearray(small[2])
+    swapped[0::3], swapped[1::3] = small[2][1::3], small[2][0::3]
+    holds("webp with profile", tmp / "profile.webp", (*small[:2], bytes(swapped)), coding=("icc", 8, "image"), loss=2, text=False,
+          size=small[:2], dpi=72, args=("--dpi", 72), without_profile=small)
     holds("gif", gif(tmp / "page.gif", W, H, cube, indices), page, coding=("index", 8, "image"), loss=26, args=("--dpi", DPI))
     holds("bmp", bmp(tmp / "page.bmp", page), page, coding=("rgb", 8, "image"))
 finally:
