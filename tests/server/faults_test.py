@@ -411,7 +411,13 @@ def main():
         time.sleep(6)
         status, text = server.chat(question)
         check("after: the line is read as before", (status, text) == (200, line), repr(text))
-        _, _, metrics = server.request("GET", "/metrics")
+        deadline = time.monotonic() + 60  # what was counted twice or never given back stays
+        while True:
+            _, _, metrics = server.request("GET", "/metrics")
+            busy = sum(metric(metrics, name) for name in ("glmocr_queue_depth", "glmocr_num_requests_running", "glmocr_http_buffered_bytes"))
+            if busy == 0 or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
         check("after: nothing runs", metric(metrics, "glmocr_queue_depth") == 0 and
               metric(metrics, "glmocr_num_requests_running") == 0 and metric(metrics, "glmocr_http_buffered_bytes") == 0,
               f"queue {metric(metrics, 'glmocr_queue_depth'):g}, buffered {metric(metrics, 'glmocr_http_buffered_bytes'):g} B")
