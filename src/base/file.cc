@@ -79,6 +79,13 @@ Result<std::string> ReadStdin(size_t limit_bytes) {
   return ReadAll(STDIN_FILENO, "standard input", 0, limit_bytes);
 }
 
+namespace {
+
+// Of a file that is open.
+std::string NameOf(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+
+}  // namespace
+
 Result<AtomicFileWriter> AtomicFileWriter::Open(const std::filesystem::path& path) {
   static std::atomic<unsigned> serial{
       0};  // keeps two writers of one process apart; the pid keeps processes apart
@@ -87,6 +94,14 @@ Result<AtomicFileWriter> AtomicFileWriter::Open(const std::filesystem::path& pat
   // Not made of the file's own name, which may be as long as names can be.
   writer.temporary_ =
       path.parent_path() / fmt::format(".glm-ocr-{}-{}.part", ::getpid(), serial.fetch_add(1));
+  // A file that has no name before it is whole leaves nothing behind when the process is killed.
+  // Not every file system has such, and they are named through /proc.
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  writer.fd_ = ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  writer.named_ = false;
+  if (writer.fd_ >= 0 && ::access(NameOf(writer.fd_).c_str(), F_OK) == 0) return writer;
+  if (writer.fd_ >= 0) ::close(writer.fd_);
+  writer.named_ = true;
   writer.fd_ = ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (writer.fd_ < 0) return Errno(path, "write");
   return writer;
@@ -95,6 +110,7 @@ Result<AtomicFileWriter> AtomicFileWriter::Open(const std::filesystem::path& pat
 AtomicFileWriter::AtomicFileWriter(AtomicFileWriter&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
+      named_(other.named_),
       fd_(std::exchange(other.fd_, -1)) {}
 
 AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept {
@@ -102,6 +118,7 @@ AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept
     Discard();
     path_ = std::move(other.path_);
     temporary_ = std::move(other.temporary_);
+    named_ = other.named_;
     fd_ = std::exchange(other.fd_, -1);
   }
   return *this;
@@ -112,7 +129,7 @@ AtomicFileWriter::~AtomicFileWriter() { Discard(); }
 void AtomicFileWriter::Discard() {
   if (fd_ < 0) return;
   ::close(std::exchange(fd_, -1));
-  ::unlink(temporary_.c_str());
+  if (named_) ::unlink(temporary_.c_str());
 }
 
 Status AtomicFileWriter::Append(const void* data, size_t size_bytes) {
@@ -138,6 +155,22 @@ Status AtomicFileWriter::Commit() {
     Error error = Errno(path_, "write");
     Discard();
     return error;
+  }
+  if (!named_) {
+    const auto link = [&](const std::filesystem::path& to) {
+      return ::linkat(AT_FDCWD, NameOf(fd_).c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0;
+    };
+    if (link(path_)) {
+      ::close(std::exchange(fd_, -1));
+      return OkStatus();
+    }
+    // What is there already is replaced, which takes a second name.
+    named_ = errno == EEXIST && link(temporary_);
+    if (!named_) {
+      Error error = Errno(path_, "write");
+      Discard();
+      return error;
+    }
   }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     Error error = Errno(path_, "write");

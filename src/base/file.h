@@ -18,9 +18,9 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t limit_byt
 // The bytes of standard input, same limit.
 Result<std::string> ReadStdin(size_t limit_bytes);
 
-// Writes `bytes` to a temporary file beside `path`, flushes it to disk and renames it over `path`.
-// On failure (disk full, no permission) nothing is left under either name and an existing file is
-// unchanged.
+// Writes `bytes` to a file without a name in `path`'s folder (where the file system has none such:
+// to one with a name of its own), flushes it to disk and gives it the name `path`. On failure (disk
+// full, no permission) nothing is left and an existing file is unchanged.
 Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
 
 // The same in parts, for files larger than memory: Open, Append..., Commit. Destroying an
@@ -39,6 +39,7 @@ class AtomicFileWriter {
   AtomicFileWriter() = default;
   void Discard();
   std::filesystem::path path_, temporary_;
+  bool named_ = false;  // temporary_
   int fd_ = -1;
 };
 

@@ -79,7 +79,7 @@ for ((i = 1; i <= $(blocks c); ++i)); do
   { echo '#include <glmocr/c_api.h>'; echo '#include <stdio.h>'
     echo 'static int fail(glmocr_error* e) { fputs(glmocr_error_message(e), stderr); return 1; }'
     echo 'int main(void) { glmocr_error* error = NULL; glmocr_model* model = NULL; glmocr_document* document = NULL;'
-    echo 'if (glmocr_model_load(NULL, NULL, &model, &error) != GLMOCR_OK) return fail(error); {'
+    echo 'if (glmocr_model_load(NULL, NULL, &model, &error) != GLMOCR_OK) return fail(error);'; echo '{'
     block c $i; echo '} glmocr_document_free(document); glmocr_model_free(model); return 0; }'; } >cblock$i.c
   "$cc" -std=c99 -Wall -Wextra -pedantic -Werror "${cflags[@]}" cblock$i.c -o cblock$i $(pkg-config --libs glmocr)
   ./cblock$i >cblock$i.txt 2>cblock$i.err || { cat cblock$i.err; fail "C block $i of docs/library.md"; }
