@@ -426,8 +426,8 @@ struct SearchablePdf::State {
 
   Status AddPicture(const ReadPage& page, const PictureStream& picture,
                     const PictureResolution& resolution) {
-    Page made{.width_pt = picture.width_px * 72 / resolution.x,
-              .height_pt = picture.height_px * 72 / resolution.y};
+    Page made{.width_pt = 72.0 * picture.width_px / resolution.x,
+              .height_pt = 72.0 * picture.height_px / resolution.y};
     if (picture.orientation >= 5) std::swap(made.width_pt, made.height_pt);
     const double shrink = std::min(1.0, kMaxSidePt / std::max(made.width_pt, made.height_pt));
     made.width_pt *= shrink;
